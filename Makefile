@@ -1,0 +1,51 @@
+# Needs Python >= 3.11, git and make; everything else is installed into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# DVC runs `python -m stages.<name>`: that must be the one of .venv.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help study test lint bench sql plan lock clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet
+	@python -m stages.plan
+	@dvc repro
+	@python -m stages.show
+
+test: $(VENV)/installed ## the tests
+	@python -m pytest
+
+lint: $(VENV)/installed ## the linter
+	@ruff check .
+	@ruff format --check .
+	@python -m stages.plan --check
+
+bench: $(VENV)/installed ## the inner loops alone: training, losses, ablations
+	@python -m stages.bench
+
+sql: $(VENV)/installed ## a prompt with one view per table
+	@python -m stages.query
+
+plan: $(VENV)/installed ## write dvc.yaml anew from params.yaml and stages/
+	@python -m stages.plan
+
+lock: ## pin what the pins need: write constraints.txt from .venv as it is
+	@$(BIN)/pip freeze --exclude pip --exclude setuptools | sed 's/+.*//' > constraints.txt
+
+clean: ## remove what is half-done; data/, reports/ and the cache stay
+	@rm -rf .scratch .pytest_cache .ruff_cache
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is older than 3.11; run make PYTHON=python3.11 (or newer)" >&2; exit 1; }
+	@echo "installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==26.3
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		--constraint constraints.txt --group dev
+	@touch $@

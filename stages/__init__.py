@@ -1,0 +1,5 @@
+"""In-context learning and induction heads (Olsson et al. 2022) as a pipeline of stages.
+
+`stages/<name>.py` reads, computes and writes one stage of `dvc.yaml`; `stages.settings` holds the
+meaning of `params.yaml`, `stages.files` all reading and writing, `stages.lib` the arithmetic.
+"""

@@ -1,0 +1,124 @@
+"""Text -> tokenizer, training stream, fixed evaluation set, manifest."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from stages.files import sources
+from stages.files.params import Params
+from stages.files.stage import DATA, StageError, output, progress, run
+from stages.files.tables import write_table
+from stages.lib.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
+from stages.lib.text import distinct, stream, train_tokenizer, windows, within
+from stages.settings.corpus import Corpus
+
+ENCODE_BATCH = 256
+
+
+def main() -> None:
+    params = Params().section("corpus", Corpus)
+    found, skipped = sources.read(params)
+    unique = distinct(found)
+    documents = within(unique, params.max_characters)
+    hashes = [document.sha256 for document in documents]
+    held_out = max(1, round(params.evaluation.held_out * len(documents)))
+    if held_out >= len(documents):
+        raise StageError(
+            f"params.yaml: corpus: found {len(documents)} distinct document(s), expected at least "
+            "2, to hold one out for evaluation; add text or split it into more files"
+        )
+    training = documents[held_out:]
+
+    sample = within(training, params.tokenizer_characters)
+    tokenizer = train_tokenizer([document.text for document in sample], params.vocab_size)
+    if tokenizer.get_vocab_size() < params.vocab_size:
+        raise StageError(
+            f"params.yaml: corpus.vocab_size: found {params.vocab_size}, but the text gives only "
+            f"{tokenizer.get_vocab_size()} tokens; lower corpus.vocab_size or add text"
+        )
+    tokens: list[np.ndarray] = []
+    with progress(None, "corpus: encode", "doc", total=len(documents)) as bar:
+        for i in range(0, len(documents), ENCODE_BATCH):
+            texts = [document.text for document in documents[i : i + ENCODE_BATCH]]
+            tokens += [np.array(e.ids, np.uint16) for e in tokenizer.encode_batch_fast(texts)]
+            bar.update(len(texts))
+
+    rng = np.random.default_rng(params.seed)
+    lengths = [len(own) for own in tokens[:held_out]]
+    chosen = windows(lengths, params.n_ctx, params.evaluation.sequences, rng)
+    if len(chosen) < params.evaluation.sequences:
+        raise StageError(
+            f"params.yaml: corpus.evaluation.sequences: found {params.evaluation.sequences}, but "
+            f"the {held_out} held-out document(s) have room for {len(chosen)} windows of "
+            f"{params.n_ctx} tokens; lower it, raise corpus.evaluation.held_out, or add text"
+        )
+    evaluation = np.stack([tokens[d][start : start + params.n_ctx] for d, start in chosen])
+    training_stream = stream(tokens[held_out:])
+
+    n_seq, n_ctx = evaluation.shape
+    counts = np.bincount(training_stream, minlength=params.vocab_size)
+    with output(DATA / "corpus") as folder:
+        folder.mkdir()
+        np.save(folder / "train_tokens.npy", training_stream)
+        (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
+        write_table(
+            EVAL,
+            folder / "eval.parquet",
+            {
+                "seq": np.repeat(np.arange(n_seq, dtype=np.int16), n_ctx),
+                "pos": np.tile(np.arange(n_ctx, dtype=np.int16), n_seq),
+                "token": evaluation.reshape(-1),
+            },
+        )
+        write_table(
+            EVAL_SEQUENCES,
+            folder / "eval_sequences.parquet",
+            {
+                "seq": np.arange(n_seq, dtype=np.int16),
+                "document": np.array([d for d, _ in chosen], np.int32),
+                "start": np.array([start for _, start in chosen], np.int32),
+                "sampled_pos": rng.integers(0, n_ctx - 1, n_seq).astype(np.int16),
+            },
+        )
+        write_table(
+            DOCUMENTS,
+            folder / "documents.parquet",
+            {
+                "document": np.arange(len(documents), dtype=np.int32),
+                "name": [document.name for document in documents],
+                "sha256": hashes,
+                "characters": np.array([len(d.text) for d in documents], np.int32),
+                "tokens": np.array([len(own) for own in tokens], np.int32),
+                "is_held_out": np.arange(len(documents)) < held_out,
+            },
+        )
+        write_table(
+            VOCABULARY,
+            folder / "vocabulary.parquet",
+            {
+                "token": np.arange(params.vocab_size, dtype=np.uint16),
+                "text": [tokenizer.id_to_token(i) for i in range(params.vocab_size)],
+                "count": counts.astype(np.int64),
+            },
+        )
+        manifest = {
+            "source": params.source,
+            "versions": {} if params.source == "files" else sources.versions(params.packages),
+            "documents_found": len(found),
+            "documents_distinct": len(unique),
+            "documents_used": len(documents),
+            "documents_held_out": held_out,
+            "skipped": dict(sorted(skipped.items())),
+            "characters": sum(len(document.text) for document in documents),
+            "train_tokens": len(training_stream),
+            "evaluation_sequences": n_seq,
+            "vocab_size": params.vocab_size,
+            "n_ctx": n_ctx,
+            "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    run(main, "corpus", __doc__, per_cell=False)

@@ -1,0 +1,59 @@
+"""DuckDB over the Parquet tables: in memory, read-only files, one view per table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from stages.files.stage import StageError
+from stages.files.tables import open_table
+from stages.lib.tables.contract import Table
+
+SQL = Path(__file__).parent.parent / "sql"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Parquet file of a table; `cell` becomes a column of the view, `stage` remakes it."""
+
+    path: Path
+    stage: str
+    cell: str | None = None
+
+
+def connect(views: Mapping[Table, list[Source]]) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with a view per table, over an explicit list of files.
+
+    One thread: sums of floats come out the same on every run. Every file is opened first, so
+    that a broken one is named with its remedy rather than by DuckDB.
+    """
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute("set enable_progress_bar = false")
+    for table, sources in views.items():
+        parts = []
+        for source in sources:
+            open_table(table, source.path, source.stage)
+            cell = f"'{source.cell}' as cell, " if source.cell else ""
+            quoted = str(source.path).replace("'", "''")
+            parts.append(f"select {cell}* from read_parquet('{quoted}')")
+        connection.execute(f"create view {table.name} as {' union all '.join(parts)}")
+    return connection
+
+
+def query(
+    connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any] | None = None
+) -> pa.Table:
+    """The result of `stages/sql/<name>.sql`, with `$name` parameters bound."""
+    text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
+    try:
+        return connection.execute(text, params or {}).to_arrow_table()
+    except duckdb.Error as error:
+        raise StageError(f"stages/sql/{name}.sql: {error}; correct the query") from None
+
+
+def arrays(found: pa.Table) -> dict[str, Any]:
+    """Columns of a result as arrays, for the table writer."""
+    return {name: found[name].to_numpy() for name in found.column_names}

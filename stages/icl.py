@@ -1,0 +1,45 @@
+"""The losses of a cell -> its in-context-learning score, position curves and loss vectors."""
+
+from stages.files.duck import Source, arrays, connect, query
+from stages.files.params import Params
+from stages.files.stage import DATA, output, run
+from stages.files.tables import write_table
+from stages.lib.bootstrap import draws, tails
+from stages.lib.tables.corpus import EVAL_SEQUENCES
+from stages.lib.tables.icl import ICL, POSITIONS, SAMPLED
+from stages.lib.tables.losses import LOSSES
+from stages.settings.icl import Icl
+
+
+def main(cell: str) -> None:
+    params = Params()
+    icl = params.section("icl", Icl)
+    icl.check_fits("icl", params.integer("corpus.n_ctx"))
+    connection = connect(
+        {
+            LOSSES: [Source(DATA / "losses" / f"{cell}.parquet", f"losses@{cell}")],
+            EVAL_SEQUENCES: [Source(DATA / "corpus" / "eval_sequences.parquet", "corpus")],
+        }
+    )
+    n_seq = connection.execute("select count(*) from eval_sequences").fetchall()[0][0]
+    connection.register("draws", draws(n_seq, icl.bootstrap_draws, icl.bootstrap_seed))
+    bound = {
+        "early_first": icl.windows.early[0],
+        "early_last": icl.windows.early[1],
+        "late_first": icl.windows.late[0],
+        "late_last": icl.windows.late[1],
+        "early_point": icl.early_point,
+        "late_point": icl.late_point,
+        **tails(icl.interval),
+    }
+    with output(DATA / "icl" / cell) as folder:
+        folder.mkdir()
+        write_table(ICL, folder / "icl.parquet", arrays(query(connection, "icl", bound)))
+        write_table(
+            POSITIONS, folder / "positions.parquet", arrays(query(connection, "icl_positions"))
+        )
+        write_table(SAMPLED, folder / "sampled.parquet", arrays(query(connection, "icl_sampled")))
+
+
+if __name__ == "__main__":
+    run(main, "icl", __doc__, per_cell=True)

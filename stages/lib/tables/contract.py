@@ -1,0 +1,103 @@
+"""What a table is: columns with type and unit, a grain, and the checks every batch must pass."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+
+class TableError(ValueError):
+    """A batch that breaks its table's contract; nothing of it may reach the disk."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """`unit` is what a reader needs to use the number: a unit, or what an index counts."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Parquet table sorted by `grain`, whose columns together identify a row."""
+
+    name: str
+    about: str
+    grain: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        metadata = {
+            "table": self.name,
+            "about": self.about,
+            "grain": ", ".join(self.grain),
+            **{f"unit.{column.name}": column.unit for column in self.columns},
+        }
+        return pa.schema(
+            [pa.field(column.name, column.type, nullable=False) for column in self.columns],
+            metadata=metadata,
+        )
+
+    def batch(
+        self, data: dict[str, np.ndarray | list], after: tuple | None = None
+    ) -> tuple[pa.RecordBatch, tuple]:
+        """`data` as a record batch, with the key of its last row.
+
+        Raises TableError unless: the columns are exactly the declared ones, equally long, of the
+        declared type (arrays) or convertible to it (lists), without null, NaN or infinity, and
+        the rows strictly increase along the grain, beginning beyond `after`.
+        """
+        names = [column.name for column in self.columns]
+        if sorted(data) != sorted(names):
+            raise TableError(f"table {self.name}: expected columns {names}, found {list(data)}")
+        arrays = []
+        for column in self.columns:
+            values = data[column.name]
+            if isinstance(values, np.ndarray) and values.dtype.kind not in "UO":
+                found = pa.from_numpy_dtype(values.dtype)
+                if found != column.type:
+                    raise TableError(
+                        f"table {self.name}, column {column.name}: expected {column.type}, "
+                        f"found {found}"
+                    )
+                if values.dtype.kind == "f" and not np.isfinite(values).all():
+                    row = int(np.flatnonzero(~np.isfinite(values))[0])
+                    raise TableError(
+                        f"table {self.name}, column {column.name}: {values[row]} in row {row} of "
+                        f"the batch, where {self.grain} = {self._key(data, row)}"
+                    )
+            array = pa.array(values, column.type)
+            if array.null_count:
+                raise TableError(f"table {self.name}, column {column.name}: null value")
+            arrays.append(array)
+        lengths = {len(array) for array in arrays}
+        if len(lengths) != 1:
+            raise TableError(f"table {self.name}: columns of different lengths {sorted(lengths)}")
+        if lengths == {0}:
+            raise TableError(f"table {self.name}: no rows")
+        self._check_order(data, after)
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema), self._key(data, -1)
+
+    def _key(self, data: dict, row: int) -> tuple:
+        return tuple(np.asarray(data[name])[row].item() for name in self.grain)
+
+    def _check_order(self, data: dict, after: tuple | None) -> None:
+        columns = [np.asarray(data[name]) for name in self.grain]
+        rises = np.zeros(len(columns[0]) - 1, dtype=bool)
+        ties = np.ones(len(columns[0]) - 1, dtype=bool)
+        for values in columns:
+            rises |= ties & (values[:-1] < values[1:])
+            ties &= values[:-1] == values[1:]
+        if not rises.all():
+            row = int(np.flatnonzero(~rises)[0])
+            raise TableError(
+                f"table {self.name}: rows must strictly increase along {self.grain}, found "
+                f"{self._key(data, row)} before {self._key(data, row + 1)}"
+            )
+        if after is not None and not after < self._key(data, 0):
+            raise TableError(
+                f"table {self.name}: batch begins at {self._key(data, 0)}, not after {after}"
+            )

@@ -1,0 +1,43 @@
+"""Section `report`: the published phase rule, and how figures are binned."""
+
+from dataclasses import dataclass
+
+from stages.settings.strict import require
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The rule that finds a phase change in an ICL curve; see stages/sql/phase.sql."""
+
+    smoothing: int
+    peak_share: float
+    min_drop: float
+    min_final: float
+
+    def check(self, key: str) -> None:
+        require(self.smoothing >= 0, f"{key}.smoothing", self.smoothing, "0 or more", "correct it")
+        require(
+            0 < self.peak_share < 1,
+            f"{key}.peak_share",
+            self.peak_share,
+            "a share in (0, 1)",
+            "correct it",
+        )
+        for name in ("min_drop", "min_final"):
+            value = getattr(self, name)
+            require(value > 0, f"{key}.{name}", value, "nats above 0", "correct it")
+
+
+@dataclass(frozen=True)
+class Report:
+    phase: Phase
+    position_bins: int
+
+    def check(self, key: str) -> None:
+        require(
+            4 <= self.position_bins <= 200,
+            f"{key}.position_bins",
+            self.position_bins,
+            "4 … 200",
+            "correct it",
+        )

@@ -1,0 +1,51 @@
+-- Grain: cell. The study in one row per cell: what reports/metrics.json holds.
+-- Reads the results of phase.sql and final_heads.sql as phase_result and final_heads_result.
+with
+
+finals as (
+    select
+        cell,
+        arg_max(icl, step) as icl_final,
+        arg_max(icl_low, step) as icl_final_low,
+        arg_max(icl_high, step) as icl_final_high,
+        arg_max(icl_paper, step) as icl_paper_points,
+        arg_max(loss, step) as loss_final
+    from icl
+    group by cell
+),
+
+best as (
+    select
+        cell,
+        max(prefix_matching) as prefix_matching_max,
+        max(previous_token) as previous_token_max,
+        max(delta_icl) as ablation_icl_max,
+        -- By score, then by position: the first head of equals.
+        arg_max(name, (prefix_matching, -layer, -head)) as best_head,
+        arg_max(name, (previous_token, -layer, -head)) as previous_token_head,
+        arg_max(name, (delta_icl, -layer, -head)) as ablation_head
+    from final_heads_result
+    group by cell
+)
+
+select
+    cell,
+    icl_final,
+    icl_final_low,
+    icl_final_high,
+    icl_paper_points,
+    loss_final,
+    is_phase_change as phase_change,
+    case when is_phase_change then start_tokens end as phase_start_tokens,
+    case when is_phase_change then end_tokens end as phase_end_tokens,
+    prefix_matching_max,
+    previous_token_max,
+    best_head,
+    ablation_icl_max,
+    previous_token_head,
+    ablation_head,
+    icl_drop as phase_icl_drop
+from finals
+join phase_result as phase using (cell)
+join best using (cell)
+order by cell

@@ -1,0 +1,48 @@
+-- Grain: cell, step, bin. The loss map over training and context, and its slope along the context.
+-- Positions are binned evenly in ln(tokens read); the slope is the central difference between the
+-- neighbouring bins: nats per unit of ln(position), negative where more context still helps.
+with
+
+sizes as (
+    select max(pos) + 1 as n_pos
+    from icl_positions
+),
+
+binned as (
+    select
+        cell,
+        step,
+        least(floor(ln(pos + 1) / ln(n_pos) * $bins), $bins - 1) as bin,
+        pos + 1 as tokens_read,
+        loss
+    from icl_positions
+    cross join sizes
+),
+
+means as (
+    select
+        cell,
+        step,
+        bin,
+        min(tokens_read) as first_read,
+        max(tokens_read) + 1 as end_read,
+        avg(ln(tokens_read)) as ln_read,
+        avg(loss) as loss
+    from binned
+    group by cell, step, bin
+)
+
+select
+    cell,
+    step * $tokens_per_step as tokens,
+    lead(step, 1, step) over same_bin * $tokens_per_step as end_tokens,
+    first_read,
+    end_read,
+    loss,
+    (lead(loss) over w - lag(loss) over w)
+        / (lead(ln_read) over w - lag(ln_read) over w) as slope
+from means
+window
+    w as (partition by cell, step order by bin),
+    same_bin as (partition by cell, bin order by step)
+order by cell, step, bin
