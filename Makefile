@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(abspath $(VENV))/bin
 # DVC runs `python -m stages.<name>`: that must be the one of .venv.
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help study test lint bench sql plan lock clean

@@ -8,7 +8,7 @@ from stages.files import checkpoints, evaluation
 from stages.files.params import Params
 from stages.files.stage import DATA, output, progress, run
 from stages.files.tables import TableWriter
-from stages.lib.ablation import ablated_nll
+from stages.lib.ablation import Key, ablated_nll
 from stages.lib.device import pick
 from stages.lib.model import Transformer
 from stages.lib.parallel import Workers
@@ -17,8 +17,8 @@ from stages.settings.ablations import Ablations
 from stages.settings.icl import Windows
 from stages.settings.losses import Losses
 
-# (layer, head, mode) -> [early, late, mean, sampled] × sequence.
-Reduced = dict[tuple[int, int, str], Tensor]
+# -> [early, late, mean, sampled] × sequence.
+Reduced = dict[Key, Tensor]
 
 
 def main(cell: str) -> None:
@@ -45,7 +45,7 @@ def main(cell: str) -> None:
             def reduce(part: tuple[Tensor, Tensor], model: Transformer = model) -> Reduced:
                 tokens, positions = part
                 return {
-                    (layer, head, mode): torch.stack(
+                    key: torch.stack(
                         [
                             window_mean(losses, windows.early),
                             window_mean(losses, windows.late),
@@ -53,7 +53,7 @@ def main(cell: str) -> None:
                             losses.gather(1, positions[:, None])[:, 0],
                         ]
                     )
-                    for layer, head, mode, losses in ablated_nll(model, tokens, ablations.modes)
+                    for key, losses in ablated_nll(model, tokens, ablations.modes).items()
                 }
 
             parts = list(zip(tokens.split(batch), sampled.split(batch), strict=True))

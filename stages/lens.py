@@ -9,8 +9,8 @@ A caution where a model has smeared keys or positions on queries and keys only: 
 output of W_K, before smearing, and products of weights alone (`bridge.QK`) know of neither.
 """
 
+import copy
 from pathlib import Path
-from typing import Literal
 
 from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
@@ -19,7 +19,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
 
 from stages.files import checkpoints
-from stages.settings.model import Model
+from stages.lib.model import Transformer
 
 ARCHITECTURE = "TransformerLensNative"
 
@@ -31,31 +31,29 @@ def open_in_transformer_lens(checkpoint: str | Path) -> TransformerBridge:
     checkpoint.
     """
     model, header = checkpoints.load(Path(checkpoint))
-    return build_bridge_from_module(
-        model,
-        architecture=ARCHITECTURE,
-        tl_config=_config(header.model, header.vocab_size, header.n_ctx),
-        model_name=f"{header.cell}-step{header.step}",
-    )
+    return bridge(model, f"{header.cell}-step{header.step}")
 
 
-def _config(arch: Model, vocab_size: int, n_ctx: int) -> TransformerBridgeConfig:
+def bridge(model: Transformer, name: str) -> TransformerBridge:
+    """A `TransformerBridge` over a copy of `model`: TransformerLens edits what it wraps."""
+    arch = model.arch
     # "rotary" tells TransformerLens that there is no module of position embeddings to wrap; our
     # own forward pass decides what positions do.
-    positions: Literal["standard", "rotary"] = (
-        "standard" if arch.positions == "learned" else "rotary"
-    )
-    return TransformerBridgeConfig(
+    positions = "standard" if arch.positions == "learned" else "rotary"
+    config = TransformerBridgeConfig(
         d_model=arch.d_model,
         d_head=arch.d_head,
         n_heads=arch.n_heads,
         n_layers=arch.n_layers,
-        n_ctx=n_ctx,
-        d_vocab=vocab_size,
+        n_ctx=model.n_ctx,
+        d_vocab=model.head.out_features,
         d_mlp=arch.d_mlp if arch.mlp else None,
         act_fn="gelu" if arch.mlp else None,
         attn_only=not arch.mlp,
         normalization_type="LN",
         positional_embedding_type=positions,
         architecture=ARCHITECTURE,
+    )
+    return build_bridge_from_module(
+        copy.deepcopy(model), architecture=ARCHITECTURE, tl_config=config, model_name=name
     )

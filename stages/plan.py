@@ -145,6 +145,7 @@ def pipeline(cells: list[str]) -> dict:
             "SQL over the tables -> reports/: the page, figures, summary, metrics",
             [
                 *code("report", *REPORT_SQL),
+                *[f"stages/templates/{name}.j2" for name in ("index.html", "summary.md")],
                 "data/corpus/manifest.json",
                 *every("data/icl/{}/icl.parquet"),
                 *every("data/icl/{}/positions.parquet"),

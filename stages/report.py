@@ -73,7 +73,7 @@ def main() -> None:
     final_heads = rows("final_heads", **tails(icl.interval))
     by_cell = rows("cells")
     curves, heads = rows("curves", **per_step), rows("heads", **per_step)
-    positions = rows("positions", **per_step, bins=report.position_bins)
+    positions = rows("positions", **per_step, bins=report.position_bins, reach=report.slope_reach)
     ablations = rows("ablations", **per_step)
     paths = rows("trajectories", **per_step)
 
@@ -82,8 +82,8 @@ def main() -> None:
         "loss": lambda: figures.loss(curves, phases),
         "prefix_matching": lambda: figures.prefix_matching(heads, phases),
         "previous_token": lambda: figures.previous_token(heads, phases),
-        "loss_map": lambda: figures.loss_map(positions),
-        "slope_map": lambda: figures.slope_map(positions),
+        "loss_map": lambda: figures.loss_map(positions, phases),
+        "slope_map": lambda: figures.slope_map(positions, phases),
         "pca": lambda: figures.trajectories(paths),
     }
     for mode in sorted({row["mode"] for row in ablations}):
@@ -131,9 +131,9 @@ CAPTIONS = {
     "attention on the tokens that followed earlier occurrences of the current one. The two best "
     "heads are named.",
     "previous_token": "Attention to the previous token on held-out text, every head.",
-    "loss_map": "Loss over training and position in the context.",
+    "loss_map": "Loss over training and position in the context. Dashed: the phase window.",
     "slope_map": "d loss / d ln(position): blue where more context lowers the loss, red where it "
-    "raises it; clipped at ±0.4 nats.",
+    "raises it; clipped at ±0.5. Dashed: the phase window.",
     "pca": "Joint PCA of the loss vectors. Each panel shows one cell's path in the common plane "
     "(grey: the others; square: the end; orange: the phase window).",
     "ablation_full": "Full ablation: ICL without a head minus ICL of the whole model. Above "

@@ -20,9 +20,10 @@ def results(cells: dict[str, dict]) -> str:
         if cell["phase_change"]:
             start, end = cell["phase_start_tokens"] / 1e6, cell["phase_end_tokens"] / 1e6
             where = f"{start:.2f} M - {end:.2f} M"
+        changed = "yes" if cell["phase_change"] else "no"
         lines.append(
-            f"{name:<14} {cell['icl_final']:>+10.3f}  "
-            f"{'yes' if cell['phase_change'] else 'no':<13} {where:<17} {cell['best_head']} (prefix matching {cell['prefix_matching_max']:.2f})"
+            f"{name:<14} {cell['icl_final']:>+10.3f}  {changed:<13} {where:<17} "
+            f"{cell['best_head']} (prefix matching {cell['prefix_matching_max']:.2f})"
         )
     return "\n".join(lines)
 

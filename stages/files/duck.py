@@ -49,7 +49,7 @@ def query(
     """The result of `stages/sql/<name>.sql`, with `$name` parameters bound."""
     text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
     try:
-        return connection.execute(text, params or {}).to_arrow_table()
+        return connection.sql(text, params=params or {}).to_arrow_table()
     except duckdb.Error as error:
         raise StageError(f"stages/sql/{name}.sql: {error}; correct the query") from None
 

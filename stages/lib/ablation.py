@@ -1,6 +1,5 @@
 """Losses without one head: exact, and without running twice what the head does not touch."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -11,6 +10,8 @@ from stages.lib.model import Block, Transformer
 from stages.lib.nll import nll
 
 Mode = Literal["full", "pattern", "none"]
+# (layer, head, mode); the whole model is (-1, -1, "none").
+Key = tuple[int, int, Mode]
 
 
 def _with_pattern(
@@ -26,30 +27,29 @@ def _with_pattern(
 @torch.inference_mode()
 def ablated_nll(
     model: Transformer, tokens: Int[Tensor, "batch pos"], modes: tuple[Mode, ...]
-) -> Iterator[tuple[int, int, Mode, Float[Tensor, "batch pos-1"]]]:
-    """Yield (layer, head, mode, token losses) for the whole model and for each ablated head.
+) -> dict[Key, Float[Tensor, "batch pos-1"]]:
+    """Token losses of the whole model, and without each of its heads, in each mode.
 
     Zero ablation (Olsson et al. 2022, Data Collection (2)): the head's result vector is set to
     zero. `full` lets everything downstream change; `pattern` (pattern-preserving) forces every
     later layer to the attention patterns of the whole model, so that only paths through values
-    change. The whole model comes first, as layer -1, head -1, mode "none".
+    change.
 
     Removing head h is linear: resid_mid - z_h W_O[h]. Layers before it are run once for all
     heads, and in the last layer both modes are the same computation.
     """
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    resid = model.embed(inputs)
+    resid = model.embedding(inputs)
     mids, zs, patterns = [], [], []
     for layer, block in enumerate(model.layers):
         x = block.ln1(resid)
         z = block.attn.z(x)
         # Layer 0 is downstream of no head, so its patterns are never forced.
         patterns.append(block.attn.pattern(x) if "pattern" in modes and layer > 0 else None)
-        mid = resid + block.attn.out(z)
-        mids.append(mid)
+        mids.append(resid + block.attn.out(z))
         zs.append(z)
-        resid = block.after_attention(mid)
-    yield -1, -1, "none", nll(model, resid, targets)
+        resid = block.after_attention(mids[-1])
+    found: dict[Key, Tensor] = {(-1, -1, "none"): nll(model, resid, targets)}
 
     last = len(model.layers) - 1
     for layer, block in enumerate(model.layers):
@@ -57,8 +57,7 @@ def ablated_nll(
             without = block.after_attention(mids[layer] - block.attn.head_out(zs[layer], head))
             if layer == last:
                 losses = nll(model, without, targets)
-                for mode in modes:
-                    yield layer, head, mode, losses
+                found.update({(layer, head, mode): losses for mode in modes})
                 continue
             for mode in modes:
                 resid = without
@@ -67,4 +66,5 @@ def ablated_nll(
                         resid = model.layers[later](resid)[0]
                     else:
                         resid = _with_pattern(model.layers[later], resid, patterns[later])
-                yield layer, head, mode, nll(model, resid, targets)
+                found[layer, head, mode] = nll(model, resid, targets)
+    return found

@@ -62,7 +62,7 @@ def gapped_blocks(
     return _with_bos(np.array(rows)), torch.cat([in_block[:, :1] & False, in_block], dim=1)
 
 
-def _with_bos(rows: Int[np.ndarray, "batch pos"]) -> Int[Tensor, "batch pos"]:
+def _with_bos(rows: Int[np.ndarray, "batch pos"]) -> Int[Tensor, "batch pos+1"]:
     bos = np.zeros((len(rows), 1), dtype=np.int64)
     return torch.from_numpy(np.concatenate([bos, rows.astype(np.int64)], axis=1))
 
@@ -128,7 +128,7 @@ def patterns(
     model: Transformer, tokens: Int[Tensor, "batch pos"]
 ) -> list[Float[Tensor, "batch head query key"]]:
     """The attention patterns of every layer."""
-    resid, found = model.embed(tokens), []
+    resid, found = model.embedding(tokens), []
     for block in model.layers:
         found.append(block.attn.pattern(block.ln1(resid)))
         resid = block(resid)[0]

@@ -51,6 +51,12 @@ def _extent(rows: Rows, *fields: str) -> list[float]:
     return [min(values), max(values)]
 
 
+def _padded(rows: Rows, field: str) -> alt.Scale:
+    low, high = _extent(rows, field)
+    pad = 0.05 * (high - low)
+    return alt.Scale(domain=[low - pad, high + pad], nice=False)
+
+
 def _window(cell: str, phases: Rows) -> alt.Chart:
     """A band from the start to the end of the cell's phase window, if it has one."""
     rows = [
@@ -102,13 +108,20 @@ def icl(curves: Rows, phases: Rows) -> str:
     return _curve(curves, phases, "icl", "in-context learning (nats)", extra="icl_paper")
 
 
-def _map(rows: Rows, field: str, color: alt.Color) -> str:
-    rows = [row for row in rows if row[field] is not None and row["end_tokens"] > row["tokens"]]
+def _map(rows: Rows, phases: Rows, field: str, title: str, scale: alt.Scale) -> str:
+    rows = [row for row in rows if row["end_tokens"] > row["tokens"]]
 
-    def panel(_: str, own: Rows) -> alt.LayerChart:
-        cells = alt.Chart(_data(own)).mark_rect(strokeWidth=0)
+    def panel(cell: str, own: Rows) -> alt.LayerChart:
+        # A stroke of the fill's own colour closes the hairlines between neighbours.
+        rectangles = alt.Chart(_data(own)).mark_rect(strokeWidth=0.6)
+        edges = [
+            {"tokens": row[edge]}
+            for row in phases
+            if row["cell"] == cell and row["is_phase_change"]
+            for edge in ("start_tokens", "end_tokens")
+        ]
         return alt.layer(
-            cells.encode(
+            rectangles.encode(
                 x=TOKENS,
                 x2="end_tokens:Q",
                 y=alt.Y(
@@ -117,24 +130,26 @@ def _map(rows: Rows, field: str, color: alt.Color) -> str:
                     scale=alt.Scale(type="log", domain=_extent(rows, "first_read", "end_read")),
                 ),
                 y2="end_read:Q",
-                color=color,
-            )
+                color=alt.Color(f"{field}:Q", title=title, scale=scale),
+                stroke=alt.Stroke(f"{field}:Q", title=title, scale=scale),
+            ),
+            alt.Chart(_data(edges)).mark_rule(color=WINDOW, strokeDash=[4, 3]).encode(x=TOKENS),
         )
 
     return _panels(rows, panel)
 
 
-def loss_map(positions: Rows) -> str:
+def loss_map(positions: Rows, phases: Rows) -> str:
     """Loss over training (x) and position in the context (y)."""
     scale = alt.Scale(scheme="viridis", domain=_extent(positions, "loss"))
-    return _map(positions, "loss", alt.Color("loss:Q", title="loss (nats)", scale=scale))
+    return _map(positions, phases, "loss", "loss (nats)", scale)
 
 
-def slope_map(positions: Rows) -> str:
+def slope_map(positions: Rows, phases: Rows) -> str:
     """d loss / d ln(position): negative (blue) where more context still lowers the loss."""
     # The first few positions fall steeply in every model; clipping lets the rest be seen.
-    scale = alt.Scale(scheme="redblue", domain=[0.4, -0.4], domainMid=0, clamp=True)
-    return _map(positions, "slope", alt.Color("slope:Q", title="d loss / d ln pos", scale=scale))
+    scale = alt.Scale(scheme="redblue", reverse=True, domain=[-0.5, 0.5], domainMid=0, clamp=True)
+    return _map(positions, phases, "slope", "d loss / d ln pos", scale)
 
 
 def _per_head(rows: Rows, phases: Rows, field: str, title: str, domain: list[float]) -> str:
@@ -153,11 +168,17 @@ def _per_head(rows: Rows, phases: Rows, field: str, title: str, domain: list[flo
         )
         last = max(row["tokens"] for row in own)
         tops = sorted((row for row in own if row["tokens"] == last), key=lambda r: -r[field])[:2]
-        names = alt.Chart(_data(tops)).mark_text(align="right", dx=-2, dy=-6, fontSize=9)
+        # The best above its line, the second below, so that close lines keep both names.
+        names = [
+            alt.Chart(_data([top]))
+            .mark_text(align="right", dx=-2, dy=dy, fontSize=9)
+            .encode(x=TOKENS, y=f"{field}:Q", text="name:N", color=color)
+            for top, dy in zip(tops, (-6, 9), strict=False)
+        ]
         return alt.layer(
             _window(cell, phases),
             base.mark_line(strokeWidth=1.3).encode(detail="name:N"),
-            names.encode(x=TOKENS, y=f"{field}:Q", text="name:N", color=color),
+            *names,
         )
 
     return _panels(rows, panel)
@@ -183,12 +204,8 @@ def delta_icl(ablations: Rows, phases: Rows, mode: str) -> str:
 def trajectories(paths: Rows) -> str:
     """The path of each cell in the joint plane; in orange the part inside its phase window."""
     share = [100 * paths[0][name] for name in ("pc1_share", "pc2_share")]
-    x = alt.X(
-        "pc1:Q", title=f"PC1 ({share[0]:.0f} %)", scale=alt.Scale(domain=_extent(paths, "pc1"))
-    )
-    y = alt.Y(
-        "pc2:Q", title=f"PC2 ({share[1]:.0f} %)", scale=alt.Scale(domain=_extent(paths, "pc2"))
-    )
+    x = alt.X("pc1:Q", title=f"PC1 ({share[0]:.0f} %)", scale=_padded(paths, "pc1"))
+    y = alt.Y("pc2:Q", title=f"PC2 ({share[1]:.0f} %)", scale=_padded(paths, "pc2"))
     everything = alt.Chart(_data(paths)).mark_line(color="#dddddd", strokeWidth=1)
     others = everything.encode(x=x, y=y, detail="cell:N", order="tokens:Q")
 

@@ -203,7 +203,7 @@ class Transformer(nn.Module):
                 nn.init.zeros_(block.mlp.fc_out.bias)
         normal_(self.head.weight, init.unembed_std)
 
-    def embed(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
+    def embedding(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
         """Token embedding, plus the learned positions where the model has them."""
         resid = self.tok_embed(tokens)
         if self.arch.positions == "learned":
@@ -212,7 +212,7 @@ class Transformer(nn.Module):
 
     def final_resid(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
         """The residual stream after the last layer, before `ln_out`."""
-        resid = self.embed(tokens)
+        resid = self.embedding(tokens)
         for block in self.layers:
             resid = block(resid)[0]
         return resid

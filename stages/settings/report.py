@@ -32,6 +32,7 @@ class Phase:
 class Report:
     phase: Phase
     position_bins: int
+    slope_reach: int
 
     def check(self, key: str) -> None:
         require(
@@ -39,5 +40,12 @@ class Report:
             f"{key}.position_bins",
             self.position_bins,
             "4 … 200",
+            "correct it",
+        )
+        require(
+            1 <= self.slope_reach < self.position_bins,
+            f"{key}.slope_reach",
+            self.slope_reach,
+            f"1 … {self.position_bins - 1}, fewer than position_bins",
             "correct it",
         )

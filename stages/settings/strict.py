@@ -1,5 +1,6 @@
 """Plain mappings -> frozen dataclasses: no key unknown, none missing, every type exact."""
 
+import math
 import types
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -57,7 +58,9 @@ def _value(kind: Any, found: Any, key: str) -> Any:
         return {str(name): _value(args[1], entry, f"{key}.{name}") for name, entry in found.items()}
     # bool is an int to Python; `n_layers: true` must not pass for 1.
     if kind is float and isinstance(found, int | float) and not isinstance(found, bool):
-        return float(found)
+        if math.isfinite(found):
+            return float(found)
+        raise ParamsError(key, found, "a finite number", "correct the value")
     if kind in (int, str, bool) and type(found) is kind:
         return found
     remedy = "correct the value"

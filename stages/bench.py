@@ -1,0 +1,118 @@
+"""The inner loops alone, on random weights and tokens at the size of the default study.
+
+Each line compares our way with the plain way of doing the same, in one run, because machines
+differ and are shared: trust the ratio, not the rate.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from stages.files.params import Params
+from stages.lens import bridge
+from stages.lib.ablation import ablated_nll
+from stages.lib.model import Transformer
+from stages.lib.nll import token_nll
+from stages.lib.parallel import Workers
+from stages.lib.training import optimizers, set_gradients
+from stages.settings.model import Model
+from stages.settings.train import Train
+
+ROUNDS = 5
+
+
+def seconds(ours: Callable[[], object], plain: Callable[[], object]) -> tuple[float, float]:
+    """Medians over rounds that take turns, after one warm-up each."""
+    ours(), plain()
+    found: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for own, work in zip(found, (ours, plain), strict=True):
+            start = time.perf_counter()
+            work()
+            own.append(time.perf_counter() - start)
+    return tuple(sorted(own)[ROUNDS // 2] for own in found)
+
+
+def line(what: str, tokens: int, ours: float, plain: float, against: str) -> None:
+    print(
+        f"{what:<34} {tokens / ours:>9,.0f} tok/s   {plain / ours:4.1f} × {against} "
+        f"({tokens / plain:,.0f})"
+    )
+
+
+def main() -> None:
+    argparse.ArgumentParser(prog="python -m stages.bench", description=__doc__).parse_args()
+    params = Params()
+    train = params.section("train", Train)
+    n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
+    cores = torch.get_num_threads()
+    tokens = torch.randint(0, vocab_size, (8, n_ctx), generator=torch.Generator().manual_seed(0))
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    print(f"{cores} cores, batches of {len(tokens)} × {n_ctx} tokens, vocabulary {vocab_size}")
+    for name in ("attn1", "attn2", "attn3"):
+        model = Transformer(params.section(f"models.{name}", Model), vocab_size, n_ctx)
+        model.init_weights(0)
+        lens = bridge(model, name).eval()
+        steppers = optimizers(model, train)
+        with Workers(torch.device("cpu")) as workers:
+
+            def update(steppers=steppers) -> None:
+                for stepper in steppers:
+                    stepper.step()
+
+            def training(model=model, workers=workers, update=update) -> None:
+                torch.set_num_threads(1)
+                set_gradients(model, inputs, targets, workers)
+                update()
+
+            def plain_training(model=model, update=update) -> None:
+                torch.set_num_threads(cores)
+                model.zero_grad()
+                F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
+                update()
+
+            def losses(model=model, workers=workers) -> None:
+                torch.set_num_threads(1)
+                workers.map(lambda part: token_nll(model, part), tokens.split(4))
+
+            @torch.no_grad()
+            def lens_losses(lens=lens) -> None:
+                torch.set_num_threads(cores)
+                F.cross_entropy(lens(inputs).transpose(1, 2), targets, reduction="none")
+
+            def ablations(model=model, workers=workers) -> None:
+                torch.set_num_threads(1)
+                workers.map(lambda part: ablated_nll(model, part, ("full",)), tokens.split(4))
+
+            @torch.no_grad()
+            def hooked_ablations(model=model, lens=lens) -> None:
+                torch.set_num_threads(cores)
+                for layer in range(model.arch.n_layers):
+                    for head in range(model.arch.n_heads):
+
+                        def without(z, hook, head=head):
+                            z[:, :, head] = 0
+                            return z
+
+                        hooks = [(f"blocks.{layer}.attn.hook_z", without)]
+                        logits = lens.run_with_hooks(inputs, fwd_hooks=hooks)
+                        F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
+
+            step = len(inputs) * (n_ctx - 1)
+            line(f"{name} training step", step, *seconds(training, plain_training), "one backward")
+            line(f"{name} per-token losses", step, *seconds(losses, lens_losses), "TransformerLens")
+            heads = model.arch.n_layers * model.arch.n_heads
+            line(
+                f"{name} all heads ablated, full",
+                heads * step,
+                *seconds(ablations, hooked_ablations),
+                "TransformerLens hooks",
+            )
+        torch.set_num_threads(cores)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,397 @@
+"""The whole study, small, in a folder of its own: with real DVC, on a folder of English text."""
+
+import errno
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from stages.files import sources
+from stages.settings.corpus import Corpus
+from stages.settings.strict import parse
+
+ROOT = Path.cwd()
+CELLS = ("attn1_s0", "smear2_s0")
+PER_CELL = ("train", "losses", "icl", "heads", "ablations")
+
+
+def small(params: dict) -> dict:
+    """The committed params, shrunk until the study takes half a minute."""
+    params["corpus"] |= {
+        "source": "files",
+        "files": "books/*.txt",
+        "max_characters": 600_000,
+        "tokenizer_characters": 100_000,
+        "vocab_size": 300,
+        "n_ctx": 64,
+        "evaluation": {"sequences": 12, "held_out": 0.2},
+    }
+    for model in params["models"].values():
+        model |= {"n_heads": 2, "d_model": 16}
+    params["cells"] = {c: params["cells"][c] for c in CELLS}
+    params["train"] |= {
+        "tokens": 64 * 8 * 20,
+        "warmup_steps": 5,
+        "checkpoints": [{"until": 64 * 8 * 20, "every": 64 * 8 * 5}],
+    }
+    params["icl"] |= {
+        "windows": {"early": [4, 8], "late": [50, 62]},
+        "early_point": 6,
+        "late_point": 60,
+        "bootstrap_draws": 100,
+    }
+    params["heads"] |= {"sequences": 2, "block": 5, "repeats": 3, "max_gap": 4, "text_sequences": 2}
+    params["ablations"] |= {"sequences": 4}
+    params["report"] |= {"position_bins": 8}
+    return params
+
+
+class Project:
+    """A copy of this project, with its own git, its own DVC cache and small params."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in ("stages", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".gitignore"):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            ignore = shutil.ignore_patterns("__pycache__")
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, target, ignore=ignore)
+            else:
+                shutil.copy(ROOT / name, target)
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        self.edit(small)
+
+    def params(self) -> dict:
+        return json.loads(json.dumps(yaml.safe_load((self.folder / "params.yaml").read_text())))
+
+    def edit(self, change) -> None:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(change(self.params())))
+
+    def append(self, path: str, text: str) -> None:
+        with open(self.folder / path, "a", encoding="utf-8") as file:
+            file.write(text)
+
+    def run(self, *command: str, **more) -> subprocess.CompletedProcess:
+        bin_folder = Path(sys.executable).parent
+        environment = {
+            **os.environ,
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            # What a stage imports must be the copy, and what it writes must stay in it.
+            "HOME": str(self.folder / "home"),
+        }
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, env=environment, **more
+        )
+
+    def repro(self) -> set[str]:
+        """`make study`'s two commands; returns the stages that ran."""
+        self.run("python", "-m", "stages.plan", check=True)
+        done = self.run("dvc", "repro")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return set(re.findall(r"Running stage '([^']+)'", done.stdout))
+
+    def metrics(self) -> dict:
+        return json.loads((self.folder / "reports" / "metrics.json").read_text())["cells"]
+
+
+def english(folder: Path) -> None:
+    """A folder of English prose: the docstrings of a package, a file each."""
+    corpus = json.loads(json.dumps(yaml.safe_load((ROOT / "params.yaml").read_text())["corpus"]))
+    corpus |= {"source": "docstrings", "packages": ["networkx"], "min_characters": 2000}
+    documents, _ = sources.read(parse(Corpus, corpus, "corpus"))
+    folder.mkdir()
+    for i, document in enumerate(documents):
+        (folder / f"{i:04d}.txt").write_text(document.text, encoding="utf-8")
+    (folder / "broken.txt").write_bytes(b"\xff\xfe no text")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    made = Project(tmp_path_factory.mktemp("study"))
+    english(made.folder / "books")
+    ran = made.repro()
+    per_cell = {f"{stage}@{cell}" for stage in PER_CELL for cell in CELLS}
+    assert ran == per_cell | {"params", "corpus", "pca", "report"}
+    return made
+
+
+def test_every_product_is_there(project):
+    reports = project.folder / "reports"
+    page = (reports / "index.html").read_text(encoding="utf-8")
+    figures = {path.stem for path in (reports / "figures").glob("*.svg")}
+    assert {"icl", "loss", "loss_map", "slope_map", "prefix_matching", "pca"} <= figures
+    assert {"ablation_full", "ablation_pattern"} <= figures
+    assert all(f'id="{name}"' in page for name in figures)
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page), "nothing outside the page"
+    assert "://" not in re.sub(r"data:[^\"]+", "", page)
+    summary = (reports / "summary.md").read_text(encoding="utf-8")
+    for name in re.findall(r"\]\((figures/[^)]+)\)", summary):
+        assert (reports / name).exists()
+    for cell, own in project.metrics().items():
+        assert cell in page and cell in summary
+        assert set(own) == {
+            "icl_final", "icl_final_low", "icl_final_high", "icl_paper_points", "loss_final",
+            "phase_change", "phase_start_tokens", "phase_end_tokens", "prefix_matching_max",
+            "previous_token_max", "best_head", "ablation_icl_max",
+        }  # fmt: skip
+        assert own["icl_final_low"] <= own["icl_final"] <= own["icl_final_high"]
+        assert re.fullmatch(r"L\dH\d", own["best_head"])
+    assert not list((project.folder / ".scratch" / "partial").rglob("*.parquet")), "no debris"
+
+
+def test_the_text_is_the_user_s_own(project):
+    manifest = json.loads((project.folder / "data/corpus/manifest.json").read_text())
+    assert manifest["source"] == "files"
+    assert manifest["skipped"] == {"not UTF-8": 1}
+    names = pq.read_table(project.folder / "data/corpus/documents.parquet")["name"].to_pylist()
+    assert all(name.startswith("books/") for name in names)
+
+
+def test_tables_agree_with_each_other(project):
+    data = project.folder / "data"
+    for cell in CELLS:
+        steps = sorted(int(p.stem[5:]) for p in (data / "train" / cell).glob("step_*"))
+        assert steps == [0, 5, 10, 15, 20]
+        assert len(pq.read_table(data / "train" / cell / "log.parquet")) == 20
+        losses = pq.ParquetFile(data / "losses" / f"{cell}.parquet")
+        assert losses.metadata.num_rows == 5 * 12 * 63
+        for path in (f"icl/{cell}/icl", f"heads/{cell}", f"ablations/{cell}"):
+            table = pq.read_table(data / f"{path}.parquet")
+            assert sorted(set(table["step"].to_pylist())) == steps
+
+
+def test_nothing_runs_twice(project):
+    before = time.perf_counter()
+    done = project.run("dvc", "repro")
+    seconds = time.perf_counter() - before
+    assert "up to date" in done.stdout and "Running" not in done.stdout
+    assert seconds < 10
+
+
+def test_the_same_seed_gives_the_same_bytes(project):
+    folder = project.folder / "data" / "train" / "smear2_s0"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = project.run("dvc", "repro", "--force", "--single-item", "train@smear2_s0")
+    assert "Running stage" in done.stdout
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert project.repro() == set()
+
+
+def test_a_comment_in_losses_never_retrains(project):
+    project.append("stages/losses.py", "# a comment\n")
+    assert project.repro() == {"losses@attn1_s0", "losses@smear2_s0"}
+
+
+@pytest.mark.parametrize(
+    ("path", "comment"), [("stages/sql/curves.sql", "-- x\n"), ("stages/lib/figures.py", "# x\n")]
+)
+def test_a_query_or_a_figure_reruns_the_report_alone(project, path, comment):
+    project.append(path, comment)
+    assert project.repro() == {"report"}
+
+
+def test_a_seed_more_runs_that_cell_and_the_aggregates_and_its_removal_removes_it(project):
+    before = project.params()
+
+    def add(params):
+        params["cells"]["attn1_s1"] = {"model": "attn1", "seed": 1}
+        return params
+
+    project.edit(add)
+    new = {f"{stage}@attn1_s1" for stage in PER_CELL}
+    assert project.repro() == new | {"params", "pca", "report"}
+    assert set(project.metrics()) == {*CELLS, "attn1_s1"}
+    project.edit(lambda _: before)
+    ran = project.repro()
+    assert ran <= {"params", "pca", "report"}, "or restored from the run cache"
+    assert set(project.metrics()) == set(CELLS)
+    assert "attn1_s1" not in (project.folder / "reports" / "index.html").read_text()
+
+
+def test_stages_read_the_params_they_declare(project):
+    """Each stage once more, in its own process, with every key it asks for written down."""
+    script = (
+        "import sys, importlib, stages.files.params as p\n"
+        "made, init = [], p.Params.__init__\n"
+        "def remember(self, *a): init(self, *a); made.append(self)\n"
+        "p.Params.__init__ = remember\n"
+        "importlib.import_module(f'stages.{sys.argv[1]}').main(*sys.argv[2:])\n"
+        "print(*sorted(k for m in made for k in m.keys_read))\n"
+    )
+    pipeline = yaml.safe_load((project.folder / "dvc.yaml").read_text())["stages"]
+    for name, stage in pipeline.items():
+        if name == "params":
+            continue
+        cell = ["smear2_s0"] if "foreach" in stage else []
+        done = project.run("python", "-c", script, name, *cell, check=True)
+        declared = {
+            key.replace("${key}", "smear2_s0").replace("${item.model}", "smear2")
+            for key in stage.get("do", stage)["params"]
+        }
+        assert set(done.stdout.split()) == declared, name
+
+
+def test_the_project_writes_nothing_outside_itself(project):
+    home = project.folder / "home"
+    found = [p for p in home.rglob("*") if p.is_file()] if home.exists() else []
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("select count(*) as n from losses where cell = 'attn1_s0'", "3780"),
+        ("show tables", "ablations"),
+        ("describe icl", "icl_paper_high"),
+    ],
+)
+def test_queries_are_answered(project, sql, wanted):
+    done = project.run("python", "-m", "stages.query", sql)
+    assert done.returncode == 0, done.stderr
+    assert wanted in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("select nothing from icl", "nothing"),
+        ("selec", "syntax"),
+        ("drop view icl", "read-only"),
+        ("copy icl to 'data/icl/attn1_s0/icl.parquet'", "read-only"),
+        ("create table t as select 1", "read-only"),
+        ("select * from read_text('params.yaml')", "params.yaml"),
+        ("set enable_external_access = true", "read-only"),
+    ],
+)
+def test_what_is_no_question_is_refused_in_one_breath(project, sql, wanted):
+    before = (project.folder / "data/icl/attn1_s0/icl.parquet").read_bytes()
+    done = project.run("python", "-m", "stages.query", sql)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and wanted in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (project.folder / "data/icl/attn1_s0/icl.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["corpus", "train", "report", "plan", "query", "show", "bench"])
+def test_every_command_explains_itself(project, name):
+    done = project.run("python", "-m", f"stages.{name}", "--help")
+    assert done.returncode == 0 and len(done.stdout) > 100
+
+
+def one_line(done: subprocess.CompletedProcess) -> str:
+    """The error of a failed stage: exit status, one line, no traceback."""
+    assert done.returncode != 0
+    errors = [line for line in done.stderr.splitlines() if "error:" in line]
+    assert len(errors) == 1 and "Traceback" not in done.stderr, done.stderr
+    return errors[0]
+
+
+@pytest.fixture
+def spoiled(project):
+    """The project with params to be spoiled, put right afterwards."""
+    before = (project.folder / "params.yaml").read_text()
+    yield project
+    (project.folder / "params.yaml").write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "wanted"),
+    [
+        ("corpus", {"files": "nowhere/*.txt"}, r"corpus\.files 'nowhere/\*\.txt': found no text"),
+        ("corpus", {"vocab_size": 60_000}, r"corpus\.vocab_size: found 60000, but the text gives"),
+        ("corpus", {"files": "books/0001.txt"}, r"found 1 distinct document"),
+        (
+            "corpus",
+            {"evaluation": {"sequences": 30_000, "held_out": 0.2}},
+            r"corpus\.evaluation\.sequences: found 30000, but .* have room for \d+ windows",
+        ),
+    ],
+)
+def test_corpus_that_cannot_be_made_is_refused_and_the_old_one_stays(
+    spoiled, section, change, wanted
+):
+    before = (spoiled.folder / "data/corpus/eval.parquet").read_bytes()
+    spoiled.edit(lambda params: {**params, section: params[section] | change})
+    error = one_line(spoiled.run("python", "-m", "stages.corpus"))
+    assert re.search(wanted, error), error
+    assert (spoiled.folder / "data/corpus/eval.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"tokens": 10**9}, r"train\.tokens: found 1000000000, but data/corpus holds"),
+        ({"adamw_lr": 1e30, "muon_lr": 1e30}, r"diverged at step \d+ of 20: loss .*lower"),
+    ],
+)
+def test_training_that_cannot_go_on_publishes_nothing(spoiled, change, wanted):
+    folder = spoiled.folder / "data" / "train" / "attn1_s0"
+    before = sorted(path.name for path in folder.iterdir())
+    spoiled.edit(lambda params: {**params, "train": params["train"] | change})
+    error = one_line(spoiled.run("python", "-m", "stages.train", "--cell", "attn1_s0"))
+    assert re.search(wanted, error), error
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_bad_params_stop_dvc_before_anything_runs(spoiled):
+    spoiled.edit(lambda params: {**params, "icl": params["icl"] | {"late_point": 9999}})
+    done = spoiled.run("dvc", "repro")
+    assert done.returncode != 0
+    assert "icl.late_point: found 9999" in done.stderr
+    assert set(re.findall(r"Running stage '([^']+)'", done.stdout)) == {"params"}
+
+
+def test_a_cell_that_dvc_yaml_does_not_know_is_pointed_out(spoiled):
+    cells = {**spoiled.params()["cells"], "attn1_s5": {"model": "attn1", "seed": 5}}
+    spoiled.edit(lambda params: {**params, "cells": cells})
+    error = one_line(spoiled.run("python", "-m", "stages.params"))
+    assert "run `make plan`" in error
+
+
+def test_ctrl_c_leaves_one_line_and_no_debris(spoiled):
+    spoiled.edit(lambda params: {**params, "train": params["train"] | {"batch": 1}})
+    folder = spoiled.folder / "data" / "train" / "attn1_s0"
+    before = sorted(path.name for path in folder.iterdir())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train", "--cell", "attn1_s0"],
+        cwd=spoiled.folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    partial = spoiled.folder / ".scratch" / "partial" / "data" / "train" / "attn1_s0"
+    deadline = time.time() + 60
+    while not partial.exists() and time.time() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in errors and "Traceback" not in errors
+    assert not partial.exists()
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_full_disk_is_one_line_and_no_debris(project):
+    """The write itself fails, as it does when the disk is full."""
+    script = (
+        "import errno, os, sys\n"
+        "import stages.files.tables as t\n"
+        "def full(self, data):\n"
+        "    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'x.parquet')\n"
+        "t.TableWriter.write = full\n"
+        "sys.argv = ['stages.heads', '--cell', 'attn1_s0']\n"
+        "import runpy; runpy.run_module('stages.heads', run_name='__main__')\n"
+    )
+    error = one_line(project.run("python", "-c", script))
+    assert os.strerror(errno.ENOSPC) in error and "free space" in error
+    assert not (project.folder / ".scratch/partial/data/heads/attn1_s0.parquet").exists()
+    assert (project.folder / "data/heads/attn1_s0.parquet").exists()

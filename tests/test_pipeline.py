@@ -1,0 +1,146 @@
+"""The pipeline as an object: names agree, deps are imports, the pure part is pure."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from stages import plan
+from stages.files.catalog import sources
+from stages.files.imports import closure
+from stages.settings.study import Study
+
+PARAMS = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+# Modules of stages/ that are commands for people, not stages.
+COMMANDS = {"bench", "lens", "plan", "query", "show"}
+
+
+@pytest.fixture(scope="module")
+def expanded():
+    """Every stage as DVC sees it, one per cell."""
+    with Repo(".") as repo:
+        return {stage.addressing: stage for stage in repo.index.stages}
+
+
+def body(name: str) -> dict:
+    return PIPELINE[name].get("do", PIPELINE[name])
+
+
+def test_dvc_yaml_is_what_plan_writes():
+    assert Path("dvc.yaml").read_text(encoding="utf-8") == plan.text(list(PARAMS["cells"]))
+
+
+def test_one_name_in_four_places():
+    """Stage in dvc.yaml = module in stages/ = section in params.yaml = folder of the outputs."""
+    modules = {path.stem for path in Path("stages").glob("*.py")} - {"__init__"} - COMMANDS
+    assert modules == set(PIPELINE)
+    sections = set(Study.__dataclass_fields__)
+    for name in PIPELINE:
+        assert body(name)["cmd"].split()[:3] == ["python", "-m", f"stages.{name}"]
+        assert name in sections or name == "params"
+        folder = "reports/" if name == "report" else f"data/{name}/"
+        outs = [
+            out if isinstance(out, str) else next(iter(out))
+            for kind in ("outs", "metrics", "plots")
+            for out in body(name).get(kind, [])
+        ]
+        assert outs and all(out.startswith(folder) for out in outs)
+
+
+def test_every_cell_has_every_stage(expanded):
+    names = {name.split(":")[-1] for name in expanded}
+    for cell in PARAMS["cells"]:
+        for stage in ("train", "losses", "icl", "heads", "ablations"):
+            assert f"{stage}@{cell}" in names
+    per_cell = 5 * len(PARAMS["cells"])
+    assert len(names) == per_cell + len([n for n in PIPELINE if "foreach" not in PIPELINE[n]])
+
+
+@pytest.mark.parametrize("name", sorted(PIPELINE))
+def test_code_deps_are_the_modules_that_are_imported(name):
+    """Against Python itself: what is in sys.modules after importing the stage."""
+    script = (
+        f"import sys, stages.{name}; "
+        "print(*sorted(m.__file__ for n, m in sys.modules.items() "
+        "if n.split('.')[0] == 'stages' and m.__file__))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    imported = {Path(path).relative_to(Path.cwd()).as_posix() for path in out.split()}
+    declared = {dep for dep in body(name)["deps"] if dep.endswith(".py")}
+    assert declared == imported
+
+
+def test_sql_and_templates_are_deps_of_the_stage_that_reads_them():
+    declared = {
+        name: {dep for dep in body(name)["deps"] if dep.endswith((".sql", ".j2"))}
+        for name in PIPELINE
+    }
+    used = [dep for own in declared.values() for dep in own]
+    assert len(used) == len(set(used)), "each file belongs to one stage"
+    found = [*Path("stages/sql").iterdir(), *Path("stages/templates").iterdir()]
+    assert set(used) == {path.as_posix() for path in found}
+
+
+def test_training_sees_the_model_the_stream_and_the_schedule_alone():
+    deps = body("train")["deps"]
+    for foreign in ("figures", "duck", "sql", "circuits", "ablation", "text", "report", "icl"):
+        assert not any(foreign in Path(dep).stem for dep in deps), foreign
+
+
+def test_an_import_inside_a_function_is_a_dependency(tmp_path):
+    package = tmp_path / "stages" / "deep"
+    package.mkdir(parents=True)
+    (tmp_path / "stages" / "a.py").write_text("def f():\n    from stages.deep import b\n")
+    (package / "__init__.py").write_text("")
+    (package / "b.py").write_text("import stages.deep.c as c, os\n")
+    (package / "c.py").write_text("from stages.a import f\n")
+    names = {path.as_posix() for path in closure("stages.a", tmp_path)}
+    assert names == {
+        "stages/a.py",
+        "stages/deep/__init__.py",
+        "stages/deep/b.py",
+        "stages/deep/c.py",
+    }
+
+
+def test_aggregates_read_every_cell_and_nothing_else():
+    for cell in PARAMS["cells"]:
+        assert f"data/icl/{cell}/sampled.parquet" in body("pca")["deps"]
+        assert f"data/ablations/{cell}.parquet" in body("report")["deps"]
+    both = body("pca")["deps"] + body("report")["deps"]
+    per_cell = [dep for dep in both if dep.startswith(("data/icl/", "data/heads/", "data/abl"))]
+    assert len(per_cell) == 5 * len(PARAMS["cells"])
+    assert "cells" in body("pca")["params"] and "cells" in body("report")["params"]
+
+
+def test_the_catalogue_knows_the_files_that_stages_make(expanded):
+    outs = [str(out) for stage in expanded.values() for out in stage.outs]
+    for own in sources(list(PARAMS["cells"])).values():
+        for source in own:
+            path = source.path.as_posix()
+            assert any(path == out or path.startswith(f"{out}/") for out in outs), path
+
+
+@pytest.mark.parametrize(
+    "path", [*Path("stages/lib").rglob("*.py"), *Path("stages/settings").rglob("*.py")], ids=str
+)
+def test_the_pure_part_reads_nothing_prints_nothing_and_knows_no_stage(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("open", "print", "input")
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [str(node.module)]
+        for name in names:
+            assert name.split(".")[0] not in ("os", "pathlib", "yaml", "dvc", "sys")
+            if name.startswith("stages"):
+                assert name.startswith(("stages.lib", "stages.settings"))

@@ -1,0 +1,125 @@
+"""One training step: its gradients, its data, its rates."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from stages.lib.parallel import Workers
+from stages.lib.training import WarmUp, Windows, optimizers, set_gradients
+from stages.settings.train import Checkpoints, Train
+from tests.conftest import KINDS, random_model
+
+TRAIN = Train(
+    tokens=1000,
+    batch=4,
+    optimizer="muon",
+    muon_lr=0.02,
+    muon_momentum=0.95,
+    adamw_lr=0.01,
+    adamw_beta1=0.9,
+    adamw_beta2=0.98,
+    weight_decay=0.1,
+    warmup_steps=5,
+    clip_norm=1.0,
+    checkpoints=(Checkpoints(until=1000, every=100),),
+)
+
+
+@pytest.fixture
+def workers():
+    threads = torch.get_num_threads()
+    with Workers(torch.device("cpu")) as workers:
+        yield workers
+    torch.set_num_threads(threads)
+
+
+def test_gradients_are_those_of_the_mean_loss(any_model, tokens, workers):
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    loss = set_gradients(any_model, inputs, targets, workers)
+    got = [weight.grad.clone() for weight in any_model.parameters()]
+    any_model.zero_grad()
+    wanted = F.cross_entropy(any_model(inputs).flatten(0, 1), targets.flatten())
+    wanted.backward()
+    assert loss == pytest.approx(wanted.item(), abs=1e-5)
+    for weight, gradient in zip(any_model.parameters(), got, strict=True):
+        torch.testing.assert_close(gradient, weight.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_bits_do_not_depend_on_the_number_of_cores(tokens):
+    threads = torch.get_num_threads()
+    found = []
+    for count in (1, 3):
+        torch.set_num_threads(count)
+        model = random_model()
+        with Workers(torch.device("cpu")) as workers:
+            loss = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers)
+        found.append((loss, [weight.grad for weight in model.parameters()]))
+    torch.set_num_threads(threads)
+    assert found[0][0] == found[1][0]
+    assert all(torch.equal(a, b) for a, b in zip(found[0][1], found[1][1], strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_training_lowers_the_loss(tokens, optimizer, workers):
+    model = random_model()
+    steppers = optimizers(model, replace(TRAIN, optimizer=optimizer))
+    losses = []
+    for _ in range(30):
+        losses.append(set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers))
+        for stepper in steppers:
+            stepper.step()
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_every_weight_has_one_optimiser(kind, optimizer):
+    """And weight decay acts on matrices only."""
+    model = random_model(**KINDS[kind])
+    seen = []
+    for stepper in optimizers(model, replace(TRAIN, optimizer=optimizer)):
+        for group in stepper.param_groups:
+            seen += group["params"]
+            for weight in group["params"]:
+                assert (group["weight_decay"] > 0) == (weight.ndim == 2)
+                if isinstance(stepper, torch.optim.Muon):
+                    assert weight is not model.tok_embed.weight
+                    assert weight is not model.head.weight
+    assert len(seen) == len(set(map(id, seen))) == len(list(model.parameters()))
+
+
+def test_warm_up_rises_then_stays():
+    steppers = optimizers(random_model(), TRAIN)
+    warmup = WarmUp(steppers, TRAIN.warmup_steps)
+    rates = [warmup.set(step) for step in range(1, 9)]
+    assert rates == pytest.approx([0.002, 0.004, 0.006, 0.008, 0.01, 0.01, 0.01, 0.01])
+    assert steppers[1].param_groups[0]["lr"] == pytest.approx(TRAIN.muon_lr)
+
+
+def test_no_window_is_read_twice_and_targets_follow():
+    stream = np.arange(1000, dtype=np.uint16)
+    windows = Windows(stream, n_ctx=9, batch=4, seed=0)
+    seen = []
+    for step in range(1, windows.steps + 1):
+        tokens, targets = windows[step]
+        assert tokens.shape == (4, 9)
+        assert torch.equal(targets, tokens + 1), "the stream counts up, so targets are tokens + 1"
+        seen += tokens.flatten().tolist()
+    assert len(seen) == len(set(seen)) == windows.steps * 36
+    again = Windows(stream, n_ctx=9, batch=4, seed=0)
+    other = Windows(stream, n_ctx=9, batch=4, seed=1)
+    assert torch.equal(windows[3][0], again[3][0])
+    assert not torch.equal(windows[3][0], other[3][0])
+
+
+def test_schedule_holds_both_ends_and_the_stretches():
+    train = replace(
+        TRAIN, tokens=1000, batch=2, checkpoints=(Checkpoints(200, 50), Checkpoints(1000, 400))
+    )
+    assert train.steps(n_ctx=5) == 100
+    assert train.schedule(n_ctx=5) == [0, 5, 10, 15, 20, 60, 100]
+    assert replace(train, tokens=999).steps(n_ctx=5) == 100
+    assert replace(train, tokens=150).schedule(n_ctx=5) == [0, 5, 10, 15]
