@@ -1,21 +1,24 @@
 """One cell -> checkpoints on a schedule, and the training log."""
 
 import math
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from stages.files import checkpoints
+from stages.files.checkpoints import Header
 from stages.files.params import Params
 from stages.files.stage import DATA, StageError, output, progress, run
+from stages.files.stream import training_stream
 from stages.files.tables import write_table
 from stages.lib.device import pick
 from stages.lib.model import Transformer
 from stages.lib.parallel import Workers
 from stages.lib.tables.train import LOG
-from stages.lib.training import WarmUp, Windows, optimizers, set_gradients
+from stages.lib.training import Update, Windows, fit
 from stages.settings.model import Cell, Model
-from stages.settings.strict import ParamsError
 from stages.settings.train import Train
 
 
@@ -25,12 +28,9 @@ def main(cell: str) -> None:
     arch = params.section(f"models.{own.model}", Model)
     train = params.section("train", Train)
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
-    try:
-        device = pick(params.get("device"))
-    except ValueError as error:
-        raise ParamsError("device", params.get("device"), str(error), "correct it") from None
+    device = pick(params.get("device"))
 
-    stream = np.load(DATA / "corpus" / "train_tokens.npy", mmap_mode="r")
+    stream = training_stream()
     windows = Windows(stream, n_ctx, train.batch, own.seed)
     steps = train.steps(n_ctx)
     if windows.steps < steps:
@@ -45,56 +45,46 @@ def main(cell: str) -> None:
     model = Transformer(arch, vocab_size, n_ctx)
     model.init_weights(own.seed)
     model.to(device)
-    steppers = optimizers(model, train)
-    warmup = WarmUp(steppers, train.warmup_steps)
     schedule = set(train.schedule(n_ctx))
-    tokens_per_step = train.batch * n_ctx
-    log = {"learning_rate": [], "loss": [], "grad_norm": []}
+    per_step = train.batch * n_ctx
+    updates: list[Update] = []
 
-    with output(DATA / "train" / cell) as folder:
+    with (
+        output(DATA / "train" / cell) as folder,
+        Workers(device) as workers,
+        progress(None, f"train {cell}", "tok", total=steps * per_step) as bar,
+    ):
         folder.mkdir()
-
-        def keep(step: int) -> None:
-            header = checkpoints.Header(cell, step, step * tokens_per_step, vocab_size, n_ctx, arch)
-            checkpoints.save(folder, model, header)
-
-        keep(0)
-        with (
-            Workers(device) as workers,
-            progress(None, f"train {cell}", "tok", total=steps * tokens_per_step) as bar,
-        ):
-            for step in range(1, steps + 1):
-                rate = warmup.set(step)
-                tokens, targets = (part.to(device, non_blocking=True) for part in windows[step])
-                loss = set_gradients(model, tokens, targets, workers)
-                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip_norm)
-                for stepper in steppers:
-                    stepper.step()
-                for name, value in (
-                    ("learning_rate", rate),
-                    ("loss", loss),
-                    ("grad_norm", norm.item()),
-                ):
-                    log[name].append(value)
-                if not (math.isfinite(log["loss"][-1]) and math.isfinite(log["grad_norm"][-1])):
-                    raise StageError(
-                        f"diverged at step {step} of {steps}: loss {log['loss'][-1]}, gradient "
-                        f"norm {log['grad_norm'][-1]}; lower train.muon_lr or train.adamw_lr, or "
-                        "lengthen train.warmup_steps"
-                    )
-                if step in schedule:
-                    keep(step)
-                bar.update(tokens_per_step)
-        done = np.arange(1, steps + 1, dtype=np.int32)
+        keep = partial(save, folder, model, cell=cell, per_step=per_step)
+        keep(step=0)
+        for update in fit(model, windows, train, steps, workers):
+            if not (math.isfinite(update.loss) and math.isfinite(update.grad_norm)):
+                raise StageError(
+                    f"diverged at step {update.step} of {steps}: loss {update.loss}, gradient "
+                    f"norm {update.grad_norm}; lower train.muon_lr or train.adamw_lr, or lengthen "
+                    "train.warmup_steps"
+                )
+            updates.append(update)
+            if update.step in schedule:
+                keep(step=update.step)
+            bar.update(per_step)
+        done = np.array([update.step for update in updates], np.int32)
+        floats = ("learning_rate", "loss", "grad_norm")
         write_table(
             LOG,
             folder / "log.parquet",
             {
                 "step": done,
-                "tokens_seen": done.astype(np.int64) * tokens_per_step,
-                **{name: np.array(values, np.float32) for name, values in log.items()},
+                "tokens_seen": done.astype(np.int64) * per_step,
+                **{n: np.array([getattr(u, n) for u in updates], np.float32) for n in floats},
             },
         )
+
+
+def save(folder: Path, model: Transformer, cell: str, per_step: int, step: int) -> None:
+    vocab_size = model.head.out_features
+    header = Header(cell, step, step * per_step, vocab_size, model.n_ctx, model.arch)
+    checkpoints.save(folder, model, header)
 
 
 if __name__ == "__main__":

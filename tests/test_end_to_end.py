@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 
 from stages.files import sources
@@ -325,6 +326,28 @@ def test_corpus_that_cannot_be_made_is_refused_and_the_old_one_stays(
     error = one_line(spoiled.run("python", "-m", "stages.corpus"))
     assert re.search(wanted, error), error
     assert (spoiled.folder / "data/corpus/eval.parquet").read_bytes() == before
+
+
+def test_a_truncated_stream_is_named_with_its_remedy(project):
+    path = project.folder / "data/corpus/train_tokens.npy"
+    whole = path.read_bytes()
+    try:
+        for cut in (0, 50, len(whole) // 2):
+            path.unlink()  # the file may be a read-only link into the cache
+            path.write_bytes(whole[:cut])
+            error = one_line(project.run("python", "-m", "stages.train", "--cell", "attn1_s0"))
+            assert re.search(r"train_tokens\.npy: truncated.*dvc repro --force.*corpus", error)
+    finally:
+        path.unlink()
+        path.write_bytes(whole)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_device_that_is_not_there_is_named(spoiled):
+    spoiled.edit(lambda params: {**params, "device": "cuda"})
+    for stage in ("train", "losses", "heads", "ablations"):
+        error = one_line(spoiled.run("python", "-m", f"stages.{stage}", "--cell", "attn1_s0"))
+        assert "device: found 'cuda', expected auto or cpu, because torch sees no GPU" in error
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 
 from stages.files.stage import StageError
 from stages.lib.model import Transformer
@@ -39,7 +39,8 @@ def save(folder: Path, model: Transformer, header: Header) -> None:
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
     metadata = {KEY: json.dumps(asdict(header), sort_keys=True)}
-    save_file(tensors, path_of(folder, header.step), metadata=metadata)
+    # Not safetensors' own `save_file`: on a full disk it raises no OSError.
+    path_of(folder, header.step).write_bytes(serialize(tensors, metadata=metadata))
 
 
 def listed(folder: Path, rebuild: str) -> list[Path]:

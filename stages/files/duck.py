@@ -51,7 +51,10 @@ def query(
     try:
         return connection.sql(text, params=params or {}).to_arrow_table()
     except duckdb.Error as error:
-        raise StageError(f"stages/sql/{name}.sql: {error}; correct the query") from None
+        raise StageError(
+            f"stages/sql/{name}.sql: {' '.join(str(error).split())}; correct the query or, if a "
+            "table is damaged, rebuild it with `dvc repro --force --single-item <its stage>`"
+        ) from None
 
 
 def arrays(found: pa.Table) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _remove(path: Path) -> None:
 
 
 def progress(items: Iterable, what: str, unit: str, total: int | None = None) -> tqdm:
-    """A bar with rate and ETA on a terminal; in a log, a line every half minute."""
+    """A bar with rate and ETA on a terminal; in a log, the same every half minute."""
     live = sys.stderr.isatty()
     return tqdm(
         items,
@@ -76,9 +76,10 @@ def run(stage: Callable[..., None], name: str, about: str, per_cell: bool) -> No
         parser.add_argument("--cell", required=True, help="a name from `cells` in params.yaml")
     cell = vars(parser.parse_args()).get("cell")
     label = f"{name}@{cell}" if cell else name
-    start = time.perf_counter()
     try:
+        start = time.perf_counter()
         stage(cell) if per_cell else stage()
+        _note_time(name, label, time.perf_counter() - start)
     except (ParamsError, StageError) as error:
         sys.exit(f"error: {label}: {error}")
     except KeyboardInterrupt:
@@ -95,8 +96,11 @@ def run(stage: Callable[..., None], name: str, about: str, per_cell: bool) -> No
             f"error: {label}: {error.filename or 'a file'}: {os.strerror(error.errno)}; nothing "
             "was published; free space or give write access, then run `make study` again"
         )
-    seconds = time.perf_counter() - start
+
+
+def _note_time(name: str, label: str, seconds: float) -> None:
     print(f"{label}: {seconds:.1f} s", file=sys.stderr)
-    times = SCRATCH / "times"
-    times.mkdir(parents=True, exist_ok=True)
-    (times / f"{label}.json").write_text(json.dumps({"stage": name, "seconds": seconds}))
+    folder = SCRATCH / "times"
+    folder.mkdir(parents=True, exist_ok=True)
+    record = json.dumps({"stage": name, "seconds": seconds})
+    (folder / f"{label}.json").write_text(record, encoding="utf-8")

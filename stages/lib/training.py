@@ -1,5 +1,8 @@
 """One training step and what it needs: optimisers, the order of windows, warm-up."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -116,3 +119,33 @@ def set_gradients(
     for weight, *parts in zip(weights, *gradients, strict=True):
         weight.grad = sum(parts[1:], start=parts[0])
     return sum(loss.item() for loss in losses)
+
+
+class Update(NamedTuple):
+    """One optimiser step, as it went."""
+
+    step: int
+    learning_rate: float
+    loss: float
+    grad_norm: float
+
+
+def fit(
+    model: Transformer, windows: Windows, params: Train, steps: int, workers: Workers
+) -> Iterator[Update]:
+    """Train `model` in place, and yield after every step, from 1 to `steps`.
+
+    `learning_rate` is AdamW's, `loss` the batch's before the step [nats per token], `grad_norm`
+    that of all gradients before clipping. A run that diverges is the caller's to stop.
+    """
+    device = model.head.weight.device
+    steppers = optimizers(model, params)
+    warmup = WarmUp(steppers, params.warmup_steps)
+    for step in range(1, steps + 1):
+        rate = warmup.set(step)
+        tokens, targets = (part.to(device, non_blocking=True) for part in windows[step])
+        loss = set_gradients(model, tokens, targets, workers)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), params.clip_norm)
+        for stepper in steppers:
+            stepper.step()
+        yield Update(step, rate, loss, norm.item())
