@@ -7,7 +7,7 @@ import torch
 
 from stages.files import checkpoints, evaluation
 from stages.files.params import Params
-from stages.files.stage import DATA, output, progress, run
+from stages.files.stage import DATA, StageError, output, progress, run
 from stages.files.tables import TableWriter, read_table
 from stages.lib.circuits import (
     gapped_blocks,
@@ -34,6 +34,12 @@ def main(cell: str) -> None:
     heads.check_fits("heads", text.shape[1], len(counts))
 
     usable = usable_tokens(counts, heads.exclude_share)
+    if len(usable) < 2 * heads.block:
+        raise StageError(
+            f"params.yaml: heads.block: found {heads.block}, but only {len(usable)} tokens of the "
+            "vocabulary occur in the training stream and are not left out by heads.exclude_share, "
+            "and probes need twice the block; lower heads.block or add text"
+        )
     rng = np.random.default_rng(heads.seed)
     shape = (heads.sequences, heads.block, heads.repeats)
     fixed = repeated_blocks(rng, usable, *shape).to(device)

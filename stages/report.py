@@ -2,8 +2,10 @@
 
 import base64
 import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
@@ -39,89 +41,6 @@ METRICS = (
     "ablation_icl_max",
 )
 
-
-def main() -> None:
-    params = Params()
-    cells = params.sections("cells", Cell)
-    report = params.section("report", Report)
-    icl = params.section("icl", Icl)
-    train = params.section("train", Train)
-    n_ctx = params.integer("corpus.n_ctx")
-    models = params.sections("models", Model)
-    per_step = {"tokens_per_step": train.batch * n_ctx}
-
-    every = sources(sorted(cells))
-    wanted = (ICL, POSITIONS, PCA, HEADS, ABLATIONS)
-    connection = connect({table: every[table] for table in wanted})
-    n_seq = connection.execute("select count(distinct seq) from ablations").fetchall()[0][0]
-    connection.register("draws", draws(n_seq, icl.bootstrap_draws, icl.bootstrap_seed))
-
-    def rows(name: str, **bound: Any) -> list[dict]:
-        found = query(connection, name, bound)
-        connection.register(f"{name}_result", found)
-        return found.to_pylist()
-
-    phase = report.phase
-    phases = rows(
-        "phase",
-        **per_step,
-        smoothing=phase.smoothing,
-        peak_share=phase.peak_share,
-        min_drop=phase.min_drop,
-        min_final=phase.min_final,
-    )
-    final_heads = rows("final_heads", **tails(icl.interval))
-    by_cell = rows("cells")
-    curves, heads = rows("curves", **per_step), rows("heads", **per_step)
-    positions = rows("positions", **per_step, bins=report.position_bins, reach=report.slope_reach)
-    ablations = rows("ablations", **per_step)
-    paths = rows("trajectories", **per_step)
-
-    draw = {
-        "icl": lambda: figures.icl(curves, phases),
-        "loss": lambda: figures.loss(curves, phases),
-        "prefix_matching": lambda: figures.prefix_matching(heads, phases),
-        "previous_token": lambda: figures.previous_token(heads, phases),
-        "loss_map": lambda: figures.loss_map(positions, phases),
-        "slope_map": lambda: figures.slope_map(positions, phases),
-        "pca": lambda: figures.trajectories(paths),
-    }
-    for mode in sorted({row["mode"] for row in ablations}):
-        draw[f"ablation_{mode}"] = lambda mode=mode: figures.delta_icl(ablations, phases, mode)
-    svgs = {name: make() for name, make in progress(draw.items(), "report: draw", "figure")}
-
-    context = {
-        "cells": by_cell,
-        "final_heads": final_heads,
-        "phases": phases,
-        "models": {cell: models[own.model] for cell, own in cells.items()},
-        "icl": icl,
-        "report": report,
-        "train": train,
-        "manifest": json.loads((DATA / "corpus" / "manifest.json").read_text(encoding="utf-8")),
-        "captions": CAPTIONS,
-        "svgs": {n: base64.b64encode(svg.encode()).decode() for n, svg in svgs.items()},
-    }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=jinja2.select_autoescape(["html.j2"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["millions"] = lambda tokens: f"{tokens / 1e6:.2f} M"
-    metrics = {"cells": {row["cell"]: {key: row[key] for key in METRICS} for row in by_cell}}
-    with output(REPORTS) as folder:
-        (folder / "figures").mkdir(parents=True)
-        for name, svg in svgs.items():
-            (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-        for name in ("index.html", "summary.md"):
-            text = environment.get_template(f"{name}.j2").render(context)
-            (folder / name).write_text(text, encoding="utf-8")
-        (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-
-
 CAPTIONS = {
     "icl": "In-context learning over training: loss late in the context minus loss early, so "
     "more in-context learning is lower. Band: bootstrap interval over sequences. Dotted: the "
@@ -141,6 +60,95 @@ CAPTIONS = {
     "ablation_pattern": "Pattern-preserving ablation: the same with all later attention patterns "
     "held, so that only the path through values is cut.",
 }
+
+
+def main() -> None:
+    params = Params()
+    cells = params.sections("cells", Cell)
+    models = params.sections("models", Model)
+    settings = {
+        "report": params.section("report", Report),
+        "icl": params.section("icl", Icl),
+        "train": params.section("train", Train),
+    }
+    rows = ask(sorted(cells), n_ctx=params.integer("corpus.n_ctx"), **settings)
+    svgs = draw(rows)
+    manifest = json.loads((DATA / "corpus" / "manifest.json").read_text(encoding="utf-8"))
+    context = {
+        **settings,
+        "cells": rows["cells"],
+        "final_heads": rows["final_heads"],
+        "models": {cell: models[own.model] for cell, own in cells.items()},
+        "manifest": manifest,
+        "captions": CAPTIONS,
+        "svgs": {name: base64.b64encode(svg.encode()).decode() for name, svg in svgs.items()},
+    }
+    metrics = {"cells": {row["cell"]: {key: row[key] for key in METRICS} for row in rows["cells"]}}
+    with output(REPORTS) as folder:
+        (folder / "figures").mkdir(parents=True)
+        for name, svg in svgs.items():
+            (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
+        for name in ("index.html", "summary.md"):
+            text = _templates().get_template(f"{name}.j2").render(context)
+            (folder / name).write_text(text, encoding="utf-8")
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def ask(
+    cells: list[str], n_ctx: int, report: Report, icl: Icl, train: Train
+) -> dict[str, list[dict]]:
+    """The rows of every report query, by its name; a later query may read an earlier result."""
+    every = sources(cells)
+    connection = connect({table: every[table] for table in (ICL, POSITIONS, PCA, HEADS, ABLATIONS)})
+    n_seq = connection.execute("select count(distinct seq) from ablations").fetchall()[0][0]
+    connection.register("draws", draws(n_seq, icl.bootstrap_draws, icl.bootstrap_seed))
+    tokens = {"tokens_per_step": train.batch * n_ctx}
+    bound = {
+        "phase": {**tokens, **asdict(report.phase)},
+        "final_heads": tails(icl.interval),
+        "cells": {},
+        "curves": tokens,
+        "heads": tokens,
+        "positions": {**tokens, "bins": report.position_bins, "reach": report.slope_reach},
+        "ablations": tokens,
+        "trajectories": tokens,
+    }
+    rows = {}
+    for name, values in bound.items():
+        found = query(connection, name, values)
+        connection.register(f"{name}_result", found)
+        rows[name] = found.to_pylist()
+    return rows
+
+
+def draw(rows: dict[str, list[dict]]) -> dict[str, str]:
+    """Every figure as SVG, by its name."""
+    phases = rows["phase"]
+    todo: dict[str, Callable[[], str]] = {
+        "icl": lambda: figures.icl(rows["curves"], phases),
+        "loss": lambda: figures.loss(rows["curves"], phases),
+        "prefix_matching": lambda: figures.prefix_matching(rows["heads"], phases),
+        "previous_token": lambda: figures.previous_token(rows["heads"], phases),
+        "loss_map": lambda: figures.loss_map(rows["positions"], phases),
+        "slope_map": lambda: figures.slope_map(rows["positions"], phases),
+        "pca": lambda: figures.trajectories(rows["trajectories"]),
+    }
+    for mode in sorted({row["mode"] for row in rows["ablations"]}):
+        todo[f"ablation_{mode}"] = partial(figures.delta_icl, rows["ablations"], phases, mode)
+    return {name: make() for name, make in progress(todo.items(), "report: draw", "figure")}
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["millions"] = lambda tokens: f"{tokens / 1e6:.2f} M"
+    return environment
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import torch
 from stages.files import checkpoints
 from stages.files.stage import StageError
 from stages.lens import bridge, open_in_transformer_lens
-from tests.conftest import N_CTX, VOCAB
+from tests.conftest import N_CTX, VOCAB, random_model
 
 
 def test_a_checkpoint_opens_with_the_same_logits(any_model, tokens, tmp_path):
@@ -25,6 +25,12 @@ def test_cached_patterns_are_the_patterns(any_model, tokens):
             wanted = block.attn.pattern(block.ln1(resid))
             torch.testing.assert_close(cache[f"blocks.{layer}.attn.hook_pattern"], wanted)
             resid = block(resid)[0]
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary", "qk_sinusoidal"])
+def test_position_embeddings_have_a_hook_where_there_are_any(positions, tokens):
+    _, cache = bridge(random_model(positions=positions), "test").run_with_cache(tokens)
+    assert ("hook_pos_embed" in cache) == (positions == "learned")
 
 
 def test_hooks_change_the_output(any_model, tokens):

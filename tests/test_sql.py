@@ -9,12 +9,11 @@ from stages.lib.bootstrap import draws, tails
 
 
 def ask(name: str, tables: dict[str, list[dict]], **bound) -> list[dict]:
-    connection = connect({})
-    for table, rows in tables.items():
-        connection.register(
-            table, rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
-        )
-    return query(connection, name, bound).to_pylist()
+    with connect({}) as connection:
+        for table, rows in tables.items():
+            given = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
+            connection.register(table, given)
+        return query(connection, name, bound).to_pylist()
 
 
 WINDOWS = {
