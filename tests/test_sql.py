@@ -226,6 +226,8 @@ def test_cells_pick_the_last_step_and_the_best_head():
             "icl_low": icl - 0.1,
             "icl_high": icl + 0.1,
             "icl_paper": icl - 0.05,
+            "icl_paper_low": icl - 0.4,
+            "icl_paper_high": icl + 0.3,
             "loss": 2.0 - step,
         }
         for step, icl in ((1, -0.5), (0, -0.9))

@@ -62,6 +62,20 @@ def test_bits_do_not_depend_on_the_number_of_cores(tokens):
     assert all(torch.equal(a, b) for a, b in zip(found[0][1], found[1][1], strict=True))
 
 
+def test_the_way_of_a_gpu_is_close(tokens, workers):
+    """The whole batch at once under bf16 autocast, exercised here on the CPU."""
+    model = random_model()
+    exact = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers)
+    wanted = [weight.grad.clone() for weight in model.parameters()]
+    workers.on_gpu = True
+    assert set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers) == pytest.approx(
+        exact, rel=0.01
+    )
+    for weight, gradient in zip(model.parameters(), wanted, strict=True):
+        assert weight.grad.dtype == torch.float32
+        assert F.cosine_similarity(weight.grad.flatten(), gradient.flatten(), dim=0) > 0.99
+
+
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
 def test_training_lowers_the_loss(optimizer, workers):
     """On a stream of one repeated phrase, and step by step as the log will say."""

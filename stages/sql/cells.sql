@@ -9,6 +9,8 @@ finals as (
         arg_max(icl_low, step) as icl_final_low,
         arg_max(icl_high, step) as icl_final_high,
         arg_max(icl_paper, step) as icl_paper_points,
+        arg_max(icl_paper_low, step) as icl_paper_low,
+        arg_max(icl_paper_high, step) as icl_paper_high,
         arg_max(loss, step) as loss_final
     from icl
     group by cell
@@ -34,6 +36,8 @@ select
     icl_final_low,
     icl_final_high,
     icl_paper_points,
+    icl_paper_low,
+    icl_paper_high,
     loss_final,
     is_phase_change as phase_change,
     case when is_phase_change then start_tokens end as phase_start_tokens,
