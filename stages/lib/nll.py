@@ -6,8 +6,7 @@ from torch import Tensor
 
 from stages.lib.model import Transformer
 
-# Rows x vocabulary x 4 bytes should stay near the cache of one core: bit-identical to one big
-# product, and twice as fast.
+# Logits of one chunk, rows x vocabulary x 4 bytes, should stay near the cache of one core.
 CHUNK_BYTES = 1024 * 1024
 
 

@@ -1,9 +1,8 @@
 """Cores are shared out by sequence, not inside an operation.
 
 Every sequence is computed by one thread, and sums over sequences are taken in their order, so the
-results have the same bits however many cores there are. It is also the faster way at this size
-(`make bench` says by how much on this machine): the many small operations between the products
-are shared out too.
+results have the same bits however many cores there are. The small operations between the big
+products are shared out too; `make bench` compares the two ways on the machine at hand.
 """
 
 from collections.abc import Callable, Iterable

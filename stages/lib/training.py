@@ -101,7 +101,7 @@ def set_gradients(
 
     On a CPU each sequence is a shard of its own, and shards are added in their order, so that the
     bits do not depend on how many cores share the work. On a GPU the batch is one shard, under
-    bf16 autocast; a CPU gains nothing from that here and stays in fp32.
+    bf16 autocast; a CPU stays in fp32, whose bits are easier to keep.
     """
     weights = list(model.parameters())
     shards = [(tokens, targets)]
