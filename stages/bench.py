@@ -5,6 +5,7 @@ differ and are shared: trust the ratio, not the rate.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from stages.files.params import Params
+from stages.files.stage import StageError
 from stages.lens import bridge
 from stages.lib.ablation import ablated_nll
 from stages.lib.model import Transformer
@@ -19,6 +21,7 @@ from stages.lib.nll import token_nll
 from stages.lib.parallel import Workers
 from stages.lib.training import optimizers, set_gradients
 from stages.settings.model import Model
+from stages.settings.strict import ParamsError
 from stages.settings.train import Train
 
 ROUNDS = 5
@@ -45,15 +48,19 @@ def line(what: str, tokens: int, ours: float, plain: float, against: str) -> Non
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m stages.bench", description=__doc__).parse_args()
-    params = Params()
-    train = params.section("train", Train)
-    n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
+    try:
+        params = Params()
+        train = params.section("train", Train)
+        models = params.sections("models", Model)
+        n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
+    except (StageError, ParamsError) as error:
+        sys.exit(f"error: {error}")
     cores = torch.get_num_threads()
     tokens = torch.randint(0, vocab_size, (8, n_ctx), generator=torch.Generator().manual_seed(0))
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
     print(f"{cores} cores, batches of {len(tokens)} × {n_ctx} tokens, vocabulary {vocab_size}")
-    for name in ("attn1", "attn2", "attn3"):
-        model = Transformer(params.section(f"models.{name}", Model), vocab_size, n_ctx)
+    for name, arch in models.items():
+        model = Transformer(arch, vocab_size, n_ctx)
         model.init_weights(0)
         lens = bridge(model, name).eval()
         steppers = optimizers(model, train)
