@@ -2,23 +2,28 @@
 
 PYTHON ?= python3
 VENV := .venv
+JOBS := 1
 BIN := $(abspath $(VENV))/bin
 # DVC runs `python -m stages.<name>`: that must be the one of .venv.
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lint bench sql plan lock clean
+.PHONY: help study verify test test-slow lint bench sql plan lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet
-	@python -m stages.plan
-	@dvc repro
-	@python -m stages.show
+study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time)
+	@python -m stages.study --jobs $(JOBS)
+
+verify: $(VENV)/installed ## whether all on disk is what dvc.lock, params.yaml and the code say
+	@python -m stages.verify
 
 test: $(VENV)/installed ## the tests
 	@python -m pytest
+
+test-slow: $(VENV)/installed ## hundreds of kills, remotes, every rerun rule: about a quarter of an hour
+	@python -m pytest -m slow
 
 lint: $(VENV)/installed ## the linter
 	@ruff check .

@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 
 from stages.files import checkpoints, evaluation
-from stages.files.params import Params
-from stages.files.stage import DATA, output, progress, run
+from stages.files.job import Job, run
+from stages.files.stage import DATA, progress
 from stages.files.tables import TableWriter
+from stages.lib import device as devices
 from stages.lib.ablation import Key, ablated_nll
-from stages.lib.device import pick
 from stages.lib.model import Transformer
 from stages.lib.parallel import Workers
 from stages.lib.tables.ablations import ABLATIONS
@@ -21,26 +21,27 @@ from stages.settings.losses import Losses
 Reduced = dict[Key, Tensor]
 
 
-def main(cell: str) -> None:
-    params = Params()
+def main(job: Job) -> None:
+    params = job.params
     ablations = params.section("ablations", Ablations)
     windows = params.section("icl.windows", Windows)
     batch = params.section("losses", Losses).batch
-    device = pick(params.get("device"))
+    device = devices.pick(params.get("device"))
+    job.device = devices.name(device)
     tokens = evaluation.sequences(ablations.sequences).to(device)
-    sampled = evaluation.sampled_positions(ablations.sequences).to(device)
+    sampled = evaluation.sampled_positions(tokens.shape[1], ablations.sequences).to(device)
     ablations.check_fits("ablations", len(tokens))
     windows.check_fits("icl.windows", tokens.shape[1])
 
-    paths = checkpoints.listed(DATA / "train" / cell, f"train@{cell}")
-    target = DATA / "ablations" / f"{cell}.parquet"
+    paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
     with (
         Workers(device) as workers,
-        output(target) as path,
-        TableWriter(ABLATIONS, path) as writer,
+        job.output(DATA / "ablations" / f"{job.cell}.parquet") as path,
+        TableWriter(ABLATIONS, path, job.provenance) as writer,
     ):
-        for checkpoint in progress(paths, f"ablations {cell}", "checkpoint"):
+        for checkpoint in progress(paths, f"ablations {job.cell}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
+            evaluation.check_fits(tokens, header, checkpoint)
 
             def reduce(part: tuple[Tensor, Tensor], model: Transformer = model) -> Reduced:
                 tokens, positions = part

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 
 import numpy as np
 
 from stages.files import sources
-from stages.files.params import Params
-from stages.files.stage import DATA, StageError, output, progress, run
+from stages.files.job import Job, run
+from stages.files.stage import DATA, StageError, progress
+from stages.files.stream import WITHOUT, save_stream
 from stages.files.tables import write_table
 from stages.lib.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
 from stages.lib.text import distinct, stream, train_tokenizer, windows, within
@@ -16,8 +18,8 @@ from stages.settings.corpus import Corpus
 ENCODE_BATCH = 256
 
 
-def main() -> None:
-    params = Params().section("corpus", Corpus)
+def main(job: Job) -> None:
+    params = job.params.section("corpus", Corpus)
     found, skipped = sources.read(params)
     unique = distinct(found)
     documents = within(unique, params.max_characters)
@@ -58,9 +60,11 @@ def main() -> None:
 
     n_seq, n_ctx = evaluation.shape
     counts = np.bincount(training_stream, minlength=params.vocab_size)
-    with output(DATA / "corpus") as folder:
+    made = job.provenance
+    with job.output(DATA / "corpus") as folder:
         folder.mkdir()
-        np.save(folder / "train_tokens.npy", training_stream)
+        of_text = job.provenance_without(WITHOUT)
+        save_stream(folder / "train_tokens.safetensors", training_stream, of_text)
         (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
         write_table(
             EVAL,
@@ -70,6 +74,7 @@ def main() -> None:
                 "pos": np.tile(np.arange(n_ctx, dtype=np.int16), n_seq),
                 "token": evaluation.reshape(-1),
             },
+            made,
         )
         write_table(
             EVAL_SEQUENCES,
@@ -80,6 +85,7 @@ def main() -> None:
                 "start": np.array([start for _, start in chosen], np.int32),
                 "sampled_pos": rng.integers(0, n_ctx - 1, n_seq).astype(np.int16),
             },
+            made,
         )
         write_table(
             DOCUMENTS,
@@ -92,6 +98,7 @@ def main() -> None:
                 "tokens": np.array([len(own) for own in tokens], np.int32),
                 "is_held_out": np.arange(len(documents)) < held_out,
             },
+            made,
         )
         write_table(
             VOCABULARY,
@@ -101,6 +108,7 @@ def main() -> None:
                 "text": [tokenizer.id_to_token(i) for i in range(params.vocab_size)],
                 "count": counts.astype(np.int64),
             },
+            made,
         )
         manifest = {
             "source": params.source,
@@ -116,6 +124,8 @@ def main() -> None:
             "vocab_size": params.vocab_size,
             "n_ctx": n_ctx,
             "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
+            "tokenizer_sha256": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
+            "provenance": asdict(made),
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 

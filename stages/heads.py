@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from stages.files import checkpoints, evaluation
-from stages.files.params import Params
-from stages.files.stage import DATA, StageError, output, progress, run
+from stages.files.job import Job, run
+from stages.files.stage import DATA, StageError, progress
 from stages.files.tables import TableWriter, read_table
+from stages.lib import device as devices
 from stages.lib.circuits import (
     gapped_blocks,
     patterns,
@@ -18,17 +19,16 @@ from stages.lib.circuits import (
     same_token_attention,
     usable_tokens,
 )
-from stages.lib.device import pick
 from stages.lib.parallel import Workers
 from stages.lib.tables.corpus import VOCABULARY
 from stages.lib.tables.heads import HEADS
 from stages.settings.heads import Heads
 
 
-def main(cell: str) -> None:
-    params = Params()
-    heads = params.section("heads", Heads)
-    device = pick(params.get("device"))
+def main(job: Job) -> None:
+    heads = job.params.section("heads", Heads)
+    device = devices.pick(job.params.get("device"))
+    job.device = devices.name(device)
     counts = read_table(VOCABULARY, DATA / "corpus" / "vocabulary.parquet", "corpus")["count"]
     text = evaluation.sequences(heads.text_sequences).to(device)
     heads.check_fits("heads", text.shape[1], len(counts))
@@ -46,14 +46,16 @@ def main(cell: str) -> None:
     in_fixed = torch.ones_like(fixed, dtype=torch.bool)
     gapped, in_gapped = (p.to(device) for p in gapped_blocks(rng, usable, *shape, heads.max_gap))
 
-    paths = checkpoints.listed(DATA / "train" / cell, f"train@{cell}")
+    paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
     with (
         Workers(device) as workers,
-        output(DATA / "heads" / f"{cell}.parquet") as path,
-        TableWriter(HEADS, path) as writer,
+        job.output(DATA / "heads" / f"{job.cell}.parquet") as path,
+        TableWriter(HEADS, path, job.provenance) as writer,
     ):
-        for checkpoint in progress(paths, f"heads {cell}", "checkpoint"):
+        for checkpoint in progress(paths, f"heads {job.cell}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
+            for probe in (fixed, gapped, text):
+                evaluation.check_fits(probe, header, checkpoint)
             on_fixed, on_gapped, *on_text = workers.map(
                 partial(patterns, model), [fixed, gapped, *text.split(1)]
             )

@@ -1,8 +1,8 @@
 """The losses of a cell -> its in-context-learning score, position curves and loss vectors."""
 
 from stages.files.duck import Source, arrays, connect, query
-from stages.files.params import Params
-from stages.files.stage import DATA, output, run
+from stages.files.job import Job, run
+from stages.files.stage import DATA
 from stages.files.tables import write_table
 from stages.lib.bootstrap import draws, tails
 from stages.lib.tables.corpus import EVAL_SEQUENCES
@@ -11,8 +11,8 @@ from stages.lib.tables.losses import LOSSES
 from stages.settings.icl import Icl
 
 
-def main(cell: str) -> None:
-    params = Params()
+def main(job: Job) -> None:
+    cell, params = job.cell, job.params
     icl = params.section("icl", Icl)
     icl.check_fits("icl", params.integer("corpus.n_ctx"))
     connection = connect(
@@ -32,13 +32,17 @@ def main(cell: str) -> None:
         "late_point": icl.late_point,
         **tails(icl.interval),
     }
-    with output(DATA / "icl" / cell) as folder:
+    with job.output(DATA / "icl" / cell) as folder:
         folder.mkdir()
-        write_table(ICL, folder / "icl.parquet", arrays(query(connection, "icl", bound)))
-        write_table(
-            POSITIONS, folder / "positions.parquet", arrays(query(connection, "icl_positions"))
-        )
-        write_table(SAMPLED, folder / "sampled.parquet", arrays(query(connection, "icl_sampled")))
+        for table, name, values in (
+            (ICL, "score", bound),
+            (POSITIONS, "positions", {}),
+            (SAMPLED, "sampled", {}),
+        ):
+            found = arrays(query(connection, f"icl/{name}", values))
+            file = "icl" if table is ICL else name
+            made = job.provenance_without(table.without)
+            write_table(table, folder / f"{file}.parquet", found, made)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def open_in_transformer_lens(checkpoint: str | Path) -> TransformerBridge:
     checkpoint.
     """
     model, header = checkpoints.load(Path(checkpoint))
-    return bridge(model, f"{header.cell}-step{header.step}")
+    return bridge(model, f"{header.provenance.cell}-step{header.step}")
 
 
 def bridge(model: Transformer, name: str) -> TransformerBridge:

@@ -6,33 +6,34 @@ import numpy as np
 import torch
 
 from stages.files import checkpoints, evaluation
-from stages.files.params import Params
-from stages.files.stage import DATA, output, progress, run
+from stages.files.job import Job, run
+from stages.files.stage import DATA, progress
 from stages.files.tables import TableWriter
-from stages.lib.device import pick
+from stages.lib import device as devices
 from stages.lib.nll import token_nll
 from stages.lib.parallel import Workers
 from stages.lib.tables.losses import LOSSES
 from stages.settings.losses import Losses
 
 
-def main(cell: str) -> None:
-    params = Params()
-    losses = params.section("losses", Losses)
-    device = pick(params.get("device"))
+def main(job: Job) -> None:
+    losses = job.params.section("losses", Losses)
+    device = devices.pick(job.params.get("device"))
+    job.device = devices.name(device)
     tokens = evaluation.sequences().to(device)
     n_seq, n_pos = len(tokens), tokens.shape[1] - 1
     seq = np.repeat(np.arange(n_seq, dtype=np.int16), n_pos)
     pos = np.tile(np.arange(n_pos, dtype=np.int16), n_seq)
 
-    paths = checkpoints.listed(DATA / "train" / cell, f"train@{cell}")
+    paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
     with (
         Workers(device) as workers,
-        output(DATA / "losses" / f"{cell}.parquet") as path,
-        TableWriter(LOSSES, path) as writer,
+        job.output(DATA / "losses" / f"{job.cell}.parquet") as path,
+        TableWriter(LOSSES, path, job.provenance) as writer,
     ):
-        for checkpoint in progress(paths, f"losses {cell}", "checkpoint"):
+        for checkpoint in progress(paths, f"losses {job.cell}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
+            evaluation.check_fits(tokens, header, checkpoint)
             parts = workers.map(partial(token_nll, model), tokens.split(losses.batch))
             writer.write(
                 {

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from stages.files.params import Params
-from stages.files.stage import DATA, StageError, output, run
+from stages.files.job import Job, run
+from stages.files.stage import DATA, StageError
 from stages.files.tables import read_table, write_table
 from stages.lib.pca import joint_pca
 from stages.lib.tables.icl import SAMPLED
@@ -12,8 +12,8 @@ from stages.settings.model import Cell
 from stages.settings.pca import Pca
 
 
-def main() -> None:
-    params = Params()
+def main(job: Job) -> None:
+    params = job.params
     components = params.section("pca", Pca).components
     cells = sorted(params.sections("cells", Cell))
     vectors, steps = {}, {}
@@ -29,7 +29,7 @@ def main() -> None:
         )
     scores, explained = joint_pca(rows, components)
     counts = [len(steps[cell]) for cell in cells]
-    with output(DATA / "pca" / "pca.parquet") as path:
+    with job.output(DATA / "pca" / "pca.parquet") as path:
         write_table(
             PCA_TABLE,
             path,
@@ -40,6 +40,7 @@ def main() -> None:
                 "score": scores.reshape(-1),
                 "explained_variance": np.tile(explained, len(rows)),
             },
+            job.provenance,
         )
 
 

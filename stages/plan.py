@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from stages.files.imports import closure
+from stages.files import code
 from stages.files.params import Params
 from stages.files.stage import StageError
 from stages.settings.strict import ParamsError, parse
@@ -23,23 +23,15 @@ HEADER = """\
 # The study, in order. Written by `make plan` from params.yaml and the imports of each stage:
 # edit params.yaml or stages/, not this file.
 """
-REPORT_SQL = [
-    "ablations",
-    "cells",
-    "curves",
-    "final_heads",
-    "heads",
-    "phase",
-    "positions",
-    "trajectories",
-]
+# The stages that run once per cell, in order.
+PER_CELL = ("train", "losses", "icl", "heads", "ablations")
 CORPUS_FILES = [
     "documents.parquet",
     "eval.parquet",
     "eval_sequences.parquet",
     "manifest.json",
     "tokenizer.json",
-    "train_tokens.npy",
+    "train_tokens.safetensors",
     "vocabulary.parquet",
 ]
 
@@ -47,15 +39,11 @@ CORPUS_FILES = [
 def pipeline(cells: list[str]) -> dict:
     """The contents of dvc.yaml for these cells, sorted."""
 
-    def code(name: str, *sql: str) -> list[str]:
-        queries = [f"stages/sql/{query}.sql" for query in sql]
-        return [path.as_posix() for path in closure(f"stages.{name}")] + queries
-
     def stage(name: str, about: str, deps: list[str], params: list[str], **outs: list) -> dict:
         return {
             "desc": about,
             "cmd": f"python -m stages.{name}",
-            "deps": deps,
+            "deps": [*[path.as_posix() for path in code.files(name)], *deps],
             **({"params": params} if params else {}),
             **outs,
         }
@@ -76,21 +64,21 @@ def pipeline(cells: list[str]) -> dict:
         "params": stage(
             "params",
             "All of params.yaml is checked before anything runs",
-            [*code("params"), "params.yaml"],
+            ["params.yaml"],
             [],
             outs=["data/params/checked"],
         ),
         "corpus": stage(
             "corpus",
             "Text -> tokenizer, training stream, fixed evaluation set, manifest",
-            [*code("corpus"), "data/params/checked"],
+            ["data/params/checked"],
             ["corpus"],
             outs=[f"data/corpus/{name}" for name in CORPUS_FILES],
         ),
         "train": per_cell(
             "train",
             "One model × seed -> checkpoints on a schedule, and the training log",
-            [*code("train"), "data/corpus/train_tokens.npy"],
+            ["data/corpus/train_tokens.safetensors"],
             [
                 "device",
                 "corpus.n_ctx",
@@ -104,39 +92,35 @@ def pipeline(cells: list[str]) -> dict:
         "losses": per_cell(
             "losses",
             "Every checkpoint × the evaluation set -> per-token losses",
-            [*code("losses"), trained, evaluation],
+            [trained, evaluation],
             ["device", "losses"],
             "data/losses/${key}.parquet",
         ),
         "icl": per_cell(
             "icl",
             "Losses -> in-context-learning score with intervals, position curves, loss vectors",
-            [
-                *code("icl", "icl", "icl_positions", "icl_sampled"),
-                "data/losses/${key}.parquet",
-                sequences,
-            ],
+            ["data/losses/${key}.parquet", sequences],
             ["corpus.n_ctx", "icl"],
             "data/icl/${key}",
         ),
         "pca": stage(
             "pca",
             "Joint PCA of the loss vectors of all checkpoints of all cells",
-            [*code("pca"), *every("data/icl/{}/sampled.parquet")],
+            every("data/icl/{}/sampled.parquet"),
             ["cells", "pca"],
             outs=["data/pca/pca.parquet"],
         ),
         "heads": per_cell(
             "heads",
             "Prefix matching, its controls, previous-token score: every head, every checkpoint",
-            [*code("heads"), trained, evaluation, "data/corpus/vocabulary.parquet"],
+            [trained, evaluation, "data/corpus/vocabulary.parquet"],
             ["device", "heads"],
             "data/heads/${key}.parquet",
         ),
         "ablations": per_cell(
             "ablations",
             "Losses without each head, full and pattern-preserving, at every checkpoint",
-            [*code("ablations"), trained, evaluation, sequences],
+            [trained, evaluation, sequences],
             ["device", "ablations", "icl.windows", "losses"],
             "data/ablations/${key}.parquet",
         ),
@@ -144,8 +128,6 @@ def pipeline(cells: list[str]) -> dict:
             "report",
             "SQL over the tables -> reports/: the page, figures, summary, metrics",
             [
-                *code("report", *REPORT_SQL),
-                *[f"stages/templates/{name}.j2" for name in ("index.html", "summary.md")],
                 "data/corpus/manifest.json",
                 *every("data/icl/{}/icl.parquet"),
                 *every("data/icl/{}/positions.parquet"),
@@ -156,6 +138,7 @@ def pipeline(cells: list[str]) -> dict:
             ["cells", "corpus.n_ctx", "icl", "models", "report", "train"],
             outs=[
                 {"reports/index.html": {"cache": False}},
+                {"reports/provenance.json": {"cache": False}},
                 {"reports/summary.md": {"cache": False}},
             ],
             metrics=[{"reports/metrics.json": {"cache": False}}],
@@ -182,6 +165,18 @@ def text(cells: list[str]) -> str:
     return HEADER + body
 
 
+def is_written(study: Study) -> bool:
+    """Whether dvc.yaml is what `study` and the code ask for."""
+    return DVC.exists() and DVC.read_text(encoding="utf-8") == text(list(study.cells))
+
+
+def update(study: Study) -> None:
+    """Write dvc.yaml, if it is not what it should be."""
+    if not is_written(study):
+        DVC.write_text(text(list(study.cells)), encoding="utf-8")
+        print("dvc.yaml: written anew", file=sys.stderr)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.plan", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if out of date")
@@ -190,14 +185,10 @@ def main() -> None:
         study = parse(Study, Params().all(), "")
     except (ParamsError, StageError) as error:
         sys.exit(f"error: {error}")
-    wanted = text(list(study.cells))
-    found = DVC.read_text(encoding="utf-8") if DVC.exists() else ""
-    if wanted == found:
-        return
-    if check_only:
+    if not check_only:
+        update(study)
+    elif not is_written(study):
         sys.exit("error: dvc.yaml does not match params.yaml and stages/; run `make plan`")
-    DVC.write_text(wanted, encoding="utf-8")
-    print("dvc.yaml: written anew", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from pathlib import Path
 import jinja2
 
 from stages.files.catalog import sources
-from stages.files.duck import connect, query
-from stages.files.params import Params
-from stages.files.stage import DATA, output, progress, run
+from stages.files.duck import Source, connect, query
+from stages.files.job import Job, run
+from stages.files.stage import DATA, progress
+from stages.files.tables import provenance_of
 from stages.lib import figures
 from stages.lib.bootstrap import draws, tails
 from stages.lib.tables.ablations import ABLATIONS
+from stages.lib.tables.contract import Table
 from stages.lib.tables.heads import HEADS
 from stages.lib.tables.icl import ICL, POSITIONS
 from stages.lib.tables.pca import PCA
@@ -25,7 +27,8 @@ from stages.settings.report import Report
 from stages.settings.train import Train
 
 REPORTS = Path("reports")
-TEMPLATES = Path(__file__).parent / "templates"
+MANIFEST = DATA / "corpus" / "manifest.json"
+TEMPLATES = Path(__file__).parent / "templates" / "report"
 METRICS = (
     "icl_final",
     "icl_final_low",
@@ -62,8 +65,8 @@ CAPTIONS = {
 }
 
 
-def main() -> None:
-    params = Params()
+def main(job: Job) -> None:
+    params = job.params
     cells = params.sections("cells", Cell)
     models = params.sections("models", Model)
     settings = {
@@ -73,7 +76,7 @@ def main() -> None:
     }
     rows = ask(sorted(cells), n_ctx=params.integer("corpus.n_ctx"), **settings)
     svgs = draw(rows)
-    manifest = json.loads((DATA / "corpus" / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
     context = {
         **settings,
         "cells": rows["cells"],
@@ -84,22 +87,39 @@ def main() -> None:
         "svgs": {name: base64.b64encode(svg.encode()).decode() for name, svg in svgs.items()},
     }
     metrics = {"cells": {row["cell"]: {key: row[key] for key in METRICS} for row in rows["cells"]}}
-    with output(REPORTS) as folder:
+    with job.output(REPORTS) as folder:
         (folder / "figures").mkdir(parents=True)
         for name, svg in svgs.items():
             (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
         for name in ("index.html", "summary.md"):
             text = _templates().get_template(f"{name}.j2").render(context)
             (folder / name).write_text(text, encoding="utf-8")
-        (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        for name, found in (("metrics", metrics), ("provenance", made(job, manifest))):
+            text = json.dumps(found, indent=2, sort_keys=name == "provenance") + "\n"
+            (folder / f"{name}.json").write_text(text)
+
+
+def made(job: Job, manifest: dict) -> dict:
+    """Who made the report, and each file it was made of."""
+    inputs = {str(MANIFEST): manifest["provenance"]}
+    for table, own in tables(sorted(job.params.sections("cells", Cell))).items():
+        for source in own:
+            found = provenance_of(table, source.path, source.stage)
+            inputs[str(source.path)] = asdict(found)
+    return {"report": asdict(job.provenance), "inputs": inputs}
+
+
+def tables(cells: list[str]) -> dict[Table, list[Source]]:
+    """What the report reads."""
+    every = sources(cells)
+    return {table: every[table] for table in (ICL, POSITIONS, PCA, HEADS, ABLATIONS)}
 
 
 def ask(
     cells: list[str], n_ctx: int, report: Report, icl: Icl, train: Train
 ) -> dict[str, list[dict]]:
     """The rows of every report query, by its name; a later query may read an earlier result."""
-    every = sources(cells)
-    connection = connect({table: every[table] for table in (ICL, POSITIONS, PCA, HEADS, ABLATIONS)})
+    connection = connect(tables(cells))
     n_seq = connection.execute("select count(distinct seq) from ablations").fetchall()[0][0]
     connection.register("draws", draws(n_seq, icl.bootstrap_draws, icl.bootstrap_seed))
     tokens = {"tokens_per_step": train.batch * n_ctx}
@@ -115,7 +135,7 @@ def ask(
     }
     rows = {}
     for name, values in bound.items():
-        found = query(connection, name, values)
+        found = query(connection, f"report/{name}", values)
         connection.register(f"{name}_result", found)
         rows[name] = found.to_pylist()
     return rows

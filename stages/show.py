@@ -42,6 +42,10 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m stages.show", description=__doc__).parse_args()
     if not METRICS.exists():
         sys.exit(f"error: {METRICS}: not found; run `make study`")
+    tell()
+
+
+def tell() -> None:
     print(results(json.loads(METRICS.read_text(encoding="utf-8"))["cells"]))
     print(f"\n{times(SCRATCH / 'times')}")
     print(f"report: {PAGE}")

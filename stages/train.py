@@ -1,38 +1,44 @@
 """One cell -> checkpoints on a schedule, and the training log."""
 
 import math
-from functools import partial
-from pathlib import Path
+import sys
+from dataclasses import asdict
 
 import numpy as np
 import torch
 
 from stages.files import checkpoints
 from stages.files.checkpoints import Header
-from stages.files.params import Params
-from stages.files.stage import DATA, StageError, output, progress, run
+from stages.files.job import Job, run
+from stages.files.provenance import Provenance
+from stages.files.stage import DATA, StageError, progress
+from stages.files.state import State
 from stages.files.stream import training_stream
 from stages.files.tables import write_table
-from stages.lib.device import pick
+from stages.lib import device as devices
 from stages.lib.model import Transformer
 from stages.lib.parallel import Workers
 from stages.lib.tables.train import LOG
-from stages.lib.training import Update, Windows, fit
+from stages.lib.training import Trainer, Update, Windows
 from stages.settings.model import Cell, Model
 from stages.settings.train import Train
 
+LOGGED = ("learning_rate", "loss", "grad_norm")
 
-def main(cell: str) -> None:
-    params = Params()
-    own = params.section(f"cells.{cell}", Cell)
+
+def main(job: Job) -> None:
+    params = job.params
+    own = params.section(f"cells.{job.cell}", Cell)
     arch = params.section(f"models.{own.model}", Model)
     train = params.section("train", Train)
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
-    device = pick(params.get("device"))
+    device = devices.pick(params.get("device"))
+    job.device = devices.name(device)
+    job.dtype = "float32" if device.type == "cpu" else "bfloat16 autocast"
 
-    stream = training_stream()
+    stream, stream_hash = training_stream(vocab_size)
     windows = Windows(stream, n_ctx, train.batch, own.seed)
-    steps = train.steps(n_ctx)
+    steps, schedule = train.steps(n_ctx), train.schedule(n_ctx)
     if windows.steps < steps:
         raise StageError(
             f"params.yaml: train.tokens: found {train.tokens}, but data/corpus holds "
@@ -45,19 +51,67 @@ def main(cell: str) -> None:
     model = Transformer(arch, vocab_size, n_ctx)
     model.init_weights(own.seed)
     model.to(device)
-    schedule = set(train.schedule(n_ctx))
-    per_step = train.batch * n_ctx
+    # All that decides about the weights of a step, and nothing of how many steps there will be.
+    length = ("tokens", "checkpoints")
+    decides = asdict(job.provenance) | {
+        "params": [own, arch, n_ctx, vocab_size],
+        "train": {name: value for name, value in asdict(train).items() if name not in length},
+        "stream": stream_hash,
+    }
+    state = State(job.cell, decides)
+    with job.output(DATA / "train" / job.cell) as folder, Workers(device) as workers:
+        updates = advance(Trainer(model, windows, train, workers), state, steps, schedule, job)
+        folder.mkdir()
+        state.publish(schedule, folder, job.provenance)
+        done = np.arange(1, steps + 1, dtype=np.int32)
+        columns = {name: np.array([getattr(u, name) for u in updates]) for name in LOGGED}
+        write_table(
+            LOG,
+            folder / "log.parquet",
+            {
+                "step": done,
+                "tokens_seen": done.astype(np.int64) * train.batch * n_ctx,
+                **{name: values.astype(np.float32) for name, values in columns.items()},
+            },
+            job.provenance,
+        )
+
+
+def advance(
+    trainer: Trainer, state: State, steps: int, schedule: list[int], job: Job
+) -> list[Update]:
+    """Train up to `steps`, from the kept state where there is one; every update since the start.
+
+    Leaves all checkpoints of the schedule in `state`. Raises StageError if training diverges.
+    """
+    per_step = trainer.params.batch * trainer.model.n_ctx
     updates: list[Update] = []
 
-    with (
-        output(DATA / "train" / cell) as folder,
-        Workers(device) as workers,
-        progress(None, f"train {cell}", "tok", total=steps * per_step) as bar,
-    ):
-        folder.mkdir()
-        keep = partial(save, folder, model, cell=cell, per_step=per_step)
-        keep(step=0)
-        for update in fit(model, windows, train, steps, workers):
+    def keep() -> None:
+        log = {name: [getattr(update, name) for update in updates] for name in LOGGED}
+        tensors = {f"log.{n}": torch.tensor(own, dtype=torch.float64) for n, own in log.items()}
+        state.save(trainer.step, trainer.state() | tensors)
+
+    def checkpoint() -> None:
+        checkpoints.save(
+            state.folder, trainer.model, header(trainer, trainer.step * per_step, job.provenance)
+        )
+        keep()
+
+    found = state.load(schedule)
+    if found:
+        step, tensors = found
+        log = [tensors.pop(f"log.{name}").tolist() for name in LOGGED]
+        updates = [Update(i, *own) for i, own in enumerate(zip(*log, strict=True), start=1)]
+        trainer.restore(step, tensors)
+        print(f"{job.label}: goes on from step {min(step, steps)} of {steps}", file=sys.stderr)
+    else:
+        checkpoint()
+    kept = set(schedule)
+    total, done = steps * per_step, min(trainer.step, steps) * per_step
+    with progress(None, f"train {job.cell}", "tok", total, done) as bar:
+        while trainer.step < steps:
+            update = trainer.advance()
             if not (math.isfinite(update.loss) and math.isfinite(update.grad_norm)):
                 raise StageError(
                     f"diverged at step {update.step} of {steps}: loss {update.loss}, gradient "
@@ -65,26 +119,25 @@ def main(cell: str) -> None:
                     "train.warmup_steps"
                 )
             updates.append(update)
-            if update.step in schedule:
-                keep(step=update.step)
+            if update.step in kept:
+                checkpoint()
+            elif state.is_due:
+                keep()
             bar.update(per_step)
-        done = np.array([update.step for update in updates], np.int32)
-        floats = ("learning_rate", "loss", "grad_norm")
-        write_table(
-            LOG,
-            folder / "log.parquet",
-            {
-                "step": done,
-                "tokens_seen": done.astype(np.int64) * per_step,
-                **{n: np.array([getattr(u, n) for u in updates], np.float32) for n in floats},
-            },
-        )
+    return updates[:steps]
 
 
-def save(folder: Path, model: Transformer, cell: str, per_step: int, step: int) -> None:
-    vocab_size = model.head.out_features
-    header = Header(cell, step, step * per_step, vocab_size, model.n_ctx, model.arch)
-    checkpoints.save(folder, model, header)
+def header(trainer: Trainer, tokens_seen: int, provenance: Provenance) -> Header:
+    model = trainer.model
+    return Header(
+        checkpoints.FORMAT,
+        trainer.step,
+        tokens_seen,
+        model.head.out_features,
+        model.n_ctx,
+        model.arch,
+        provenance,
+    )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,12 @@
 import pytest
 import torch
 
+from stages.files.checkpoints import FORMAT, Header
+from stages.files.provenance import Provenance
 from stages.lib.model import Transformer
+from stages.plan import PER_CELL
 from stages.settings.model import Init, Model
+from tests.project import CELLS, Project, english
 
 VOCAB, N_CTX = 50, 48
 BLOCK, REPEATS = 6, 4
@@ -118,3 +122,23 @@ def smeared_induction_model() -> Transformer:
         attn.k.weight[:V, TOKEN : TOKEN + V] = torch.eye(V)
         _copy_token_to(attn, OUT)
     return model
+
+
+def made(stage: str, cell: str = "") -> Provenance:
+    """The provenance of an artifact made by a test."""
+    return Provenance(stage, cell, "0" * 64, "1" * 64, ("python==3.11",), "cpu", "float32")
+
+
+def header_of(arch: Model, cell: str, step: int = 7) -> Header:
+    return Header(FORMAT, step, 100 * step, VOCAB, N_CTX, arch, made("train", cell))
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory) -> Project:
+    """The small study, finished; for tests that change something of it, to be copied."""
+    made = Project(tmp_path_factory.mktemp("studied"))
+    english(made.folder / "books")
+    ran = made.repro()
+    per_cell = {f"{stage}@{cell}" for stage in PER_CELL for cell in CELLS}
+    assert ran == per_cell | {"params", "corpus", "pca", "report"}
+    return made

@@ -4,126 +4,23 @@ import errno
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
 
-from stages.files import sources
-from stages.settings.corpus import Corpus
-from stages.settings.strict import parse
-
-ROOT = Path.cwd()
-CELLS = ("attn1_s0", "smear2_s0")
-PER_CELL = ("train", "losses", "icl", "heads", "ablations")
-
-
-def small(params: dict) -> dict:
-    """The committed params, shrunk until the study takes half a minute."""
-    params["corpus"] |= {
-        "source": "files",
-        "files": "books/*.txt",
-        "max_characters": 600_000,
-        "tokenizer_characters": 100_000,
-        "vocab_size": 300,
-        "n_ctx": 64,
-        "evaluation": {"sequences": 12, "held_out": 0.2},
-    }
-    for model in params["models"].values():
-        model |= {"n_heads": 2, "d_model": 16}
-    params["cells"] = {c: params["cells"][c] for c in CELLS}
-    params["train"] |= {
-        "tokens": 64 * 8 * 20,
-        "warmup_steps": 5,
-        "checkpoints": [{"until": 64 * 8 * 20, "every": 64 * 8 * 5}],
-    }
-    params["icl"] |= {
-        "windows": {"early": [4, 8], "late": [50, 62]},
-        "early_point": 6,
-        "late_point": 60,
-        "bootstrap_draws": 100,
-    }
-    params["heads"] |= {"sequences": 2, "block": 5, "repeats": 3, "max_gap": 4, "text_sequences": 2}
-    params["ablations"] |= {"sequences": 4}
-    params["report"] |= {"position_bins": 8}
-    return params
-
-
-class Project:
-    """A copy of this project, with its own git, its own DVC cache and small params."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        for name in ("stages", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".gitignore"):
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            ignore = shutil.ignore_patterns("__pycache__")
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, target, ignore=ignore)
-            else:
-                shutil.copy(ROOT / name, target)
-        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-        self.edit(small)
-
-    def params(self) -> dict:
-        return json.loads(json.dumps(yaml.safe_load((self.folder / "params.yaml").read_text())))
-
-    def edit(self, change) -> None:
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(change(self.params())))
-
-    def append(self, path: str, text: str) -> None:
-        with open(self.folder / path, "a", encoding="utf-8") as file:
-            file.write(text)
-
-    def run(self, *command: str, **more) -> subprocess.CompletedProcess:
-        bin_folder = Path(sys.executable).parent
-        environment = {
-            **os.environ,
-            "PATH": f"{bin_folder}:{os.environ['PATH']}",
-            # What a stage imports must be the copy, and what it writes must stay in it.
-            "HOME": str(self.folder / "home"),
-        }
-        return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=environment, **more
-        )
-
-    def repro(self) -> set[str]:
-        """`make study`'s two commands; returns the stages that ran."""
-        self.run("python", "-m", "stages.plan", check=True)
-        done = self.run("dvc", "repro")
-        assert done.returncode == 0, done.stdout + done.stderr
-        return set(re.findall(r"Running stage '([^']+)'", done.stdout))
-
-    def metrics(self) -> dict:
-        return json.loads((self.folder / "reports" / "metrics.json").read_text())["cells"]
-
-
-def english(folder: Path) -> None:
-    """A folder of English prose: the docstrings of a package, a file each."""
-    corpus = json.loads(json.dumps(yaml.safe_load((ROOT / "params.yaml").read_text())["corpus"]))
-    corpus |= {"source": "docstrings", "packages": ["networkx"], "min_characters": 2000}
-    documents, _ = sources.read(parse(Corpus, corpus, "corpus"))
-    folder.mkdir()
-    for i, document in enumerate(documents):
-        (folder / f"{i:04d}.txt").write_text(document.text, encoding="utf-8")
-    (folder / "broken.txt").write_bytes(b"\xff\xfe no text")
+from stages.plan import PER_CELL
+from tests.project import CELLS, Project
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Project:
-    made = Project(tmp_path_factory.mktemp("study"))
-    english(made.folder / "books")
-    ran = made.repro()
-    per_cell = {f"{stage}@{cell}" for stage in PER_CELL for cell in CELLS}
-    assert ran == per_cell | {"params", "corpus", "pca", "report"}
-    return made
+def project(studied, tmp_path_factory) -> Project:
+    return studied.copy(tmp_path_factory.mktemp("study"))
 
 
 def test_every_product_is_there(project):
@@ -194,7 +91,8 @@ def test_a_comment_in_losses_never_retrains(project):
 
 
 @pytest.mark.parametrize(
-    ("path", "comment"), [("stages/sql/curves.sql", "-- x\n"), ("stages/lib/figures.py", "# x\n")]
+    ("path", "comment"),
+    [("stages/sql/report/curves.sql", "-- x\n"), ("stages/lib/figures.py", "# x\n")],
 )
 def test_a_query_or_a_figure_reruns_the_report_alone(project, path, comment):
     project.append(path, comment)
@@ -226,7 +124,8 @@ def test_stages_read_the_params_they_declare(project):
         "made, init = [], p.Params.__init__\n"
         "def remember(self, *a): init(self, *a); made.append(self)\n"
         "p.Params.__init__ = remember\n"
-        "importlib.import_module(f'stages.{sys.argv[1]}').main(*sys.argv[2:])\n"
+        "from stages.files.job import Job\n"
+        "importlib.import_module(f'stages.{sys.argv[1]}').main(Job(*sys.argv[1:]))\n"
         "print(*sorted(k for m in made for k in m.keys_read))\n"
     )
     pipeline = yaml.safe_load((project.folder / "dvc.yaml").read_text())["stages"]
@@ -329,14 +228,16 @@ def test_corpus_that_cannot_be_made_is_refused_and_the_old_one_stays(
 
 
 def test_a_truncated_stream_is_named_with_its_remedy(project):
-    path = project.folder / "data/corpus/train_tokens.npy"
+    path = project.folder / "data/corpus/train_tokens.safetensors"
     whole = path.read_bytes()
     try:
         for cut in (0, 50, len(whole) // 2):
             path.unlink()  # the file may be a read-only link into the cache
             path.write_bytes(whole[:cut])
             error = one_line(project.run("python", "-m", "stages.train", "--cell", "attn1_s0"))
-            assert re.search(r"train_tokens\.npy: truncated.*dvc repro --force.*corpus", error)
+            assert re.search(
+                r"train_tokens\.safetensors: truncated.*dvc repro --force.*corpus", error
+            )
     finally:
         path.unlink()
         path.write_bytes(whole)

@@ -6,11 +6,11 @@ import torch
 from stages.files import checkpoints
 from stages.files.stage import StageError
 from stages.lens import bridge, open_in_transformer_lens
-from tests.conftest import N_CTX, VOCAB, random_model
+from tests.conftest import header_of, random_model
 
 
 def test_a_checkpoint_opens_with_the_same_logits(any_model, tokens, tmp_path):
-    header = checkpoints.Header("cell_s0", 7, 700, VOCAB, N_CTX, any_model.arch)
+    header = header_of(any_model.arch, "cell_s0")
     checkpoints.save(tmp_path, any_model, header)
     lens = open_in_transformer_lens(checkpoints.path_of(tmp_path, 7))
     with torch.no_grad():
@@ -51,7 +51,7 @@ def test_wrapping_leaves_the_model_alone(any_model, tokens):
 def test_a_truncated_checkpoint_is_named_with_its_remedy(any_model, tmp_path):
     folder = tmp_path / "attn2_s0"
     folder.mkdir()
-    header = checkpoints.Header("attn2_s0", 7, 700, VOCAB, N_CTX, any_model.arch)
+    header = header_of(any_model.arch, "attn2_s0")
     checkpoints.save(folder, any_model, header)
     path = checkpoints.path_of(folder, 7)
     path.write_bytes(path.read_bytes()[:-100])

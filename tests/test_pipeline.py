@@ -10,14 +10,14 @@ import yaml
 from dvc.repo import Repo
 
 from stages import plan
+from stages.files import code
 from stages.files.catalog import sources
-from stages.files.imports import closure
 from stages.settings.study import Study
 
 PARAMS = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
 PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
 # Modules of stages/ that are commands for people, not stages.
-COMMANDS = {"bench", "lens", "plan", "query", "show"}
+COMMANDS = {"bench", "lens", "plan", "query", "show", "study", "verify"}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_sql_and_templates_are_deps_of_the_stage_that_reads_them():
     }
     used = [dep for own in declared.values() for dep in own]
     assert len(used) == len(set(used)), "each file belongs to one stage"
-    found = [*Path("stages/sql").iterdir(), *Path("stages/templates").iterdir()]
+    found = [*Path("stages/sql").glob("*/*"), *Path("stages/templates").glob("*/*")]
     assert set(used) == {path.as_posix() for path in found}
 
 
@@ -101,7 +101,7 @@ def test_an_import_inside_a_function_is_a_dependency(tmp_path):
     (package / "__init__.py").write_text("")
     (package / "b.py").write_text("import stages.deep.c as c, os\n")
     (package / "c.py").write_text("from stages.a import f\n")
-    names = {path.as_posix() for path in closure("stages.a", tmp_path)}
+    names = {path.as_posix() for path in code.closure("stages.a", tmp_path)}
     assert names == {
         "stages/a.py",
         "stages/deep/__init__.py",

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from stages.files.params import Params
 from stages.files.stage import StageError
-from stages.settings.strict import ParamsError, parse
+from stages.settings.strict import ParamsError, parse, show, visible
 from stages.settings.study import Study
 
 # Through JSON, so that sections which YAML anchors share can be changed one at a time.
@@ -86,19 +88,115 @@ def test_committed_params_are_valid():
         ("pca.components", 1, r"pca\.components: found 1"),
         ("device", "tpu", r"device: found 'tpu', expected 'auto' or 'cpu' or 'cuda'"),
         ("report.phase.peak_share", 0.0, r"report\.phase\.peak_share: found 0\.0"),
+        ("train.checkpoints", [{"until": 10**12, "every": 1}], r"train\.checkpoints: .*10,000"),
+        ("train.tokens", 10**13, r"train\.tokens: .*999,999 steps"),
+        ("train.adamw_lr", 1e31, r"train\.adamw_lr: found 1e\+31, .*fp32"),
+        ("train.muon_lr", 10**400, r"train\.muon_lr: found an integer of 1329 bits, .*finite"),
+        ("corpus.seed", -1, r"corpus\.seed: found -1"),
+        ("icl.bootstrap_seed", -1, r"icl\.bootstrap_seed: found -1"),
+        ("heads.seed", -1, r"heads\.seed: found -1"),
+        ("icl.bootstrap_draws", 100_000, None),
+        ("corpus.evaluation.sequences", 32_767, None),
+        ("corpus.packages", ["numpy\n"], r"corpus\.packages\[0\]: found 'numpy\\n'"),
+        ("corpus.packages", ["../numpy"], r"corpus\.packages\[0\]: .*PyPI"),
+        ("corpus.packages", ["\u212a"], r"corpus\.packages\[0\]: .*PyPI"),
+        ("corpus.packages", ["numpy"] * 1_001, r"corpus\.packages: .*at most 1,000 entries"),
+        ("corpus.files", "/etc/*", r"corpus\.files: found '/etc/\*'.*inside the project.*link"),
+        ("corpus.files", "texts/../../*", r"corpus\.files: .*inside the project"),
+        ("corpus.files", ".dvc/config.local", r"corpus\.files: .*hidden"),
+        ("corpus.files", "texts/.env", r"corpus\.files: .*hidden"),
+        ("corpus.files", "a\0b", r"corpus\.files: found 'a\\x00b', .*control"),
+        ("corpus.text_column", "\ud800", r"corpus\.text_column: .*control"),
+        ("models.attn1.n_layers", 500, None),
+        ("models.attn1", {}, r"models\.attn1\.n_layers: found nothing"),
+        ("cells.attn2_s0.model", "models.attn1", r"cells\.attn2_s0\.model: .*a-z, 0-9"),
     ],
 )  # fmt: skip
 def test_one_bad_entry_is_named_with_its_remedy(key, value, wanted):
+    if wanted is None:  # the largest that is still possible
+        assert parse(Study, changed(key, value), "")
+        return
     with pytest.raises(ParamsError, match=wanted) as caught:
         parse(Study, changed(key, value), "")
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["../escape", "a/b", "a b", "1st", "", "x" * 41, "a'; drop"])
-def test_cell_names_cannot_become_paths_or_sql(name):
+NAMES = ["../escape", "a/b", "a b", "1st", "", "x" * 41, "a'; drop", "a.b", "a[0]", "a\n", "${a}",
+         "\u0430ttn", "\u212a", "a\0", "\x1b[2J", "\ud800", "A", 1, 1.5, True, None]  # fmt: skip
+
+
+@pytest.mark.parametrize("section", ["cells", "models"])
+@pytest.mark.parametrize("name", NAMES)
+def test_names_cannot_become_paths_or_sql_or_other_keys(section, name):
     params = copy.deepcopy(COMMITTED)
-    params["cells"][name] = {"model": "attn1", "seed": 9}
-    with pytest.raises(ParamsError, match="a-z, 0-9"):
+    entry = {"model": "attn1", "seed": 9} if section == "cells" else params["models"]["attn1"]
+    params[section][name] = entry
+    with pytest.raises(ParamsError, match=rf"params\.yaml: {section}\..*a-z, 0-9") as caught:
+        parse(Study, params, "")
+    assert str(caught.value).isprintable()
+
+
+def _numbers(value, key=""):
+    """Every number of the params: its key, the mapping or list that holds it, its place there."""
+    for place, own in value.items() if isinstance(value, dict) else enumerate(value):
+        name = f"{key}[{place}]" if isinstance(value, list) else f"{key}.{place}".lstrip(".")
+        if isinstance(own, dict | list):
+            yield from _numbers(own, name)
+        elif isinstance(own, int | float) and not isinstance(own, bool):
+            yield name, value, place
+
+
+HUGE = [10**31, -(10**31), 10**400, -(10**5000), 1e300, -1e300]
+
+
+@pytest.mark.parametrize("number", HUGE, ids=show)
+def test_every_number_is_bounded_on_both_sides(number):
+    keys = [key for key, _, _ in _numbers(COMMITTED)]
+    assert len(keys) > 80
+    for i, key in enumerate(keys):
+        params = copy.deepcopy(COMMITTED)
+        _, holder, place = list(_numbers(params))[i]
+        if isinstance(holder[place], float) or isinstance(number, int):
+            holder[place] = number
+            with pytest.raises(ParamsError) as caught:
+                parse(Study, params, "")
+            assert key.startswith(caught.value.key.split("[")[0]), (key, str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        (
+            {"n_layers": 1000, "d_model": 4096},
+            r"models\.attn2\.d_model: found 4096, .*1,000,000,000",
+        ),
+        ({"mlp": True, "d_mlp": 262_144, "n_layers": 100}, r"models\.attn2\.d_model: .*weights"),
+        ({"d_model": 65_536}, r"models\.attn2\.d_model: .*weights"),
+        (
+            {"n_heads": 1_000, "n_layers": 6, "d_model": 2_000},
+            r"models\.attn2\.n_heads: .*patterns",
+        ),
+    ],
+)
+def test_a_model_beyond_memory_is_refused(changes, wanted):
+    params = copy.deepcopy(COMMITTED)
+    params["models"]["attn2"] |= changes
+    with pytest.raises(ParamsError, match=wanted):
+        parse(Study, params, "")
+
+
+def test_an_evaluation_beyond_memory_is_refused():
+    params = copy.deepcopy(COMMITTED)
+    params["corpus"] |= {"n_ctx": 32_767, "vocab_size": 65_535}
+    with pytest.raises(ParamsError, match=r"corpus\.n_ctx: found 32767, .*not 2,147,385,345"):
+        parse(Study, params, "")
+    params["corpus"] |= {"n_ctx": 16_384}
+    params["corpus"]["evaluation"]["sequences"] = 10_000
+    with pytest.raises(ParamsError, match=r"corpus\.evaluation\.sequences: .*not 163,840,000"):
+        parse(Study, params, "")
+    params["corpus"] |= {"n_ctx": 512}
+    params["icl"]["bootstrap_draws"] = 100_000
+    with pytest.raises(ParamsError, match=r"icl\.bootstrap_draws: .*not 1,000,000,000"):
         parse(Study, params, "")
 
 
@@ -133,6 +231,123 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
         (tmp_path / "params.yaml").write_text(text)
         with pytest.raises(StageError, match=r"params\.yaml"):
             Params(tmp_path / "params.yaml")
+
+
+def file_of(folder, text: str | bytes) -> Path:
+    path = folder / "params.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_plain_yaml_reads_as_everywhere(tmp_path):
+    """Against PyYAML, on what both know: types, aliases, merge keys, several of them, nested."""
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    assert Params().all() == yaml.safe_load(text)
+    text = (
+        "a: &a {x: 1, y: 1_000, z: -.inf}\nb: &b\n  <<: *a\n  y: .5\n  new: 1.5e+3\n"
+        "c: {<<: [*b, *a, {x: 9, w: 0}], z: 'text'}\nd: [*a, ~, null, yes, off, 0, -7, 1., '1']\n"
+        'e: "\\u00e9 <<"\nf:\ng: {}\nh: |\n  two\n  lines\n'
+    )
+    assert Params(file_of(tmp_path, text)).all() == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a: 1\nb: 2\na: 3\n", r"line 3: found the key 'a' again, first in line 1.*once; rename"),
+        ("c:\n  x: {}\n  y: {}\n  x: {}\n", r"line 4: found the key 'x' again, first in line 2"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  <<: *a\n", r"line 4: found the key '<<' again"),
+        ("a: &a {x: 1}\nb: {<<: *a, x: 2, x: 3}\n", r"line 2: found the key 'x' again"),
+        ("1: a\n", r"line 1: found the key '1', expected a name; .*quotes"),
+        ("a: 1\nno: b\n", r"line 2: found the key 'no', expected a name"),
+        ("? [a, b]\n: 1\n", r"line 1: found a list as a key"),
+        ("a: !!python/object/apply:os.system ['true']\n", r"line 1: found the tag .*os\.system"),
+        ("a: !!int x\n", r"line 1: found the tag 'tag:yaml\.org,2002:int'"),
+        ("a: {<<: 5}\n", r"line 1: found something else at <<"),
+        ("a: " + "[" * 10_000, r"line 1: found yet a deeper level, expected at most 20"),
+        ("a: " + "9" * 5_000, r"line 1: found '9+\.\.\.9+', expected at most 1,000 characters"),
+        ('a: "\\UFFFFFFFF"', r"not readable as YAML"),
+        ('a: "\\U00110000"', r"not readable as YAML"),
+        ("a: \x1b[2J\n", r"not readable as YAML: unacceptable character"),
+        (b"a: \xff\n", r"not readable as YAML: 'utf-8' codec"),
+        ("a: 1\n--- \nb: 2\n", r"not readable as YAML: expected a single document"),
+        ("- " * 5 + "\u202e", r"found \[\[\[.*expected a mapping of sections"),
+        ("# " + "x" * 1_000_000, r"found more than 1,000,000 bytes; split"),
+        ("".join(f"k{i}: 0\n" for i in range(60_000)), r"line 50000: .*at most 100,000"),
+    ],
+    ids=show,
+)
+def test_yaml_that_loses_or_hides_or_grows_is_refused_in_one_line(tmp_path, text, wanted):
+    with pytest.raises(StageError, match=rf"params\.yaml: {wanted}") as caught:
+        Params(file_of(tmp_path, text))
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("value", ["2001-99-99", "0x10", "010", "1:30", "=", "1:30:30.5", "0b1"])
+def test_what_other_readers_take_otherwise_is_text_here(tmp_path, value):
+    assert Params(file_of(tmp_path, f"a: {value}\n")).all() == {"a": value}
+
+
+def _tower(first: str, line: str, levels: int) -> str:
+    """YAML whose every level names the one below ten times."""
+    lines = [f"l0: &l0 {first}"]
+    for i in range(1, levels):
+        lines.append(f"l{i}: &l{i} " + line.format(", ".join([f"*l{i - 1}"] * 10)))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _tower("[x, y]", "[{}]", 30),
+        _tower("{x: 1}", "{{<<: [{}]}}", 30),
+        _tower("{x: 1}", "{{<<: [{}], y: 1}}", 30),
+        "corpus: &a {packages: [*a, *a], files: *a}\n",
+        "cells: &a {a: *a, b: {<<: *a}}\nmodels: *a\n",
+        "&a\n<<: *a\ntrain: *a\n",
+        # Merged from the outside in, as deep as there are entries.
+        "d: {d: {l0: &l0 {x: 1}, "
+        + "".join(f"l{i}: &l{i} {{<<: *l{i - 1}}}, " for i in range(1, 3_000))
+        + "}}\ntop: {<<: *l2999}\n",
+        # Each line repeats thousands of entries.
+        "a: &a {" + ", ".join(f"k{i}: 1" for i in range(9_000)) + "}\n"
+        + "".join(f"b{i}: {{<<: *a}}\n" for i in range(9_000)),
+    ],
+    ids=show,
+)  # fmt: skip
+def test_a_few_lines_that_stand_for_more_than_memory_are_refused_at_once(tmp_path, text):
+    start = time.monotonic()
+    with pytest.raises((StageError, ParamsError)) as caught:
+        parse(Study, Params(file_of(tmp_path, text)).all(), "")
+    assert time.monotonic() - start < 10
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 1_000
+
+
+def test_what_is_shown_is_one_short_line_whatever_it_is():
+    endless: list = []
+    endless.append(endless)
+    tall: list = ["x" * 1_000]
+    for _ in range(40):
+        tall = [tall] * 10
+    for found in (endless, tall, {1: tall, "a": endless}, 10**5_000, "\n\x1b\u202e\ud800", -1):
+        text = show(found)
+        assert text.isprintable() and 0 < len(text) <= 80
+    assert visible("caf\udce9 \u2028é") == "caf\\udce9 \\u2028é"
+
+
+def test_a_pipe_or_a_folder_in_place_of_the_file_is_named(tmp_path):
+    os.mkfifo(tmp_path / "params.yaml")
+    with pytest.raises(StageError, match=r"params\.yaml: found no regular file"):
+        Params(tmp_path / "params.yaml")
+    with pytest.raises(StageError, match="found no regular file"):
+        Params(tmp_path)
+
+
+@pytest.mark.parametrize("value", [10**30, -1, 0, "512", True, None])
+def test_sizes_that_other_stages_read_are_bounded_there_too(tmp_path, value):
+    path = file_of(tmp_path, json.dumps({"corpus": {"n_ctx": value}}))
+    with pytest.raises(ParamsError, match=r"corpus\.n_ctx: found .*65535"):
+        Params(path).integer("corpus.n_ctx")
 
 
 def test_params_remember_what_was_read():

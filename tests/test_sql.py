@@ -36,7 +36,9 @@ def losses(*sequences: list[float], step: int = 0) -> list[dict]:
 
 def test_icl_is_late_minus_early_with_both_ends():
     given = losses([9.0, 4.0, 6.0, 1.0, 2.0], [9.0, 2.0, 4.0, 2.0, 3.0])
-    (row,) = ask("icl", {"losses": given, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95))
+    (row,) = ask(
+        "icl/score", {"losses": given, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95)
+    )
     assert row["early"] == pytest.approx((5 + 3) / 2)
     assert row["late"] == pytest.approx((1.5 + 2.5) / 2)
     assert row["icl"] == pytest.approx(-2.0)
@@ -52,7 +54,9 @@ def test_icl_interval_covers_like_an_interval():
     rng = np.random.default_rng(0)
     differences = rng.normal(-0.5, 1.0, 400)
     given = losses(*[[0.0, 1.0, 1.0, 1 + d, 1 + d] for d in differences])
-    (row,) = ask("icl", {"losses": given, "draws": draws(400, 2000, 1)}, **WINDOWS, **tails(0.95))
+    (row,) = ask(
+        "icl/score", {"losses": given, "draws": draws(400, 2000, 1)}, **WINDOWS, **tails(0.95)
+    )
     half = 1.96 * differences.std() / 20
     assert row["icl_low"] == pytest.approx(differences.mean() - half, abs=0.015)
     assert row["icl_high"] == pytest.approx(differences.mean() + half, abs=0.015)
@@ -60,19 +64,19 @@ def test_icl_interval_covers_like_an_interval():
 
 def test_icl_rows_are_one_per_step_in_order():
     given = losses([1.0] * 5, [1.0] * 5, step=7) + losses([2.0] * 5, [2.0] * 5, step=3)
-    found = ask("icl", {"losses": given, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95))
+    found = ask("icl/score", {"losses": given, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95))
     assert [(row["step"], row["loss"]) for row in found] == [(3, 2.0), (7, 1.0)]
 
 
 def test_positions_are_means_over_sequences():
-    found = ask("icl_positions", {"losses": losses([1.0, 2.0], [3.0, 6.0])})
+    found = ask("icl/positions", {"losses": losses([1.0, 2.0], [3.0, 6.0])})
     assert [(row["pos"], row["loss"]) for row in found] == [(0, 2.0), (1, 4.0)]
 
 
 def test_sampled_takes_each_sequence_s_own_position():
     sequences = [{"seq": 0, "sampled_pos": 2}, {"seq": 1, "sampled_pos": 0}]
     found = ask(
-        "icl_sampled",
+        "icl/sampled",
         {"losses": losses([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]), "eval_sequences": sequences},
     )
     assert [(row["seq"], row["loss"]) for row in found] == [(0, 3.0), (1, 4.0)]
@@ -96,7 +100,7 @@ def curve(values: list[float], cell: str = "a", interval: float = 0.05) -> list[
 
 def test_phase_finds_a_step_between_two_plateaus():
     given = curve([0, 0, 0, 0, -0.2, -0.4, -0.4, -0.4])
-    (row,) = ask("phase", {"icl": given}, **RULE)
+    (row,) = ask("report/phase", {"icl": given}, **RULE)
     assert row["is_phase_change"]
     # Central differences reach one checkpoint beyond either end of the fall.
     assert (row["start_tokens"], row["middle_tokens"], row["end_tokens"]) == (30, 40, 50)
@@ -114,39 +118,39 @@ def test_phase_finds_a_step_between_two_plateaus():
     ],
 )
 def test_phase_is_not_called_where_there_is_none(values, why):
-    (row,) = ask("phase", {"icl": curve(values)}, **RULE)
+    (row,) = ask("report/phase", {"icl": curve(values)}, **RULE)
     assert not row["is_phase_change"], why
 
 
 def test_phase_needs_the_final_interval_below_zero():
     values = [0, 0, 0, -0.2, -0.4, -0.4]
-    (sure,) = ask("phase", {"icl": curve(values, interval=0.1)}, **RULE)
-    (unsure,) = ask("phase", {"icl": curve(values, interval=0.5)}, **RULE)
+    (sure,) = ask("report/phase", {"icl": curve(values, interval=0.1)}, **RULE)
+    (unsure,) = ask("report/phase", {"icl": curve(values, interval=0.5)}, **RULE)
     assert sure["is_phase_change"] and not unsure["is_phase_change"]
 
 
 def test_phase_window_is_one_run_around_the_steepest_fall():
     """A second, smaller fall later is not part of the window."""
     given = curve([0, 0, -0.3, -0.3, -0.3, -0.3, -0.4, -0.4, -0.4])
-    (row,) = ask("phase", {"icl": given}, **RULE)
+    (row,) = ask("report/phase", {"icl": given}, **RULE)
     assert row["end_tokens"] == 20
 
 
 def test_phase_may_begin_at_the_first_checkpoint():
-    (row,) = ask("phase", {"icl": curve([0, -0.2, -0.4, -0.4, -0.4])}, **RULE)
+    (row,) = ask("report/phase", {"icl": curve([0, -0.2, -0.4, -0.4, -0.4])}, **RULE)
     assert row["start_tokens"] == 0 and row["is_phase_change"]
 
 
 def test_phase_smoothing_averages_neighbours():
     spiky = [0, 0, -0.25, 0, 0, 0, 0, -0.1, -0.2, -0.3, -0.4, -0.4, -0.4, -0.4]
-    (row,) = ask("phase", {"icl": curve(spiky)}, **{**RULE, "smoothing": 2})
+    (row,) = ask("report/phase", {"icl": curve(spiky)}, **{**RULE, "smoothing": 2})
     assert row["middle_tokens"] in (80, 90)
     assert row["is_phase_change"]
 
 
 def test_phase_treats_cells_apart():
     given = curve([0, 0, -0.4, -0.4, -0.4], "b") + curve([0.0] * 5, "a")
-    found = ask("phase", {"icl": given}, **RULE)
+    found = ask("report/phase", {"icl": given}, **RULE)
     assert [(row["cell"], row["is_phase_change"]) for row in found] == [("a", False), ("b", True)]
 
 
@@ -177,7 +181,7 @@ ABLATED = [
 
 
 def test_ablations_are_paired_with_the_whole_model():
-    found = ask("ablations", {"ablations": ABLATED}, tokens_per_step=10)
+    found = ask("report/ablations", {"ablations": ABLATED}, tokens_per_step=10)
     assert [(r["name"], r["mode"], r["tokens"]) for r in found] == [
         ("L0H1", "full", 10),
         ("L0H1", "pattern", 10),
@@ -206,7 +210,7 @@ def test_final_heads_join_scores_and_intervals_at_the_last_step():
         -1, -1, "none", [(0.0, 0.0, 0.0)] * 2, step=0
     )
     full, pattern = ask(
-        "final_heads",
+        "report/final_heads",
         {"ablations": ABLATED + earlier, "heads": scores, "draws": draws(2, 200, 0)},
         **tails(0.95),
     )
@@ -252,7 +256,7 @@ def test_cells_pick_the_last_step_and_the_best_head():
     ]
     phase = {"cell": "a", "start_tokens": 10, "end_tokens": 20, "icl_drop": 0.4}
     (row,) = ask(
-        "cells",
+        "report/cells",
         {
             "icl": icl,
             "final_heads_result": heads,
@@ -264,7 +268,7 @@ def test_cells_pick_the_last_step_and_the_best_head():
     assert (row["ablation_head"], row["ablation_icl_max"]) == ("L0H0", 0.4)
     assert (row["phase_start_tokens"], row["phase_end_tokens"]) == (10, 20)
     (row,) = ask(
-        "cells",
+        "report/cells",
         {
             "icl": icl,
             "final_heads_result": heads,
@@ -281,7 +285,7 @@ def test_position_slope_of_a_logarithm_is_its_factor():
         for step in (0, 4)
         for pos in range(255)
     ]
-    found = ask("positions", {"icl_positions": given}, tokens_per_step=10, bins=12, reach=2)
+    found = ask("report/positions", {"icl_positions": given}, tokens_per_step=10, bins=12, reach=2)
     first = [row for row in found if row["tokens"] == 0]
     assert {row["end_tokens"] for row in first} == {40}
     assert [row["first_read"] for row in first[1:]] == [row["end_read"] for row in first[:-1]]
@@ -302,7 +306,7 @@ def test_trajectories_pivot_components_and_mark_the_window():
         for component in (1, 2)
     ]
     phase = [{"cell": "a", "is_phase_change": True, "start_tokens": 10, "end_tokens": 10}]
-    found = ask("trajectories", {"pca": pca, "phase_result": phase}, tokens_per_step=10)
+    found = ask("report/trajectories", {"pca": pca, "phase_result": phase}, tokens_per_step=10)
     assert [(row["pc1"], row["pc2"]) for row in found] == [(10, 20), (11, 21), (12, 22)]
     assert [row["is_in_window"] for row in found] == [False, True, False]
     assert found[0]["pc1_share"] == 0.5 and found[0]["pc2_share"] == 0.25
@@ -313,12 +317,12 @@ def test_curves_and_heads_count_tokens():
         name: 1.0
         for name in ("loss", "loss_low", "loss_high", "icl", "icl_low", "icl_high", "icl_paper")
     }
-    (row,) = ask("curves", {"icl": [{"cell": "a", "step": 3, **icl}]}, tokens_per_step=10)
+    (row,) = ask("report/curves", {"icl": [{"cell": "a", "step": 3, **icl}]}, tokens_per_step=10)
     assert row["tokens"] == 30
     scores = {
         name: 0.5
         for name in ("prefix_matching", "prefix_matching_gap", "same_token", "previous_token")
     }
     given = [{"cell": "a", "step": 3, "layer": 1, "head": 2, **scores}]
-    (row,) = ask("heads", {"heads": given}, tokens_per_step=10)
+    (row,) = ask("report/heads", {"heads": given}, tokens_per_step=10)
     assert (row["tokens"], row["name"]) == (30, "L1H2")

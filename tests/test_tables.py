@@ -10,6 +10,7 @@ from stages.files.tables import TableWriter, open_table, read_table, write_table
 from stages.lib.tables.catalog import CATALOG
 from stages.lib.tables.contract import Column, Table, TableError
 from stages.lib.tables.losses import LOSSES
+from tests.conftest import made
 
 TABLE = Table(
     "toy",
@@ -48,13 +49,13 @@ def rows(steps, modes, values, dtype=np.float32):
 )  # fmt: skip
 def test_a_batch_that_breaks_the_contract_is_refused(data, wanted, tmp_path):
     with pytest.raises((TableError, TypeError), match=wanted):
-        write_table(TABLE, tmp_path / "toy.parquet", data)
+        write_table(TABLE, tmp_path / "toy.parquet", data, made("toy"))
 
 
 def test_batches_must_continue_the_order(tmp_path):
     with (
         pytest.raises(TableError, match=r"begins at \(1, 'b'\), not after \(2, 'a'\)"),
-        TableWriter(TABLE, tmp_path / "toy.parquet") as writer,
+        TableWriter(TABLE, tmp_path / "toy.parquet", made("toy")) as writer,
     ):
         writer.write(rows([1, 2], ["a", "a"], [1, 2]))
         writer.write(rows([1, 3], ["b", "a"], [1, 2]))
@@ -62,7 +63,7 @@ def test_batches_must_continue_the_order(tmp_path):
 
 def test_what_is_written_is_read_back(tmp_path):
     path = tmp_path / "toy.parquet"
-    write_table(TABLE, path, rows([1, 1, 2], ["a", "b", "a"], [1, 2, 3]))
+    write_table(TABLE, path, rows([1, 1, 2], ["a", "b", "a"], [1, 2, 3]), made("toy"))
     found = read_table(TABLE, path, "toy")
     assert found["mode"].tolist() == ["a", "b", "a"]
     assert found["value"].tolist() == [1, 2, 3]
@@ -72,7 +73,7 @@ def test_what_is_written_is_read_back(tmp_path):
 
 def test_losses_take_at_most_four_bytes_a_row_and_a_row_group_a_step(tmp_path):
     n_seq, n_pos, rng = 32, 511, np.random.default_rng(0)
-    with TableWriter(LOSSES, tmp_path / "losses.parquet") as writer:
+    with TableWriter(LOSSES, tmp_path / "losses.parquet", made("losses")) as writer:
         for step in (0, 25, 50):
             writer.write(
                 {
@@ -94,7 +95,7 @@ def test_a_truncated_or_foreign_table_is_named_with_its_remedy(tmp_path):
     path = tmp_path / "toy.parquet"
     with pytest.raises(StageError, match=r"toy\.parquet: not found; .*dvc repro toy@a"):
         open_table(TABLE, path, "toy@a")
-    write_table(TABLE, path, rows([1], ["a"], [1]))
+    write_table(TABLE, path, rows([1], ["a"], [1]), made("toy"))
     whole = path.read_bytes()
     for cut in (0, 3, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])

@@ -1,5 +1,8 @@
 """Text to tokens: every byte survives, every window is where it should be."""
 
+import re
+import time
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -10,9 +13,11 @@ from hypothesis import strategies as st
 from stages.lib.text import (
     END_OF_TEXT,
     END_OF_TEXT_ID,
+    LONGEST_WORD,
     Document,
     distinct,
     docstrings,
+    pieces,
     stream,
     train_tokenizer,
     windows,
@@ -59,6 +64,79 @@ def test_docstrings_in_the_order_of_the_source():
     assert docstrings("x = 1") == ""
     with pytest.raises(SyntaxError):
         docstrings("def")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "-" * 100_000 + "1",
+        "1+" * 100_000 + "1",
+        "(" * 1_000,
+        "a." * 100_000 + "b",
+        "\0",
+        "\ufeff\0",
+    ],
+    ids=["unary", "sum", "brackets", "attributes", "nul", "bom"],
+)
+def test_a_source_too_odd_to_parse_says_so_like_any_other(source):
+    with pytest.raises((SyntaxError, ValueError)):
+        docstrings(source)
+
+
+def test_warnings_about_a_source_do_not_decide_about_it():
+    source = '"""A \\d of old."""\nif 1 is 1:\n    assert (x, "always true")\n'
+    with warnings.catch_warnings(action="error"):
+        assert docstrings(source) == "A \\d of old."
+
+
+# One word each, or none: merges of a long word cost its square.
+ODD = {
+    "nothing": "",
+    "nul": "\0",
+    "spaces": " \t\r\n\v\f\x1c\x85\u00a0\u2028\u3000" * 10,
+    "right to left": "\u202e\u05d0\u05d1 \u0627\u0644\u200f" * 10,
+    "emoji": "👩\u200d👩\u200d👧🏽🇩🇪" * 10,
+    "combining": "e" + "\u0301" * 10_000,
+    "not characters": "\ufffe\uffff\ufdd0\U0010ffff" * 10,
+    "one letter": "a" * 1_000_000,
+    "one space": " " * 1_000_000,
+    "one line break": "\n" * 1_000_000,
+    "random letters": "".join(
+        chr(97 + n) for n in np.random.default_rng(0).integers(0, 9, 200_000)
+    ),
+    "digits": "0123456789" * 50_000,
+    "two signs": "=-" * 500_000,
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+def test_odd_texts_train_a_tokenizer_and_survive_it(text):
+    start = time.monotonic()
+    tokenizer = train_tokenizer([text, "other text"], 300)
+    for own in (tokenizer, TOKENIZER):
+        ids = own.encode_batch_fast([text])[0].ids
+        assert own.decode(ids, skip_special_tokens=False) == text
+    assert time.monotonic() - start < 10
+    documents = distinct([Document("a", text), Document("b", text)])
+    assert [document.name for document in within(documents, 1)] == ["a"]
+    assert stream([np.array(ids, np.uint16)]).size == len(ids) + 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("a \n\t=é\u05d0\x1c\x85"), st.integers(0, 3_000)), max_size=8
+    )
+)
+def test_pieces_are_the_text_with_no_long_word(runs):
+    text = "".join(letter * count for letter, count in runs)
+    found = list(pieces(text))
+    assert "".join(found) == text
+    assert (
+        max(len(run) for piece in found for run in re.findall(r"\S+|\s+|^$", piece)) <= LONGEST_WORD
+    )
+    if all(len(run) <= LONGEST_WORD for run in re.findall(r"\S+|\s+", text)):
+        assert found == [text]
 
 
 def test_within_stays_below_and_keeps_one():

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from stages.lib.parallel import Workers
-from stages.lib.training import WarmUp, Windows, fit, optimizers, set_gradients
+from stages.lib.training import Trainer, WarmUp, Windows, optimizers, set_gradients
 from stages.settings.train import Checkpoints, Train
 from tests.conftest import KINDS, random_model
 
@@ -82,7 +82,8 @@ def test_training_lowers_the_loss(optimizer, workers):
     stream = np.tile(np.arange(7, 17, dtype=np.uint16), 1000)
     windows = Windows(stream, n_ctx=20, batch=4, seed=0)
     train = replace(TRAIN, optimizer=optimizer)
-    updates = list(fit(random_model(), windows, train, 40, workers))
+    trainer = Trainer(random_model(), windows, train, workers)
+    updates = [trainer.advance() for _ in range(40)]
     assert [update.step for update in updates] == list(range(1, 41))
     assert updates[0].learning_rate == pytest.approx(0.002)
     assert updates[-1].loss < 0.2 * updates[0].loss

@@ -39,6 +39,13 @@ def connect(views: Mapping[Table, list[Source]]) -> duckdb.DuckDBPyConnection:
             cell = f"'{source.cell}' as cell, " if source.cell else ""
             quoted = str(source.path).replace("'", "''")
             parts.append(f"select {cell}* from read_parquet('{quoted}')")
+            try:
+                connection.execute(f"{parts[-1]} limit 0")
+            except duckdb.Error as error:
+                raise StageError(
+                    f"{source.path}: damaged ({' '.join(str(error).split())}); rebuild it with "
+                    f"`dvc repro --force --single-item {source.stage}`"
+                ) from None
         connection.execute(f"create view {table.name} as {' union all '.join(parts)}")
     return connection
 

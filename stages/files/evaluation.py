@@ -1,23 +1,49 @@
 """The fixed evaluation set, as tensors."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from stages.files.stage import DATA
+from stages.files.checkpoints import Header
+from stages.files.stage import DATA, StageError
 from stages.files.tables import read_table
 from stages.lib.tables.corpus import EVAL, EVAL_SEQUENCES
 
+TOKENS = DATA / "corpus" / "eval.parquet"
+SEQUENCES = DATA / "corpus" / "eval_sequences.parquet"
+REMEDY = "rebuild it with `dvc repro --force --single-item corpus`"
+
 
 def sequences(count: int | None = None) -> Int[Tensor, "seq pos"]:
-    """Tokens of the first `count` evaluation sequences, or of all."""
-    table = read_table(EVAL, DATA / "corpus" / "eval.parquet", "corpus")
-    tokens = table["token"].reshape(int(table["seq"][-1]) + 1, -1)[:count]
-    return torch.from_numpy(tokens.astype(np.int64))
+    """Tokens of the first `count` evaluation sequences, or of all.
+
+    Raises StageError unless the table holds every position of every sequence, from 0.
+    """
+    table = read_table(EVAL, TOKENS, "corpus")
+    n_seq, n_ctx = (int(table[name].max()) + 1 for name in ("seq", "pos"))
+    # Keys are sorted and unique, so that the grid is whole if its size is.
+    if len(table["seq"]) != n_seq * n_ctx or min(table["seq"].min(), table["pos"].min()) < 0:
+        raise StageError(f"{TOKENS}: sequences of different lengths; {REMEDY}")
+    return torch.from_numpy(table["token"].reshape(n_seq, n_ctx)[:count].astype(np.int64))
 
 
-def sampled_positions(count: int | None = None) -> Int[Tensor, "seq"]:
+def sampled_positions(n_ctx: int, count: int | None = None) -> Int[Tensor, "seq"]:
     """The one position of each sequence that stands for it in loss vectors."""
-    table = read_table(EVAL_SEQUENCES, DATA / "corpus" / "eval_sequences.parquet", "corpus")
-    return torch.from_numpy(table["sampled_pos"][:count].astype(np.int64))
+    found = read_table(EVAL_SEQUENCES, SEQUENCES, "corpus")["sampled_pos"][:count]
+    if found.min() < 0 or found.max() >= n_ctx - 1:
+        raise StageError(f"{SEQUENCES}: sampled_pos beyond 0 … {n_ctx - 2}; {REMEDY}")
+    return torch.from_numpy(found.astype(np.int64))
+
+
+def check_fits(tokens: Int[Tensor, "seq pos"], header: Header, checkpoint: Path) -> None:
+    """Raises StageError unless the model of `checkpoint` can read `tokens`."""
+    n_ctx, largest = tokens.shape[1], int(tokens.max())
+    if n_ctx > header.n_ctx or largest >= header.vocab_size:
+        raise StageError(
+            f"{checkpoint}: reads {header.n_ctx} tokens of a vocabulary of {header.vocab_size}, "
+            f"but {TOKENS} has {n_ctx}, up to token {largest}: they are of two corpora; run "
+            "`dvc repro`"
+        )

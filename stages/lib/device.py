@@ -17,3 +17,8 @@ def pick(wanted: object) -> torch.device:
         return torch.device(wanted)
     expected = "auto, cpu or cuda" if has_gpu else "auto or cpu, because torch sees no GPU"
     raise ParamsError("device", wanted, expected, "correct it")
+
+
+def name(device: torch.device) -> str:
+    """What an artifact says of where it was computed."""
+    return "cpu" if device.type == "cpu" else f"cuda ({torch.cuda.get_device_name(device)})"

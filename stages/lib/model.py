@@ -219,3 +219,26 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "batch pos"], **_) -> Float[Tensor, "batch pos vocab"]:
         return self.head(self.ln_out(self.final_resid(tokens)))
+
+
+def weight_shapes(arch: Model, vocab_size: int, n_ctx: int) -> dict[str, list[int]]:
+    """The names and shapes of `Transformer(arch, vocab_size, n_ctx).state_dict()`, without it."""
+    d = arch.d_model
+    shapes = {"tok_embed.weight": [vocab_size, d], "head.weight": [vocab_size, d]}
+    if arch.positions == "learned":
+        shapes["pos.weight"] = [n_ctx, d]
+    norms = ["ln_out"]
+    for layer in (f"layers.{i}" for i in range(arch.n_layers)):
+        norms.append(f"{layer}.ln1")
+        shapes |= {f"{layer}.attn.{name}.weight": [d, d] for name in "qkvo"}
+        if arch.smeared_keys:
+            shapes[f"{layer}.attn.smear_gate"] = [arch.n_heads]
+        if arch.mlp:
+            norms.append(f"{layer}.ln2")
+            shapes |= {
+                f"{layer}.mlp.fc_in.weight": [arch.d_mlp, d],
+                f"{layer}.mlp.fc_in.bias": [arch.d_mlp],
+                f"{layer}.mlp.fc_out.weight": [d, arch.d_mlp],
+                f"{layer}.mlp.fc_out.bias": [d],
+            }
+    return shapes | {f"{norm}.{name}": [d] for norm in norms for name in ("weight", "bias")}

@@ -2,7 +2,9 @@
 
 import ast
 import hashlib
-from collections.abc import Iterable
+import re
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 END_OF_TEXT = "<|endoftext|>"
 END_OF_TEXT_ID = 0
+# Learning merges takes the square of a word's length, and a file of one letter is one word.
+LONGEST_WORD = 1_000
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,15 @@ def docstrings(source: str) -> str:
 
     Raises SyntaxError or ValueError where the source cannot be parsed.
     """
+    try:
+        # Warnings are about another's source, and `-W error` would make errors of them.
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(source)
+    except (RecursionError, MemoryError):
+        raise ValueError("too deeply nested") from None
     has_docstring = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, has_docstring):
             text = ast.get_docstring(node)
             if text:
@@ -61,6 +71,16 @@ def within(documents: list[Document], characters: int) -> list[Document]:
     return kept
 
 
+def pieces(text: str) -> Iterator[str]:
+    """`text` in pieces whose words are at most LONGEST_WORD long: one piece for almost any text."""
+    start = 0
+    for run in re.finditer(r"\S+|\s+", text):
+        for cut in range(run.start() + LONGEST_WORD, run.end(), LONGEST_WORD):
+            yield text[start:cut]
+            start = cut
+    yield text[start:]
+
+
 def train_tokenizer(texts: list[str], vocab_size: int) -> Tokenizer:
     """A byte-level BPE. Any text can be encoded; id 0 is end-of-text.
 
@@ -75,7 +95,7 @@ def train_tokenizer(texts: list[str], vocab_size: int) -> Tokenizer:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator((piece for text in texts for piece in pieces(text)), trainer)
     # A document that spells out "<|endoftext|>" must not end there.
     tokenizer.encode_special_tokens = True
     return tokenizer

@@ -1,6 +1,5 @@
 """One training step and what it needs: optimisers, the order of windows, warm-up."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -55,14 +54,18 @@ class WarmUp:
     """Learning rates rise linearly over the first `steps` steps, then stay."""
 
     def __init__(self, optimizers: list[Optimizer], steps: int):
-        self.groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-        self.full = [group["lr"] for group in self.groups]
+        self.optimizers = optimizers
+        self.full = [group["lr"] for group in self._groups()]
         self.steps = steps
+
+    def _groups(self) -> list[dict]:
+        # Asked for each time: an optimiser that takes up a state has new ones.
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def set(self, step: int) -> float:
         """Set the rates of step `step`, counted from 1; returns that of the first optimiser."""
         share = min(1.0, step / self.steps)
-        for group, rate in zip(self.groups, self.full, strict=True):
+        for group, rate in zip(self._groups(), self.full, strict=True):
             group["lr"] = share * rate
         return share * self.full[0]
 
@@ -122,7 +125,11 @@ def set_gradients(
 
 
 class Update(NamedTuple):
-    """One optimiser step, as it went."""
+    """One optimiser step, as it went.
+
+    `learning_rate` is AdamW's, `loss` the batch's before the step [nats per token], `grad_norm`
+    that of all gradients before clipping.
+    """
 
     step: int
     learning_rate: float
@@ -130,22 +137,54 @@ class Update(NamedTuple):
     grad_norm: float
 
 
-def fit(
-    model: Transformer, windows: Windows, params: Train, steps: int, workers: Workers
-) -> Iterator[Update]:
-    """Train `model` in place, and yield after every step, from 1 to `steps`.
+class Trainer:
+    """A model in training: `advance` takes a step, `state` is all that the next steps depend on.
 
-    `learning_rate` is AdamW's, `loss` the batch's before the step [nats per token], `grad_norm`
-    that of all gradients before clipping. A run that diverges is the caller's to stop.
+    A trainer with the same settings that takes up that state goes on with the same bits.
     """
-    device = model.head.weight.device
-    steppers = optimizers(model, params)
-    warmup = WarmUp(steppers, params.warmup_steps)
-    for step in range(1, steps + 1):
-        rate = warmup.set(step)
-        tokens, targets = (part.to(device, non_blocking=True) for part in windows[step])
-        loss = set_gradients(model, tokens, targets, workers)
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), params.clip_norm)
-        for stepper in steppers:
-            stepper.step()
-        yield Update(step, rate, loss, norm.item())
+
+    def __init__(self, model: Transformer, windows: Windows, params: Train, workers: Workers):
+        self.model, self.windows, self.params, self.workers = model, windows, params, workers
+        self.optimizers = optimizers(model, params)
+        self.warmup = WarmUp(self.optimizers, params.warmup_steps)
+        self.step = 0
+
+    def advance(self) -> Update:
+        """Take the next step. A run that diverges is the caller's to stop."""
+        device = self.model.head.weight.device
+        self.step += 1
+        rate = self.warmup.set(self.step)
+        tokens, targets = (part.to(device, non_blocking=True) for part in self.windows[self.step])
+        loss = set_gradients(self.model, tokens, targets, self.workers)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.params.clip_norm)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return Update(self.step, rate, loss, norm.item())
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights by their names, and every optimiser's tensors by number, weight and name."""
+        found = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for i, optimizer in enumerate(self.optimizers):
+            for j, own in optimizer.state_dict()["state"].items():
+                found |= {f"optimizer.{i}.{j}.{name}": value for name, value in own.items()}
+        return found
+
+    def restore(self, step: int, state: dict[str, Tensor]) -> None:
+        """Take up `state`, which another trainer had after `step` steps.
+
+        Into memory of this one's own: what a file maps may be aligned otherwise, and some
+        products of matrices then round otherwise.
+        """
+        weights = self.model.state_dict()
+        own: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.optimizers]
+        for key, value in state.items():
+            kind, rest = key.split(".", 1)
+            if kind == "model":
+                weights[rest].copy_(value)
+            else:
+                i, j, name = rest.split(".")
+                own[int(i)].setdefault(int(j), {})[name] = value.clone()
+        for optimizer, tensors in zip(self.optimizers, own, strict=True):
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": tensors, "param_groups": groups})
+        self.step = step

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from stages.settings.strict import require
+from stages.settings.strict import require, require_range
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Ablations:
     modes: tuple[Literal["full", "pattern"], ...]
 
     def check(self, key: str) -> None:
-        require(self.sequences >= 2, f"{key}.sequences", self.sequences, "at least 2", "correct it")
+        require_range(self, key, ("sequences",), 2, 32_767, "the tables number them in 16 bits")
         require(
             0 < len(set(self.modes)) == len(self.modes),
             f"{key}.modes",

@@ -1,9 +1,15 @@
 """Section `corpus`: the text, its tokens, the fixed evaluation set."""
 
+import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal
 
-from stages.settings.strict import require
+from stages.settings.strict import MAX_SEED, require, require_range
+
+# The name of a distribution (PEP 508), in ASCII.
+PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+MAX_CHARACTERS = 10**9  # of all text together, which is held in memory
 
 
 @dataclass(frozen=True)
@@ -14,13 +20,7 @@ class Evaluation:
     held_out: float
 
     def check(self, key: str) -> None:
-        require(
-            2 <= self.sequences <= 32_767,
-            f"{key}.sequences",
-            self.sequences,
-            "2 … 32767 (the tables number sequences in 16 bits)",
-            "correct it",
-        )
+        require_range(self, key, ("sequences",), 2, 32_767, "the tables number them in 16 bits")
         require(
             0 < self.held_out < 1,
             f"{key}.held_out",
@@ -60,21 +60,46 @@ class Corpus:
             "a glob such as texts/**/*.txt, because source is 'files'",
             "give one, or set corpus.source: packages",
         )
+        for i, name in enumerate(self.packages):
+            require(
+                PACKAGE.fullmatch(name) is not None,
+                f"{key}.packages[{i}]",
+                name,
+                "the name of a package on PyPI: letters, digits, and . _ - between them",
+                "correct it",
+            )
+        self._check_files(f"{key}.files")
         # 256 bytes and the end-of-text token are always in a byte-level vocabulary.
+        require_range(self, key, ("vocab_size",), 258, 65_535, "ids are stored in 16 bits")
+        require_range(self, key, ("n_ctx",), 16, 32_767, "the tables number positions in 16 bits")
+        sizes = ("max_characters", "min_characters", "tokenizer_characters")
+        require_range(self, key, sizes, 1, MAX_CHARACTERS, "text is held in memory")
+        require_range(self, key, ("seed",), 0, MAX_SEED)
+        tokens = self.evaluation.sequences * self.n_ctx
         require(
-            258 <= self.vocab_size <= 65_535,
-            f"{key}.vocab_size",
-            self.vocab_size,
-            "258 … 65535 (all bytes and end-of-text; ids are stored in 16 bits)",
-            "correct it",
+            tokens <= 10**8,
+            f"{key}.evaluation.sequences",
+            self.evaluation.sequences,
+            f"at most 100,000,000 tokens of evaluation, not {tokens:,} (each has a loss at every "
+            "checkpoint)",
+            "lower it or n_ctx",
+        )
+
+    def _check_files(self, key: str) -> None:
+        """The glob stays in the project: whoever runs another's params.yaml publishes, with the
+        tables, what it reads. Hidden files hold secrets (.git, .dvc/config.local, .env)."""
+        path = PurePosixPath(self.files)
+        require(
+            not path.is_absolute() and ".." not in path.parts,
+            key,
+            self.files,
+            "a glob inside the project, relative and without ..",
+            "put the folder into the project, or a link to it",
         )
         require(
-            16 <= self.n_ctx <= 32_767,
-            f"{key}.n_ctx",
-            self.n_ctx,
-            "16 … 32767 tokens",
-            "correct it",
+            not any(part.startswith(".") for part in path.parts),
+            key,
+            self.files,
+            "a glob without hidden files and folders",
+            "rename or link what is meant",
         )
-        for name in ("max_characters", "min_characters", "tokenizer_characters"):
-            value = getattr(self, name)
-            require(value >= 1, f"{key}.{name}", value, "an integer of at least 1", "correct it")

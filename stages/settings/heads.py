@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stages.settings.strict import require
+from stages.settings.strict import MAX_SEED, require, require_range
 
 
 @dataclass(frozen=True)
@@ -15,16 +15,18 @@ class Heads:
     text_sequences: int
     seed: int
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest probe: BOS, and the largest gap after every repeat."""
+        return 1 + self.repeats * (self.block + self.max_gap)
+
     def check(self, key: str) -> None:
-        for name, least in (
-            ("sequences", 1),
-            ("block", 2),
-            ("repeats", 2),
-            ("max_gap", 1),
-            ("text_sequences", 1),
-        ):
-            value = getattr(self, name)
-            require(value >= least, f"{key}.{name}", value, f"at least {least}", "correct it")
+        # Patterns of all sequences of a kind are in memory together: n_ctx² numbers per head.
+        why = "all their attention patterns are in memory at once"
+        require_range(self, key, ("sequences", "text_sequences"), 1, 1_000, why)
+        require_range(self, key, ("block", "repeats"), 2, 32_767, "probes must fit corpus.n_ctx")
+        require_range(self, key, ("max_gap",), 1, 32_767, "probes must fit corpus.n_ctx")
+        require_range(self, key, ("seed",), 0, MAX_SEED)
         require(
             0 <= self.exclude_share < 0.5,
             f"{key}.exclude_share",
@@ -35,12 +37,11 @@ class Heads:
 
     def check_fits(self, key: str, n_ctx: int, vocab_size: int) -> None:
         """The longest probe must fit the context, and its tokens must exist."""
-        longest = 1 + self.repeats * (self.block + self.max_gap)
         require(
-            longest <= n_ctx,
+            self.longest <= n_ctx,
             f"{key}.repeats",
             self.repeats,
-            f"probes of at most corpus.n_ctx = {n_ctx} tokens, got {longest}",
+            f"probes of at most corpus.n_ctx = {n_ctx} tokens, got {self.longest}",
             "lower repeats, block or max_gap",
         )
         usable = int(vocab_size * (1 - 2 * self.exclude_share)) - 1

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from stages.settings.strict import require
+from stages.settings.strict import MAX_SEED, require, require_range
+
+LAST_POSITION = 32_765  # of the longest context that the tables can number
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,9 @@ class Windows:
     def check(self, key: str) -> None:
         for name in ("early", "late"):
             first, last = getattr(self, name)
-            require(0 <= first <= last, f"{key}.{name}", [first, last], "[first, last]", "order it")
+            holds = 0 <= first <= last <= LAST_POSITION
+            expected = f"[first, last] within 0 … {LAST_POSITION}"
+            require(holds, f"{key}.{name}", [first, last], expected, "order it")
         require(
             self.early[1] < self.late[0],
             f"{key}.late",
@@ -39,20 +43,17 @@ class Icl:
     interval: float
 
     def check(self, key: str) -> None:
+        points = ("early_point", "late_point")
+        require_range(self, key, points, 0, LAST_POSITION, "corpus.n_ctx is bounded")
         require(
-            0 <= self.early_point < self.late_point,
+            self.early_point < self.late_point,
             f"{key}.late_point",
             self.late_point,
             f"a position after early_point {self.early_point}",
             "move one of them",
         )
-        require(
-            100 <= self.bootstrap_draws <= 100_000,
-            f"{key}.bootstrap_draws",
-            self.bootstrap_draws,
-            "100 … 100000",
-            "correct it",
-        )
+        require_range(self, key, ("bootstrap_draws",), 100, 100_000)
+        require_range(self, key, ("bootstrap_seed",), 0, MAX_SEED)
         require(
             0 < self.interval < 1,
             f"{key}.interval",
@@ -62,6 +63,7 @@ class Icl:
         )
 
     def check_fits(self, key: str, n_ctx: int) -> None:
+        """All positions must lie in the loss vector."""
         self.windows.check_fits(f"{key}.windows", n_ctx)
         _check_reach(f"{key}.late_point", self.late_point, self.late_point, n_ctx)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stages.settings.strict import require
+from stages.settings.strict import require_range
 
 
 @dataclass(frozen=True)
@@ -10,4 +10,4 @@ class Losses:
     batch: int
 
     def check(self, key: str) -> None:
-        require(self.batch >= 1, f"{key}.batch", self.batch, "at least 1", "correct it")
+        require_range(self, key, ("batch",), 1, 65_536, "their activations fill the memory")

@@ -1,12 +1,9 @@
 """Sections `models` and `cells`: what is trained."""
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
-from stages.settings.strict import require
-
-SLUG = re.compile(r"[a-z][a-z0-9_]{0,39}")
+from stages.settings.strict import MAX_SEED, require, require_range, require_slug
 
 
 @dataclass(frozen=True)
@@ -23,9 +20,9 @@ class Init:
     smear_gate: float
 
     def check(self, key: str) -> None:
-        for name in ("embed_std", "qkv_gain", "o_gain", "unembed_std"):
-            value = getattr(self, name)
-            require(value >= 0, f"{key}.{name}", value, "a number of at least 0", "correct it")
+        stds = ("embed_std", "qkv_gain", "o_gain", "unembed_std")
+        require_range(self, key, stds, 0, 1_000, "activations must stay finite")
+        require_range(self, key, ("smear_gate",), -100, 100, "beyond, a sigmoid is 0 or 1")
 
 
 @dataclass(frozen=True)
@@ -46,10 +43,18 @@ class Model:
     def d_head(self) -> int:
         return self.d_model // self.n_heads
 
+    def n_weights(self, vocab_size: int, n_ctx: int) -> int:
+        """How many weights it has, without those of LayerNorms, biases and gates."""
+        mlp = 2 * self.d_mlp if self.mlp else 0
+        rows = 2 * vocab_size + (n_ctx if self.positions == "learned" else 0)
+        return self.d_model * (self.n_layers * (4 * self.d_model + mlp) + rows)
+
     def check(self, key: str) -> None:
-        for name in ("n_layers", "n_heads", "d_model", "d_mlp"):
-            value = getattr(self, name)
-            require(value >= 1, f"{key}.{name}", value, "an integer of at least 1", "correct it")
+        require_range(self, key, ("n_layers", "n_heads"), 1, 1_000, "no model has more")
+        require_range(self, key, ("d_model",), 1, 65_536, "no model is wider")
+        require_range(self, key, ("d_mlp",), 1, 262_144, "no model is wider")
+        why = "the sinusoids would drown everything else"
+        require_range(self, key, ("sinusoid_amplitude",), 0, 1_000, why)
         require(
             self.d_model % self.n_heads == 0,
             f"{key}.d_model",
@@ -74,14 +79,7 @@ class Cell:
     seed: int
 
     def check(self, key: str) -> None:
-        slug = key.split(".", 1)[1]
-        require(
-            SLUG.fullmatch(slug) is not None,
-            key,
-            slug,
-            "a name of a-z, 0-9 and _, starting with a letter, at most 40 characters",
-            "rename the cell (the name becomes a file and a DVC stage)",
-        )
-        require(
-            0 <= self.seed < 2**31, f"{key}.seed", self.seed, "0 … 2147483647", "correct the seed"
-        )
+        require_slug(key, key.split(".", 1)[1])
+        # It is looked up as `models.<name>`, where a dot would lead elsewhere.
+        require_slug(f"{key}.model", self.model)
+        require_range(self, key, ("seed",), 0, MAX_SEED)

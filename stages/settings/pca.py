@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stages.settings.strict import require
+from stages.settings.strict import require_range
 
 
 @dataclass(frozen=True)
@@ -10,6 +10,4 @@ class Pca:
     components: int
 
     def check(self, key: str) -> None:
-        require(
-            2 <= self.components <= 10, f"{key}.components", self.components, "2 … 10", "correct it"
-        )
+        require_range(self, key, ("components",), 2, 10)

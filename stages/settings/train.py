@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from stages.settings.strict import require
+from stages.settings.strict import require, require_range
+
+MAX_TOKENS = 10**13
+MAX_CHECKPOINTS = 10_000
+MAX_STEPS = 999_999
 
 
 @dataclass(frozen=True)
@@ -14,8 +18,7 @@ class Checkpoints:
     every: int
 
     def check(self, key: str) -> None:
-        require(self.every >= 1, f"{key}.every", self.every, "at least 1 token", "correct it")
-        require(self.until >= 1, f"{key}.until", self.until, "at least 1 token", "correct it")
+        require_range(self, key, ("until", "every"), 1, MAX_TOKENS, "no model has read more")
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,13 @@ class Train:
     checkpoints: tuple[Checkpoints, ...]
 
     def check(self, key: str) -> None:
-        for name in ("tokens", "batch", "warmup_steps"):
-            value = getattr(self, name)
-            require(value >= 1, f"{key}.{name}", value, "an integer of at least 1", "correct it")
+        require_range(self, key, ("tokens",), 1, MAX_TOKENS, "no model has read more")
+        require_range(self, key, ("batch",), 1, 65_536, "a step holds them all in memory")
+        require_range(self, key, ("warmup_steps",), 1, MAX_STEPS, "training has no more steps")
         for name in ("muon_lr", "adamw_lr", "clip_norm"):
             value = getattr(self, name)
-            require(value > 0, f"{key}.{name}", value, "a number above 0", "correct it")
+            expected = "a number above 0, up to 1e+30 (training is in fp32)"
+            require(0 < value <= 1e30, f"{key}.{name}", value, expected, "correct it")
         for name in ("muon_momentum", "adamw_beta1", "adamw_beta2", "weight_decay"):
             value = getattr(self, name)
             require(0 <= value < 1, f"{key}.{name}", value, "a number in [0, 1)", "correct it")
@@ -50,6 +54,29 @@ class Train:
             untils,
             "at least one stretch, each `until` larger than the one before",
             "order the stretches",
+        )
+        asked = sum(
+            max(0, stretch.until - start) // stretch.every
+            for start, stretch in zip([0, *untils], self.checkpoints, strict=False)
+        )
+        require(
+            asked <= MAX_CHECKPOINTS,
+            f"{key}.checkpoints",
+            untils,
+            f"at most {MAX_CHECKPOINTS:,} checkpoints, not {asked:,} (each is a file, and costs a "
+            "pass over the evaluation set)",
+            "raise `every` or lower `until`",
+        )
+
+    def check_fits(self, key: str, n_ctx: int) -> None:
+        """Steps are numbered with six digits in the names of checkpoints, whose order counts."""
+        steps = self.steps(n_ctx)
+        require(
+            steps <= MAX_STEPS,
+            f"{key}.tokens",
+            self.tokens,
+            f"at most {MAX_STEPS:,} steps of batch × corpus.n_ctx tokens, not {steps:,}",
+            "lower it or raise batch",
         )
 
     def steps(self, n_ctx: int) -> int:

@@ -21,17 +21,24 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A Parquet table sorted by `grain`, whose columns together identify a row."""
+    """A Parquet table sorted by `grain`, whose columns together identify a row.
+
+    `version` rises when a column changes its meaning but not its name. `without` are params that
+    its stage reads and that do not decide about this table.
+    """
 
     name: str
     about: str
     grain: tuple[str, ...]
     columns: tuple[Column, ...]
+    version: int = 1
+    without: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
         metadata = {
             "table": self.name,
+            "version": str(self.version),
             "about": self.about,
             "grain": ", ".join(self.grain),
             **{f"unit.{column.name}": column.unit for column in self.columns},
@@ -82,7 +89,8 @@ class Table:
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema), self._key(data, -1)
 
     def _key(self, data: dict, row: int) -> tuple:
-        return tuple(np.asarray(data[name])[row].item() for name in self.grain)
+        values = (np.asarray(data[name])[row] for name in self.grain)
+        return tuple(v.item() if isinstance(v, np.generic) else v for v in values)
 
     def _check_order(self, data: dict, after: tuple | None) -> None:
         columns = [np.asarray(data[name]) for name in self.grain]

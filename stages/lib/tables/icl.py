@@ -40,6 +40,7 @@ POSITIONS = Table(
         Column("pos", pa.int16(), "tokens 0 … pos are read, token pos + 1 is predicted"),
         _nats("loss", "mean over sequences"),
     ),
+    without=("corpus.n_ctx", "icl"),
 )
 
 SAMPLED = Table(
@@ -51,4 +52,5 @@ SAMPLED = Table(
         Column("seq", pa.int16(), "sequence of the evaluation set"),
         Column("loss", pa.float32(), "nats, at the sequence's sampled position"),
     ),
+    without=("corpus.n_ctx", "icl"),
 )

@@ -1,0 +1,51 @@
+"""What dvc.lock says of every stage, against the files and params as they are."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.files.stage import StageError
+
+LOCK = Path("dvc.lock")
+READ = 2**20
+
+
+def read_lock() -> dict[str, dict]:
+    """The stages of dvc.lock, by their names. Raises StageError if it cannot be read."""
+    try:
+        found = yaml.safe_load(LOCK.read_text(encoding="utf-8"))
+        return found["stages"]
+    except FileNotFoundError:
+        raise StageError(f"{LOCK}: not found; nothing has run here: run `make study`") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as error:
+        detail = " ".join(str(error).split())
+        raise StageError(
+            f"{LOCK}: not a lock file of DVC ({detail}); `git checkout {LOCK}` or `dvc repro`"
+        ) from None
+
+
+def md5(path: Path) -> str:
+    """DVC's hash of a file, or of a folder: that of a list of its files with theirs."""
+    if not path.is_dir():
+        found = hashlib.md5(usedforsecurity=False)
+        with open(path, "rb") as file:
+            while part := file.read(READ):
+                found.update(part)
+        return found.hexdigest()
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    listed = [{"md5": md5(p), "relpath": p.relative_to(path).as_posix()} for p in files]
+    listed.sort(key=lambda entry: entry["relpath"])
+    text = json.dumps(listed, sort_keys=True)
+    return f"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}.dir"
+
+
+def hashes(stage: dict, kind: str) -> dict[str, str]:
+    """`deps` or `outs` of a locked stage: path -> hash."""
+    return {entry["path"]: entry["md5"] for entry in stage.get(kind, [])}
+
+
+def params_of(stage: dict) -> dict[str, Any]:
+    return stage.get("params", {}).get("params.yaml", {})

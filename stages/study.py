@@ -1,0 +1,201 @@
+"""The study: every stage that params.yaml asks for and that is not there yet.
+
+Whatever stops it, the same command goes on from there: training from its last state, anything
+else from its last whole stage.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from stages import plan, show
+from stages.files import state
+from stages.files.params import Params
+from stages.files.stage import SCRATCH, StageError, progress
+from stages.files.whole import exclusive, remove
+from stages.settings.strict import ParamsError, parse
+from stages.settings.study import Study
+
+KEPT_DAYS = 14  # a training state that nobody took up for so long is removed
+LOGS = SCRATCH / "logs"
+AGAIN = "mend that and run the same command again: it goes on from there"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the stages of one cell ended; `error` is empty if they are all done."""
+
+    cell: str
+    seconds: float
+    error: str
+
+
+def sweep() -> None:
+    """Remove what a killed run left half-done, and training states that grew old."""
+    remove(SCRATCH / "partial")
+    oldest = time.time() - KEPT_DAYS * 24 * 3600
+    for folder in state.FOLDER.glob("*"):
+        if folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder)
+
+
+def longest_first(study: Study) -> list[str]:
+    """So that no core idles at the end while one cell is still at work."""
+    size = {cell: study.models[own.model].n_layers for cell, own in study.cells.items()}
+    return sorted(size, key=lambda cell: (-size[cell], cell))
+
+
+def repro(*arguments: str, share: bool) -> list[str]:
+    """`dvc repro`, beside other runs of it: it waits for DVC's lock, held only between stages."""
+    return ["dvc", "--wait-for-lock", "repro", *(["--pull"] if share else []), *arguments]
+
+
+def run_cell(cell: str, threads: int, share: bool) -> Outcome:
+    """All stages of one cell, in processes of their own; what they say goes to its log."""
+    start, log = time.monotonic(), log_of(cell)
+    targets = [f"{stage}@{cell}" for stage in plan.PER_CELL]
+    # The number of threads changes no bit of the results: see stages/lib/parallel.py.
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    with open(log, "w", encoding="utf-8") as file:
+        code = subprocess.run(
+            repro("--single-item", *targets, share=share),
+            stdout=file,
+            stderr=file,
+            env=environment,
+        ).returncode
+    said = log.read_text(encoding="utf-8", errors="replace")
+    errors = re.findall(r"^(?:error|ERROR): (.*)$", said, re.MULTILINE)
+    error = "" if code == 0 else errors[0] if errors else f"stopped with status {code}"
+    return Outcome(cell, time.monotonic() - start, error)
+
+
+def log_of(cell: str) -> Path:
+    return LOGS / f"{cell}.log"
+
+
+def side_by_side(cells: list[str], jobs: int, share: bool) -> list[Outcome]:
+    """Run the cells, `jobs` at a time; one that fails does not stop the others."""
+    threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+    remove(LOGS)
+    LOGS.mkdir(parents=True)
+    outcomes: list[Outcome] = []
+    pool = ThreadPoolExecutor(jobs)
+    what = f"{len(cells)} cells, {jobs} at a time"
+    try:
+        running = {pool.submit(run_cell, cell, threads, share) for cell in cells}
+        with progress(None, what, "cell", len(cells)) as bar:
+            while running:
+                done, running = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in done:
+                    outcomes.append(future.result())
+                    tell(outcomes[-1], bar)
+                # Into a log, the bar itself comes every half minute and a cell's end at once.
+                bar.set_postfix_str(now_running(cells, outcomes), refresh=sys.stderr.isatty())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return outcomes
+
+
+def tell(outcome: Outcome, bar: tqdm) -> None:
+    end = f"FAILED: {outcome.error}" if outcome.error else "done"
+    tqdm.write(f"{outcome.cell}: {end} ({outcome.seconds:.0f} s)", file=sys.stderr)
+    bar.update()
+
+
+def now_running(cells: list[str], outcomes: list[Outcome]) -> str:
+    """The stage that each cell is at, and its share done as far as its log tells."""
+    over = {outcome.cell for outcome in outcomes}
+    found = []
+    for cell in cells:
+        if cell in over or not log_of(cell).exists():
+            continue
+        said = log_of(cell).read_text(encoding="utf-8", errors="replace")
+        stage = re.findall(r"Running stage '([^']+)'", said)
+        share = re.findall(r"(\d+)%\|", said.rsplit("Running stage", 1)[-1])
+        found.append(f"{stage[-1] if stage else cell}{f' {share[-1]} %' if share else ''}")
+    return ", ".join(found)
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """What failed, why, and how to go on."""
+    failed = [outcome for outcome in outcomes if outcome.error]
+    lines = [f"{len(failed)} of {len(outcomes)} cells failed; what the others made is kept:"]
+    lines += [f"  {own.cell}: {own.error} (its log: {log_of(own.cell)})" for own in failed]
+    return "\n".join([*lines, AGAIN])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.study", description=__doc__)
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="cells at a time; the cores are divided among them"
+    )
+    parser.add_argument(
+        "--cells", nargs="+", default=[], help="only these, and nothing that joins all cells"
+    )
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        help="take from the DVC remote what others have computed, give it what is computed here",
+    )
+    given = parser.parse_args()
+    # Stopped politely, children are waited for as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if given.jobs < 1:
+            raise StageError(f"--jobs: found {given.jobs}, expected at least 1; correct it")
+        with exclusive("study"):
+            sys.exit(study(given.jobs, given.cells, given.share))
+    except (ParamsError, StageError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print(f"\nstopped; {AGAIN.split(' and ')[1]}", file=sys.stderr)
+        sys.exit(130)
+
+
+def study(jobs: int, wanted: list[str], share: bool) -> int:
+    """Bring everything, or the cells `wanted`, up to date. Returns the exit status."""
+    sweep()
+    params = parse(Study, Params().all(), "")
+    plan.update(params)
+    cells = [cell for cell in longest_first(params) if cell in wanted or not wanted]
+    unknown = sorted(set(wanted) - set(cells))
+    if unknown:
+        raise StageError(
+            f"--cells: found {', '.join(unknown)}, expected some of {', '.join(params.cells)}; "
+            "correct it, or add the cell to params.yaml"
+        )
+    if jobs > 1 or wanted:
+        code = subprocess.run(repro("corpus", share=share)).returncode
+        outcomes = side_by_side(cells, jobs, share) if code == 0 else []
+        if any(outcome.error for outcome in outcomes):
+            print(summary(outcomes), file=sys.stderr)
+            code = 1
+    else:
+        code = 0
+    if code == 0 and not wanted:
+        code = subprocess.run(repro("--keep-going", share=share)).returncode
+        if code:
+            print(f"not everything ran: see above; {AGAIN}", file=sys.stderr)
+    if share:
+        # Also after a failure: what the other cells made is worth having.
+        # Without the files of what comes before the cells, others would have to make them anew.
+        own = [f"{stage}@{cell}" for cell in cells for stage in plan.PER_CELL]
+        targets = ["params", "corpus", *own] if wanted else []
+        code = subprocess.run(["dvc", "push", "--run-cache", *targets]).returncode or code
+    if code == 0 and not wanted:
+        show.tell()
+    return code
+
+
+if __name__ == "__main__":
+    main()

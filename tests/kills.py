@@ -1,0 +1,144 @@
+"""Kill stages, many times, at any moment, and see that nothing is lost.
+
+    python tests/kills.py COUNT SEED        (in the folder of a finished small study)
+
+Python and torch take seconds to start, and most kills would hit them. So everything is imported
+once, and each stage runs in a fork. A kill strikes either at a moment drawn at random or at one
+of the stage's own steps in the file system (each open, rename, link, removal and new folder), so
+that the short moments that matter are not missed. Prints a JSON object.
+"""
+
+import importlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, os.getcwd())
+
+from stages.files import whole
+from stages.files.job import run
+from stages.plan import PER_CELL
+
+STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
+SCRATCH = Path(".scratch")
+OUTS = {
+    "params": "data/params/checked",
+    "corpus": "data/corpus",
+    "train": "data/train/{cell}",
+    "losses": "data/losses/{cell}.parquet",
+    "icl": "data/icl/{cell}",
+    "pca": "data/pca/pca.parquet",
+    "heads": "data/heads/{cell}.parquet",
+    "ablations": "data/ablations/{cell}.parquet",
+    "report": "reports",
+}
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    return {str(file): file.read_bytes() for file in files}
+
+
+def start(stage: str, cell: str, at_step: int = 0, after: float = 0.0) -> tuple[int, int]:
+    """Run a stage in a fork, which dies at its `at_step`-th step or `after` seconds.
+
+    Returns its exit status (negative for a signal) and how many steps it counted.
+    """
+    counted, counter = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(counted)
+        code = 1
+        try:
+            log = os.open(SCRATCH / "kills.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            steps, here = 0, os.getcwd()
+
+            def watch(event: str, args: tuple) -> None:
+                nonlocal steps
+                if event in STEPS and str(os.path.abspath(os.fsdecode(args[0]))).startswith(here):
+                    steps += 1
+                    if steps == at_step:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+            module = importlib.import_module(f"stages.{stage}")
+            sys.argv = [stage, *(["--cell", cell] if cell else [])]
+            # Its default action ends the process there and then, as SIGKILL does.
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            sys.addaudithook(watch)
+            if after:
+                signal.setitimer(signal.ITIMER_REAL, after)
+            run(module.main, stage, "", per_cell=bool(cell))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            code = 0
+            os.write(counter, str(steps).encode())
+        except SystemExit as error:
+            code = 2 if error.code else 0
+        finally:
+            os._exit(code)
+    os.close(counter)
+    with open(counted, "rb") as file:
+        steps = file.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return status, int(steps or 0)
+
+
+def said() -> str:
+    return (SCRATCH / "kills.log").read_text(errors="replace")
+
+
+def main() -> None:
+    count, rng = int(sys.argv[1]), random.Random(int(sys.argv[2]))
+    cells = sorted(path.name for path in Path("data/train").iterdir())
+    targets = [(stage, cell) for stage in OUTS for cell in (cells if stage in PER_CELL else [""])]
+    # Training has most to lose.
+    weights = [5 if stage == "train" else 1 for stage, _ in targets]
+    for module in [*(f"stages.{stage}" for stage in OUTS), "torch._dynamo", "vl_convert"]:
+        importlib.import_module(module)
+    wanted, length = {}, {}
+    for stage, cell in targets:
+        out = Path(OUTS[stage].format(cell=cell))
+        wanted[stage, cell] = contents(out)
+        begin = time.monotonic()
+        whole.remove(SCRATCH / "train")
+        status, steps = start(stage, cell)
+        assert status == 0, (stage, cell, said())
+        assert contents(out) == wanted[stage, cell], f"{out}: other bytes, undisturbed"
+        length[stage, cell] = (steps, time.monotonic() - begin)
+
+    kills, resumed = Counter(), 0
+    while kills.total() < count:
+        stage, cell = rng.choices(targets, weights)[0]
+        out = Path(OUTS[stage].format(cell=cell))
+        steps, seconds = length[stage, cell]
+        whole.remove(SCRATCH / "train")
+        for _ in range(rng.choice([1, 1, 2, 4])):
+            if rng.random() < 0.5:
+                whole.remove(out)  # as DVC does before it runs a stage
+            if rng.random() < 0.5:
+                status, _ = start(stage, cell, at_step=rng.randint(1, steps))
+            else:
+                status, _ = start(stage, cell, after=rng.uniform(0.001, seconds))
+            assert status <= 0, (stage, cell, said())
+            kills[stage] += status < 0
+            resumed += "goes on from step" in said()
+            left = contents(out)
+            assert not left or left == wanted[stage, cell], f"{out}: neither whole nor absent"
+        status, _ = start(stage, cell)
+        assert status == 0, (stage, cell, said())
+        assert contents(out) == wanted[stage, cell], f"{out}: other bytes after a kill"
+        debris = [p for p in SCRATCH.rglob("*") if p.name.endswith(".partial")]
+        debris += [p for p in (SCRATCH / "partial").rglob("*") if p.is_file()]
+        assert not debris, debris
+        resumed += "goes on from step" in said()
+    print(json.dumps({"kills": kills, "resumed": resumed}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""A small study in a folder of its own: a copy of this project, real DVC, English text."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from stages.files import sources
+from stages.settings.corpus import Corpus
+from stages.settings.strict import parse
+
+ROOT = Path(__file__).parent.parent
+CELLS = ("attn1_s0", "smear2_s0")
+
+
+def small(params: dict) -> dict:
+    """The committed params, shrunk until the study takes half a minute."""
+    params["corpus"] |= {
+        "source": "files",
+        "files": "books/*.txt",
+        "max_characters": 600_000,
+        "tokenizer_characters": 100_000,
+        "vocab_size": 300,
+        "n_ctx": 64,
+        "evaluation": {"sequences": 12, "held_out": 0.2},
+    }
+    for model in params["models"].values():
+        model |= {"n_heads": 2, "d_model": 16}
+    params["cells"] = {c: params["cells"][c] for c in CELLS}
+    params["train"] |= {
+        "tokens": 64 * 8 * 20,
+        "warmup_steps": 5,
+        "checkpoints": [{"until": 64 * 8 * 20, "every": 64 * 8 * 5}],
+    }
+    params["icl"] |= {
+        "windows": {"early": [4, 8], "late": [50, 62]},
+        "early_point": 6,
+        "late_point": 60,
+        "bootstrap_draws": 100,
+    }
+    params["heads"] |= {"sequences": 2, "block": 5, "repeats": 3, "max_gap": 4, "text_sequences": 2}
+    params["ablations"] |= {"sequences": 4}
+    params["report"] |= {"position_bins": 8}
+    return params
+
+
+class Project:
+    """A copy of this project, with its own git, its own DVC cache and small params."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in ("stages", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".gitignore"):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            ignore = shutil.ignore_patterns("__pycache__")
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, target, ignore=ignore)
+            else:
+                shutil.copy(ROOT / name, target)
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        self.edit(small)
+
+    def copy(self, folder: Path) -> "Project":
+        """The same, data, DVC's cache and all, in another folder."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True, symlinks=True)
+        made = object.__new__(Project)
+        made.folder = folder
+        return made
+
+    def params(self) -> dict:
+        return json.loads(json.dumps(yaml.safe_load((self.folder / "params.yaml").read_text())))
+
+    def edit(self, change) -> None:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(change(self.params())))
+
+    def append(self, path: str, text: str) -> None:
+        with open(self.folder / path, "a", encoding="utf-8") as file:
+            file.write(text)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            # What a stage imports must be the copy, and what it writes must stay in it.
+            "HOME": str(self.folder / "home"),
+        }
+
+    def run(self, *command: str, **more) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            **more,
+        )
+
+    def start(self, *command: str, **more) -> subprocess.Popen:
+        """Begin a command, in a process group of its own, and do not wait for it."""
+        more = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **more}
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, start_new_session=True, **more
+        )
+
+    def repro(self) -> set[str]:
+        """`make plan` and `dvc repro`; returns the stages that ran."""
+        self.run("python", "-m", "stages.plan", check=True)
+        done = self.run("dvc", "repro")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return set(re.findall(r"Running stage '([^']+)'", done.stdout))
+
+    def products(self) -> dict[str, bytes]:
+        """Every file the study makes, by its path."""
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for name in ("data", "reports")
+            for path in sorted((self.folder / name).rglob("*"))
+            if path.is_file()
+        }
+
+    @staticmethod
+    def committed() -> dict:
+        """params.yaml as committed, without shared mappings: each can be changed alone."""
+        return json.loads(json.dumps(yaml.safe_load((ROOT / "params.yaml").read_text())))
+
+    def metrics(self) -> dict:
+        return json.loads((self.folder / "reports" / "metrics.json").read_text())["cells"]
+
+
+def english(folder: Path) -> None:
+    """A folder of English prose: the docstrings of a package, a file each."""
+    corpus = json.loads(json.dumps(yaml.safe_load((ROOT / "params.yaml").read_text())["corpus"]))
+    corpus |= {"source": "docstrings", "packages": ["networkx"], "min_characters": 2000}
+    documents, _ = sources.read(parse(Corpus, corpus, "corpus"))
+    folder.mkdir()
+    for i, document in enumerate(documents):
+        (folder / f"{i:04d}.txt").write_text(document.text, encoding="utf-8")
+    (folder / "broken.txt").write_bytes(b"\xff\xfe no text")

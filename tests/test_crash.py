@@ -1,0 +1,245 @@
+"""Killed, interrupted, out of space, started twice: nothing is lost, nothing half-written."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.project import ROOT, Project, english
+
+KILLS = ROOT / "tests" / "kills.py"
+
+
+@pytest.fixture(scope="module")
+def project(studied, tmp_path_factory) -> Project:
+    return studied.copy(tmp_path_factory.mktemp("crash"))
+
+
+def kill(project: Project, count: int, seed: int) -> dict:
+    done = project.run("python", str(KILLS), str(count), str(seed))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_kills_at_any_moment_lose_nothing(project):
+    found = kill(project, 25, seed=5)
+    assert sum(found["kills"].values()) >= 25
+    assert found["resumed"] > 0, "training went on from a state"
+    assert project.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
+
+
+@pytest.mark.slow
+def test_240_kills_over_all_stages_lose_nothing(project):
+    found = kill(project, 240, seed=1)
+    assert sum(found["kills"].values()) >= 240
+    assert found["resumed"] >= 40
+    assert all(found["kills"][stage] for stage in ("train", "losses", "heads", "ablations"))
+    print(found)
+
+
+@pytest.mark.slow
+def test_the_whole_study_killed_again_and_again_ends_in_the_same_bytes(project, tmp_path):
+    """DVC and all: the process group is killed at moments spread over the run."""
+    wanted = project.products()
+    again = Project(tmp_path / "again")
+    english(again.folder / "books")
+    kills = 0
+    for attempt in range(30):
+        with again.start("python", "-m", "stages.study", "--jobs", "2") as process:
+            try:
+                process.wait(3 + 2.5 * (attempt % 7))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                kills += 1
+        if process.returncode == 0:
+            break
+    assert process.returncode == 0 and kills >= 3
+    assert again.products() == wanted
+    assert not list((again.folder / ".scratch").rglob("*.partial"))
+    done = again.run("python", "-m", "stages.verify")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture
+def edited(project):
+    """The project, whose params a test may change; put right and brought up to date afterwards."""
+    before = (project.folder / "params.yaml").read_text()
+    yield project
+    (project.folder / "params.yaml").write_text(before)
+    project.repro()
+
+
+def steps_of(project: Project, cell: str) -> dict[str, bytes]:
+    folder = project.folder / "data" / "train" / cell
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def longer(params: dict, tokens: int) -> dict:
+    every = params["train"]["checkpoints"][0]["every"]
+    checkpoints = [{"until": tokens, "every": every}]
+    return params | {"train": params["train"] | {"tokens": tokens, "checkpoints": checkpoints}}
+
+
+def test_a_longer_training_goes_on_and_equals_one_that_was_that_long(edited):
+    train = ("python", "-m", "stages.train", "--cell", "smear2_s0")
+    tokens = edited.params()["train"]["tokens"]
+    edited.edit(lambda params: longer(params, 2 * tokens))
+    done = edited.run(*train)
+    assert "goes on from step 20 of 40" in done.stderr
+    extended = steps_of(edited, "smear2_s0")
+    states = edited.folder / ".scratch" / "train"
+    kept = states.rename(states.with_name("kept"))
+    assert "goes on" not in edited.run(*train).stderr
+    assert steps_of(edited, "smear2_s0") == extended
+    # And back: a shorter one is a part of what is there.
+    edited.run("rm", "-r", str(states))
+    kept.rename(states)
+    edited.edit(lambda params: longer(params, tokens))
+    assert "goes on from step 20 of 20" in edited.run(*train).stderr
+    assert len(steps_of(edited, "smear2_s0")) == 6
+
+
+def test_another_setting_never_takes_up_a_state(edited):
+    for change in ({"batch": 4}, {"muon_lr": 0.01}, {"warmup_steps": 6}):
+        edited.edit(lambda p, change=change: p | {"train": p["train"] | change})
+        assert (
+            "goes on" not in edited.run("python", "-m", "stages.train", "--cell", "attn1_s0").stderr
+        )
+
+
+def test_a_checkpoint_that_was_not_kept_costs_a_new_training(edited):
+    """A denser schedule asks for steps that are gone."""
+    dense = [{"until": 64 * 8 * 20, "every": 64 * 8 * 2}]
+    edited.edit(lambda p: p | {"train": p["train"] | {"checkpoints": dense}})
+    done = edited.run("python", "-m", "stages.train", "--cell", "attn1_s0")
+    assert done.returncode == 0 and "goes on" not in done.stderr
+    assert len(steps_of(edited, "attn1_s0")) == 12
+
+
+def test_the_same_text_from_other_code_retrains_nothing(edited):
+    """The stream's provenance changes, its tokens don't: training finds its end state again."""
+    before = steps_of(edited, "attn1_s0")
+    path = edited.folder / "stages" / "corpus.py"
+    whole = path.read_text()
+    path.write_text(whole.replace("ENCODE_BATCH = 256", "ENCODE_BATCH = 255"))
+    try:
+        edited.run("dvc", "repro", "corpus", check=True)
+        done = edited.run("dvc", "repro", "train@attn1_s0")
+        assert "goes on from step 20 of 20" in done.stderr
+        assert steps_of(edited, "attn1_s0") == before
+    finally:
+        path.write_text(whole)
+
+
+def test_a_second_run_beside_the_first_is_told_and_harms_nothing(project):
+    before = project.products()
+    script = (
+        "from stages.files.whole import exclusive\n"
+        "import sys, time\n"
+        "with exclusive(sys.argv[1]):\n"
+        "    print('held', flush=True); time.sleep(60)\n"
+    )
+    for lock, command in (
+        ("study", ("stages.study",)),
+        ("train@attn1_s0", ("stages.train", "--cell", "attn1_s0")),
+    ):
+        with project.start("python", "-c", script, lock, stdout=subprocess.PIPE) as first:
+            first.stdout.readline()
+            done = project.run("python", "-m", *command)
+            first.kill()
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert f"{lock} is already running in this folder (process {first.pid})" in done.stderr
+    assert project.products() == before
+    assert project.run("python", "-m", "stages.study").returncode == 0, "the lock went with it"
+
+
+def test_ctrl_c_stops_the_study_and_it_goes_on(project):
+    before = project.products()
+    project.run("rm", "-r", "data/train/attn1_s0", ".dvc/cache/runs", ".scratch/train")
+    project.run("rm", "-r", ".dvc/cache/files")
+    with project.start(
+        "python", "-m", "stages.study", "--jobs", "2", stderr=subprocess.PIPE, text=True
+    ) as process:
+        time.sleep(6)
+        os.killpg(process.pid, signal.SIGINT)
+        errors = process.stderr.read()
+    assert process.returncode == 130
+    assert "goes on from there" in errors and "Traceback" not in errors
+    assert project.run("python", "-m", "stages.study").returncode == 0
+    assert project.products() == before
+
+
+# Imports come first: some write files of their own while they are imported.
+LIMITED = """
+import importlib, resource, sys, torch._dynamo
+from stages.files.job import run
+limit, name = int(sys.argv[1]), sys.argv[2]
+module = importlib.import_module(f"stages.{name}")
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+sys.argv = sys.argv[2:]
+run(module.main, name, "", per_cell=len(sys.argv) > 1)
+"""
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "train",
+        "losses",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("corpus", "icl", "pca", "heads")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("ablations", "report")),
+    ],
+)
+def test_a_disk_that_takes_no_more_is_one_line_and_no_debris(project, stage):
+    """The system itself refuses the write: of Python, of pyarrow, of whoever writes."""
+    cell = ["--cell", "attn1_s0"] if stage not in ("corpus", "pca", "report") else []
+    before = project.products()
+    project.run("rm", "-r", ".scratch/train")
+    for limit in (0, 700):
+        done = project.run("python", "-c", LIMITED, str(limit), stage, *cell)
+        assert done.returncode == 1, done.stderr
+        errors = [line for line in done.stderr.splitlines() if "error:" in line]
+        assert len(errors) == 1 and "Traceback" not in done.stderr, done.stderr
+        assert "nothing was published" in errors[0] and "free space" in errors[0]
+    assert project.products() == before
+    assert not [p for p in (project.folder / ".scratch/partial").rglob("*") if p.is_file()]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_read_only_folder_is_named(project):
+    folder = project.folder / ".scratch"
+    folder.chmod(0o500)
+    try:
+        done = project.run("python", "-m", "stages.pca")
+    finally:
+        folder.chmod(0o700)
+    assert done.returncode == 1
+    assert "Permission denied" in done.stderr and "give write access" in done.stderr
+
+
+def test_the_states_of_old_trainings_are_swept(project):
+    old = project.folder / ".scratch" / "train" / "attn9_s0-0123456789abcdef"
+    young = old.with_name("attn8_s0-0123456789abcdef")
+    debris = project.folder / ".scratch" / "partial" / "data" / "train" / "gone_s0"
+    for folder in (old, young, debris):
+        folder.mkdir(parents=True)
+    os.utime(old, (time.time() - 15 * 24 * 3600,) * 2)
+    assert project.run("python", "-m", "stages.study").returncode == 0
+    assert young.exists() and not old.exists() and not debris.exists()
+    young.rmdir()
+
+
+def test_kills_py_would_notice(project, tmp_path):
+    """The harness itself: a stage that writes in place must fail it."""
+    broken = Project(tmp_path / "broken")
+    for folder in ("data", "reports", "books"):
+        project.run("cp", "-r", folder, str(broken.folder))
+    path = broken.folder / "stages" / "files" / "job.py"
+    source = path.read_text()
+    assert "partial = SCRATCH" in source
+    path.write_text(source.replace('partial = SCRATCH / "partial" / path', "partial = path"))
+    done = broken.run("python", str(KILLS), "200", "0")
+    assert done.returncode != 0
