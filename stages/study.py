@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from tqdm import tqdm
 
 from stages import plan, show
@@ -148,8 +149,7 @@ def main() -> None:
         help="take from the DVC remote what others have computed, give it what is computed here",
     )
     given = parser.parse_args()
-    # Stopped politely, children are waited for as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, stop)
     try:
         if given.jobs < 1:
             raise StageError(f"--jobs: found {given.jobs}, expected at least 1; correct it")
@@ -160,6 +160,13 @@ def main() -> None:
     except KeyboardInterrupt:
         print(f"\nstopped; {AGAIN.split(' and ')[1]}", file=sys.stderr)
         sys.exit(130)
+
+
+def stop(*_: object) -> None:
+    """What Ctrl-C does to all processes of a terminal, for a SIGTERM that only this one got."""
+    for child in psutil.Process().children(recursive=True):
+        child.send_signal(signal.SIGINT)
+    raise KeyboardInterrupt
 
 
 def study(jobs: int, wanted: list[str], share: bool) -> int:

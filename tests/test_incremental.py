@@ -75,7 +75,6 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "a field of one entry of `models`": (param("models.smear2.init.o_gain", 0.4), ("smear2_s0",)),
     "a field of `train`": (param("train.adamw_beta2", 0.99), CELLS),
     "`corpus.evaluation.sequences`": (param("corpus.evaluation.sequences", 10), CELLS),
-    "`losses.batch`": (param("losses.batch", 3), CELLS),
     "`icl.windows`": (param("icl.windows.early", [4, 9]), CELLS),
     "another key of `icl`": (param("icl.bootstrap_draws", 101), CELLS),
     "`heads`": (param("heads.seed", 1), CELLS),
@@ -94,8 +93,8 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
         lambda p: replace(p, "stages/lib/figures.py", "import", "import math\nimport", once=True),
         (),
     ),
-    "code of `losses` alone": (
-        lambda p: replace(p, "stages/lib/nll.py", "import", "import math\nimport", once=True),
+    "code of `losses` alone, its numbers as before": (
+        lambda p: replace(p, "stages/losses.py", "import", "import math\nimport", once=True),
         CELLS,
     ),
     "a comment in code that training shares": (appended("stages/lib/model.py", "# x\n"), CELLS),
