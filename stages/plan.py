@@ -8,6 +8,7 @@ whether dvc.yaml is up to date.
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -145,6 +146,48 @@ def pipeline(cells: list[str]) -> dict:
             plots=[{"reports/figures": {"cache": False}}],
         ),
     }
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """One stage of dvc.yaml, for one cell or (`cell` empty) for all."""
+
+    name: str
+    cell: str
+    cmd: str
+    deps: tuple[str, ...]
+    params: frozenset[str]
+    outs: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.cell}" if self.cell else self.name
+
+
+def expanded(study: Study) -> list[Expanded]:
+    """Every stage as DVC sees it, with the names of cells and models filled in."""
+    found = []
+    for name, entry in pipeline(sorted(study.cells)).items():
+        body = entry.get("do", entry)
+        named = [*body.get("outs", []), *body.get("metrics", []), *body.get("plots", [])]
+        outs = [out if isinstance(out, str) else next(iter(out)) for out in named]
+        for cell in sorted(study.cells) if "foreach" in entry else [""]:
+            model = study.cells[cell].model if cell else ""
+
+            def fill(text: str, cell: str = cell, model: str = model) -> str:
+                return text.replace("${key}", cell).replace("${item.model}", model)
+
+            found.append(
+                Expanded(
+                    name,
+                    cell,
+                    fill(body["cmd"]),
+                    tuple(map(fill, body["deps"])),
+                    frozenset(map(fill, body.get("params", []))),
+                    tuple(map(fill, outs)),
+                )
+            )
+    return found
 
 
 class _Dumper(yaml.SafeDumper):

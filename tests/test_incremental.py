@@ -155,9 +155,13 @@ def still(studied, tmp_path_factory) -> Project:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "path", [p for p in Path("stages").rglob("*") if p.suffix in (".py", ".sql", ".j2")], ids=str
+    "path",
+    sorted(p for p in Path("stages").rglob("*") if p.suffix in (".py", ".sql", ".j2")),
+    ids=str,
 )
-def test_a_comment_in_any_file_makes_stale_the_stages_that_read_it_and_no_other(still, path):
+def test_a_comment_in_any_file_makes_stale_the_stages_that_read_it_and_no_other(
+    still, monkeypatch, path
+):
     comment = {".py": "# x\n", ".sql": "-- x\n", ".j2": "{# x #}\n"}[path.suffix]
     names = [*(folder.name for folder in (still.folder / "data").iterdir()), "report"]
     users = [name for name in names if path in code.files(name, still.folder)]
@@ -165,7 +169,8 @@ def test_a_comment_in_any_file_makes_stale_the_stages_that_read_it_and_no_other(
     before = file.read_text()
     try:
         still.append(path.as_posix(), comment)
-        with Repo(str(still.folder)) as repo:
+        monkeypatch.chdir(still.folder)
+        with Repo(".") as repo:
             stale = repo.status()
     finally:
         file.write_text(before)

@@ -16,11 +16,21 @@ READ = 2**20
 def read_lock() -> dict[str, dict]:
     """The stages of dvc.lock, by their names. Raises StageError if it cannot be read."""
     try:
-        found = yaml.safe_load(LOCK.read_text(encoding="utf-8"))
-        return found["stages"]
+        found = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
+        for stage in found.values():
+            # What is asked for later must be there.
+            str(stage["cmd"]), hashes(stage, "deps"), hashes(stage, "outs"), params_of(stage)
+        return found
     except FileNotFoundError:
         raise StageError(f"{LOCK}: not found; nothing has run here: run `make study`") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as error:
+    except (
+        yaml.YAMLError,
+        UnicodeDecodeError,
+        RecursionError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
         detail = " ".join(str(error).split())
         raise StageError(
             f"{LOCK}: not a lock file of DVC ({detail}); `git checkout {LOCK}` or `dvc repro`"

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Literal
 
 from stages.settings.strict import MAX_SEED, require, require_range
@@ -88,16 +87,16 @@ class Corpus:
     def _check_files(self, key: str) -> None:
         """The glob stays in the project: whoever runs another's params.yaml publishes, with the
         tables, what it reads. Hidden files hold secrets (.git, .dvc/config.local, .env)."""
-        path = PurePosixPath(self.files)
+        parts = self.files.split("/")
         require(
-            not path.is_absolute() and ".." not in path.parts,
+            not self.files.startswith("/") and ".." not in parts,
             key,
             self.files,
             "a glob inside the project, relative and without ..",
             "put the folder into the project, or a link to it",
         )
         require(
-            not any(part.startswith(".") for part in path.parts),
+            not any(part.startswith(".") for part in parts),
             key,
             self.files,
             "a glob without hidden files and folders",
