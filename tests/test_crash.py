@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -208,12 +209,14 @@ def test_a_disk_that_takes_no_more_is_one_line_and_no_debris(project, stage):
     assert not [p for p in (project.folder / ".scratch/partial").rglob("*") if p.is_file()]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="root writes everywhere without it")
 def test_a_read_only_folder_is_named(project):
     folder = project.folder / ".scratch"
+    shutil.rmtree(folder / "partial", ignore_errors=True)
     folder.chmod(0o500)
+    mortal = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     try:
-        done = project.run("python", "-m", "stages.pca")
+        done = project.run(*(mortal if os.geteuid() == 0 else []), "python", "-m", "stages.pca")
     finally:
         folder.chmod(0o700)
     assert done.returncode == 1

@@ -12,7 +12,6 @@ import time
 import pyarrow.parquet as pq
 import pytest
 import torch
-import yaml
 
 from stages.plan import PER_CELL
 from tests.project import CELLS, Project
@@ -115,30 +114,6 @@ def test_a_seed_more_runs_that_cell_and_the_aggregates_and_its_removal_removes_i
     assert ran <= {"params", "pca", "report"}, "or restored from the run cache"
     assert set(project.metrics()) == set(CELLS)
     assert "attn1_s1" not in (project.folder / "reports" / "index.html").read_text()
-
-
-def test_stages_read_the_params_they_declare(project):
-    """Each stage once more, in its own process, with every key it asks for written down."""
-    script = (
-        "import sys, importlib, stages.files.params as p\n"
-        "made, init = [], p.Params.__init__\n"
-        "def remember(self, *a): init(self, *a); made.append(self)\n"
-        "p.Params.__init__ = remember\n"
-        "from stages.files.job import Job\n"
-        "importlib.import_module(f'stages.{sys.argv[1]}').main(Job(*sys.argv[1:]))\n"
-        "print(*sorted(k for m in made for k in m.keys_read))\n"
-    )
-    pipeline = yaml.safe_load((project.folder / "dvc.yaml").read_text())["stages"]
-    for name, stage in pipeline.items():
-        if name == "params":
-            continue
-        cell = ["smear2_s0"] if "foreach" in stage else []
-        done = project.run("python", "-c", script, name, *cell, check=True)
-        declared = {
-            key.replace("${key}", "smear2_s0").replace("${item.model}", "smear2")
-            for key in stage.get("do", stage)["params"]
-        }
-        assert set(done.stdout.split()) == declared, name
 
 
 def test_the_project_writes_nothing_outside_itself(project):

@@ -23,6 +23,8 @@ from stages.lib.tables.corpus import EVAL, EVAL_SEQUENCES
 from stages.lib.tables.losses import LOSSES
 from tests.conftest import VOCAB, header_of, made, random_model
 
+pytestmark = pytest.mark.slow
+
 COUNT = 1_500  # of each of five kinds
 
 

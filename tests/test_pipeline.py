@@ -77,6 +77,13 @@ def test_code_deps_are_the_modules_that_are_imported(name):
     assert declared == imported
 
 
+def test_every_expanded_stage_depends_on_its_code_and_on_no_other(expanded):
+    for name, stage in expanded.items():
+        own = {path.as_posix() for path in code.files(name.split(":")[-1].split("@")[0])}
+        deps = {Path(str(dep)).as_posix() for dep in stage.deps}
+        assert {dep for dep in deps if dep.startswith("stages/")} == own, name
+
+
 def test_sql_and_templates_are_deps_of_the_stage_that_reads_them():
     declared = {
         name: {dep for dep in body(name)["deps"] if dep.endswith((".sql", ".j2"))}

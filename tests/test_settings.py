@@ -98,6 +98,7 @@ def test_committed_params_are_valid():
         ("icl.bootstrap_draws", 100_000, None),
         ("corpus.evaluation.sequences", 32_767, None),
         ("corpus.packages", ["numpy\n"], r"corpus\.packages\[0\]: found 'numpy\\n'"),
+        ("corpus.packages", ["numpy/../x"], r"corpus\.packages\[0\]: .*PyPI"),
         ("corpus.packages", ["../numpy"], r"corpus\.packages\[0\]: .*PyPI"),
         ("corpus.packages", ["\u212a"], r"corpus\.packages\[0\]: .*PyPI"),
         ("corpus.packages", ["numpy"] * 1_001, r"corpus\.packages: .*at most 1,000 entries"),
@@ -105,6 +106,8 @@ def test_committed_params_are_valid():
         ("corpus.files", "texts/../../*", r"corpus\.files: .*inside the project"),
         ("corpus.files", ".dvc/config.local", r"corpus\.files: .*hidden"),
         ("corpus.files", "texts/.env", r"corpus\.files: .*hidden"),
+        ("corpus.files", "./.env", r"corpus\.files: .*hidden"),
+        ("corpus.files", "texts//**/*.txt", None),
         ("corpus.files", "a\0b", r"corpus\.files: found 'a\\x00b', .*control"),
         ("corpus.text_column", "\ud800", r"corpus\.text_column: .*control"),
         ("models.attn1.n_layers", 500, None),
@@ -113,7 +116,7 @@ def test_committed_params_are_valid():
     ],
 )  # fmt: skip
 def test_one_bad_entry_is_named_with_its_remedy(key, value, wanted):
-    if wanted is None:  # the largest that is still possible
+    if wanted is None:  # still possible
         assert parse(Study, changed(key, value), "")
         return
     with pytest.raises(ParamsError, match=wanted) as caught:

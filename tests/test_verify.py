@@ -15,7 +15,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import stages.verify
+from stages import plan
 from stages.files import code
+from stages.files.params import Params
+from stages.files.provenance import hash_params
+from stages.settings.strict import parse
+from stages.settings.study import Study
 from tests.project import CELLS, Project
 
 LOSSES = "data/losses/attn1_s0.parquet"
@@ -100,6 +105,22 @@ def test_every_artifact_carries_who_made_it(project):
     assert manifest["provenance"]["stage"] == "corpus"
     assert report["report"]["stage"] == "report"
     assert report["inputs"]["data/heads/attn1_s0.parquet"]["cell"] == "attn1_s0"
+
+
+def test_every_stage_of_every_cell_read_the_params_it_declares(project, monkeypatch):
+    """The hash in an artifact is over the keys that were asked for, each with its value."""
+    monkeypatch.chdir(project.folder)
+    params = Params()
+    files = {"icl": "{}/icl.parquet", "train": "{}/log.parquet", "corpus": "eval.parquet"}
+    for stage in plan.expanded(parse(Study, params.all(), "")):
+        if stage.name == "params":
+            continue
+        name = files.get(stage.name, "{}.parquet").format(stage.cell or stage.name)
+        if stage.name == "report":
+            made = json.loads(Path("reports/provenance.json").read_text())["report"]
+        else:
+            made = provenance(Path("data") / stage.name / name)
+        assert made["params"] == hash_params(params.values(stage.params)), stage.label
 
 
 def flip(path: Path, before: bytes) -> None:

@@ -7,7 +7,7 @@ from stages.settings.strict import require, require_range
 
 @dataclass(frozen=True)
 class Phase:
-    """The rule that finds a phase change in an ICL curve; see stages/sql/phase.sql."""
+    """The rule that finds a phase change in an ICL curve; see stages/sql/report/phase.sql."""
 
     smoothing: int
     peak_share: float
