@@ -122,6 +122,7 @@ def test_a_checkpoint_that_was_not_kept_costs_a_new_training(edited):
 
 def test_the_same_text_from_other_code_retrains_nothing(edited):
     """The stream's provenance changes, its tokens don't: training finds its end state again."""
+    edited.run("python", "-m", "stages.train", "--cell", "attn1_s0", check=True)
     before = steps_of(edited, "attn1_s0")
     path = edited.folder / "stages" / "corpus.py"
     whole = path.read_text()

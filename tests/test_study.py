@@ -45,6 +45,7 @@ def test_cells_run_at_the_same_time(side_by_side):
     assert any(start < other_end and other < end for start, end in a for other, other_end in b)
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_does_not_stop_the_others(studied, tmp_path):
     project = studied.copy(tmp_path / "fails")
     wanted = project.products()
