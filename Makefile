@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: help study verify test test-slow lint bench sql plan lock clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time)
 	@python -m stages.study --jobs $(JOBS)
@@ -42,7 +42,7 @@ plan: $(VENV)/installed ## write dvc.yaml anew from params.yaml and stages/
 lock: ## pin what the pins need: write constraints.txt from .venv as it is
 	@$(BIN)/pip freeze --exclude pip --exclude setuptools | sed 's/+.*//' > constraints.txt
 
-clean: ## remove what is half-done; data/, reports/ and the cache stay
+clean: ## remove what is half-done, training states too; data/, reports/ and the cache stay
 	@rm -rf .scratch .pytest_cache .ruff_cache
 
 $(VENV)/installed: pyproject.toml constraints.txt

@@ -157,7 +157,9 @@ def test_what_is_no_question_is_refused_in_one_breath(project, sql, wanted):
     assert (project.folder / "data/icl/attn1_s0/icl.parquet").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["corpus", "train", "report", "plan", "query", "show", "bench"])
+@pytest.mark.parametrize(
+    "name", ["corpus", "train", "report", "plan", "query", "show", "bench", "study", "verify"]
+)
 def test_every_command_explains_itself(project, name):
     done = project.run("python", "-m", f"stages.{name}", "--help")
     assert done.returncode == 0 and len(done.stdout) > 100

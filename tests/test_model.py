@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from stages.lib.model import rotate, sinusoids, smear
-from tests.conftest import VOCAB, random_model
+from stages.lib.model import rotate, sinusoids, smear, weight_shapes
+from tests.conftest import N_CTX, VOCAB, random_model
 
 
 @pytest.mark.parametrize("position", [0, 17, 39])
@@ -94,3 +94,8 @@ def test_initial_loss_is_that_of_guessing(tokens):
     model.head.weight.data.mul_(0.01)
     loss = torch.nn.functional.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten())
     assert abs(loss.item() - math.log(VOCAB)) < 0.02
+
+
+def test_the_shapes_that_a_checkpoint_is_held_to_are_those_of_the_model(any_model):
+    wanted = {name: list(value.shape) for name, value in any_model.state_dict().items()}
+    assert weight_shapes(any_model.arch, VOCAB, N_CTX) == wanted

@@ -7,10 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from stages.lib.model import Transformer
 from stages.lib.parallel import Workers
 from stages.lib.training import Trainer, WarmUp, Windows, optimizers, set_gradients
 from stages.settings.train import Checkpoints, Train
-from tests.conftest import KINDS, random_model
+from tests.conftest import KINDS, N_CTX, VOCAB, random_model
 
 TRAIN = Train(
     tokens=1000,
@@ -87,6 +88,26 @@ def test_training_lowers_the_loss(optimizer, workers):
     assert [update.step for update in updates] == list(range(1, 41))
     assert updates[0].learning_rate == pytest.approx(0.002)
     assert updates[-1].loss < 0.2 * updates[0].loss
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+@pytest.mark.parametrize("start", [0, 1, 3, 8])
+def test_a_trainer_that_takes_up_a_state_goes_on_with_the_same_bits(optimizer, start, workers):
+    """Within the warm-up and after it, whatever the model was before."""
+    windows = Windows(np.arange(2000, dtype=np.uint16) % VOCAB, n_ctx=20, batch=4, seed=0)
+    train = replace(TRAIN, optimizer=optimizer)
+    first = Trainer(random_model(), windows, train, workers)
+    updates = [first.advance() for _ in range(start)]
+    state = {name: value.clone() for name, value in first.state().items()}
+    updates += [first.advance() for _ in range(12 - start)]
+    torch.manual_seed(1)
+    second = Trainer(Transformer(first.model.arch, VOCAB, N_CTX), windows, train, workers)
+    second.restore(start, state)
+    assert [second.advance() for _ in range(12 - start)] == updates[start:]
+    assert second.step == 12
+    ends = first.state(), second.state()
+    assert ends[0].keys() == ends[1].keys()
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

@@ -19,6 +19,7 @@ from stages import plan
 from stages.files import code
 from stages.files.params import Params
 from stages.files.provenance import hash_params
+from stages.files.stream import WITHOUT
 from stages.settings.strict import parse
 from stages.settings.study import Study
 from tests.project import CELLS, Project
@@ -278,6 +279,15 @@ def test_code_younger_than_the_process_is_refused(project):
     os.utime(path, (before, before))
     assert done.returncode == 1
     assert "stages/lib/pca.py: changed while this stage was starting" in done.stderr
+
+
+def test_params_that_do_not_decide_are_not_hashed():
+    def hashed(n_ctx: int, sequences: int, held_out: float) -> str:
+        section = {"n_ctx": n_ctx, "evaluation": {"sequences": sequences, "held_out": held_out}}
+        return hash_params({"corpus": section}, WITHOUT)
+
+    assert hashed(64, 10, 0.2) == hashed(32, 20, 0.2) != hashed(64, 10, 0.3)
+    assert hash_params({"a": 1, "b": 2}) != hash_params({"a": 2, "b": 1})
 
 
 def test_comments_and_docstrings_are_not_code(tmp_path):
