@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -104,9 +105,14 @@ class Project:
     def start(self, *command: str, **more) -> subprocess.Popen:
         """Begin a command, in a process group of its own, and do not wait for it."""
         more = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **more}
-        return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, start_new_session=True, **more
-        )
+        # Tests that run in the background of a script inherit that Ctrl-C is ignored.
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            return subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, start_new_session=True, **more
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def repro(self) -> set[str]:
         """`make plan` and `dvc repro`; returns the stages that ran."""

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 
 import pyarrow.parquet as pq
@@ -263,11 +262,8 @@ def test_ctrl_c_leaves_one_line_and_no_debris(spoiled):
     spoiled.edit(lambda params: {**params, "train": params["train"] | {"batch": 1}})
     folder = spoiled.folder / "data" / "train" / "attn1_s0"
     before = sorted(path.name for path in folder.iterdir())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train", "--cell", "attn1_s0"],
-        cwd=spoiled.folder,
-        stderr=subprocess.PIPE,
-        text=True,
+    process = spoiled.start(
+        "python", "-m", "stages.train", "--cell", "attn1_s0", stderr=subprocess.PIPE, text=True
     )
     partial = spoiled.folder / ".scratch" / "partial" / "data" / "train" / "attn1_s0"
     deadline = time.time() + 60

@@ -97,7 +97,7 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
         lambda p: replace(p, "stages/losses.py", "import", "import math\nimport", once=True),
         CELLS,
     ),
-    "a comment in code that training shares": (appended("stages/lib/model.py", "# x\n"), CELLS),
+    "a comment in `stages/lib/model.py`": (appended("stages/lib/model.py", "# x\n"), CELLS),
 }
 
 
@@ -124,7 +124,9 @@ def test_the_docs_have_a_row_for_every_change_and_a_change_for_every_row():
 @pytest.mark.parametrize("name", list(CHANGES))
 def test_exactly_what_the_docs_say_reruns(studied, tmp_path, name):
     change, cells = CHANGES[name]
-    stages, _ = rows()[name]
+    stages, which = rows()[name]
+    assert which == ("–" if not cells else "all" if cells == CELLS else which)
+    assert (which == "the new one") == (bool(cells) and not set(cells) & set(CELLS))
     project = studied.copy(tmp_path / "p")
     # What ran before must not hide in the run cache.
     project.run("rm", "-r", ".dvc/cache/runs", check=True)
