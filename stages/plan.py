@@ -16,6 +16,7 @@ import yaml
 from stages.files import code
 from stages.files.params import Params
 from stages.files.stage import StageError
+from stages.files.whole import write
 from stages.settings.strict import ParamsError, parse
 from stages.settings.study import Study
 
@@ -210,13 +211,13 @@ def text(cells: list[str]) -> str:
 
 def is_written(study: Study) -> bool:
     """Whether dvc.yaml is what `study` and the code ask for."""
-    return DVC.exists() and DVC.read_text(encoding="utf-8") == text(list(study.cells))
+    return DVC.is_file() and DVC.read_bytes() == text(list(study.cells)).encode()
 
 
 def update(study: Study) -> None:
     """Write dvc.yaml, if it is not what it should be."""
     if not is_written(study):
-        DVC.write_text(text(list(study.cells)), encoding="utf-8")
+        write(DVC, text(list(study.cells)).encode())
         print("dvc.yaml: written anew", file=sys.stderr)
 
 

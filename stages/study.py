@@ -7,12 +7,13 @@ else from its last whole stage.
 import argparse
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tqdm import tqdm
 
 from stages import plan, show
 from stages.files import state
+from stages.files.heal import heal
 from stages.files.params import Params
 from stages.files.stage import SCRATCH, StageError, progress
 from stages.files.whole import exclusive, remove
@@ -29,7 +31,9 @@ from stages.settings.study import Study
 
 KEPT_DAYS = 14  # a training state that nobody took up for so long is removed
 LOGS = SCRATCH / "logs"
-AGAIN = "mend that and run the same command again: it goes on from there"
+GO_ON = "run the same command again: it goes on from there"
+AGAIN = f"mend that and {GO_ON}"
+STOPPED = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,21 @@ class Outcome:
 
 
 def sweep() -> None:
-    """Remove what a killed run left half-done, and training states that grew old."""
+    """Remove what a killed run left half-done. Raises StageError if a stage is at work."""
+    for lock in sorted((SCRATCH / "locks").glob("*")):
+        if lock.name != "study":
+            with exclusive(lock.name):
+                pass
     remove(SCRATCH / "partial")
+    heal()
+
+
+def forget() -> None:
+    """Remove training states that grew old: after a run, which may have taken one up."""
     oldest = time.time() - KEPT_DAYS * 24 * 3600
     for folder in state.FOLDER.glob("*"):
         if folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder)
+            remove(folder)
 
 
 def longest_first(study: Study) -> list[str]:
@@ -61,8 +74,20 @@ def repro(*arguments: str, share: bool) -> list[str]:
     return ["dvc", "--wait-for-lock", "repro", *(["--pull"] if share else []), *arguments]
 
 
+def call(command: list[str]) -> int:
+    """Run a command in this terminal; after Ctrl-C, which it gets too, wait for its end."""
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
+
+
 def run_cell(cell: str, threads: int, share: bool) -> Outcome:
     """All stages of one cell, in processes of their own; what they say goes to its log."""
+    if STOPPED.is_set():
+        return Outcome(cell, 0.0, "not begun")
     start, log = time.monotonic(), log_of(cell)
     targets = [f"{stage}@{cell}" for stage in plan.PER_CELL]
     # The number of threads changes no bit of the results: see stages/lib/parallel.py.
@@ -86,6 +111,7 @@ def log_of(cell: str) -> Path:
 
 def side_by_side(cells: list[str], jobs: int, share: bool) -> list[Outcome]:
     """Run the cells, `jobs` at a time; one that fails does not stop the others."""
+    jobs = min(jobs, len(cells))
     threads = max(1, len(os.sched_getaffinity(0)) // jobs)
     remove(LOGS)
     LOGS.mkdir(parents=True)
@@ -158,17 +184,24 @@ def main() -> None:
     except (ParamsError, StageError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        print(f"\nstopped; {AGAIN.split(' and ')[1]}", file=sys.stderr)
+        print(f"\nstopped; {GO_ON}", file=sys.stderr)
         sys.exit(130)
+    except OSError as error:
+        sys.exit(
+            f"error: {error.filename or 'a file'}: {error.strerror or error}; free space or give "
+            f"write access, then {GO_ON}"
+        )
 
 
 def stop(*_: object) -> None:
-    """For a SIGTERM that only this process got: what works for the cells goes with it.
+    """On SIGTERM, which reaches this process alone: end what works for the cells, too.
 
-    Not by SIGINT, which whoever began in the background ignores; and nothing is lost either way.
+    Not with SIGINT: processes that were started in the background ignore it.
     """
+    STOPPED.set()
     for child in psutil.Process().children(recursive=True):
-        child.terminate()
+        with suppress(psutil.Error):
+            child.terminate()
     raise KeyboardInterrupt
 
 
@@ -185,7 +218,9 @@ def study(jobs: int, wanted: list[str], share: bool) -> int:
             "correct it, or add the cell to params.yaml"
         )
     if jobs > 1 or wanted:
-        code = subprocess.run(repro("corpus", share=share)).returncode
+        code = call(repro("corpus", share=share))
+        if code:
+            print(f"the corpus failed: see above; {AGAIN}", file=sys.stderr)
         outcomes = side_by_side(cells, jobs, share) if code == 0 else []
         if any(outcome.error for outcome in outcomes):
             print(summary(outcomes), file=sys.stderr)
@@ -193,7 +228,7 @@ def study(jobs: int, wanted: list[str], share: bool) -> int:
     else:
         code = 0
     if code == 0 and not wanted:
-        code = subprocess.run(repro("--keep-going", share=share)).returncode
+        code = call(repro("--keep-going", share=share))
         if code:
             print(f"not everything ran: see above; {AGAIN}", file=sys.stderr)
     if share:
@@ -201,8 +236,9 @@ def study(jobs: int, wanted: list[str], share: bool) -> int:
         # Without the files of what comes before the cells, others would have to make them anew.
         own = [f"{stage}@{cell}" for cell in cells for stage in plan.PER_CELL]
         targets = ["params", "corpus", *own] if wanted else []
-        code = subprocess.run(["dvc", "push", "--run-cache", *targets]).returncode or code
+        code = call(["dvc", "push", "--run-cache", *targets]) or code
     if code == 0 and not wanted:
+        forget()
         show.tell()
     return code
 

@@ -28,7 +28,6 @@ class Verification:
         self.study, self.params = study, params
         self.locked = read_lock()
         self.outs = {p: h for own in self.locked.values() for p, h in hashes(own, "outs").items()}
-        self.seen: dict[str, Path] = {}
         self.documents: int | None = None
 
     def problems(self, stage: Expanded) -> list[str]:
@@ -39,8 +38,10 @@ class Verification:
                 # One by one: what a check found before it failed is kept.
                 for problem in check:
                     found.append(problem)
-            except (StageError, OSError) as error:
+            except StageError as error:
                 found.append(str(error))
+            except OSError as error:
+                found.append(f"{error.filename}: {error.strerror}; give read access to it")
         return found
 
     def _checks(self, stage: Expanded) -> audit.Problems:
@@ -56,7 +57,7 @@ class Verification:
         if stage.name == "corpus":
             yield self._corpus(wanted)
         if stage.name == "train":
-            yield audit.check_checkpoints(stage.cell, self.study, wanted(()), self.seen)
+            yield audit.check_checkpoints(stage.cell, self.study, wanted(()))
         if stage.name == "report":
             yield audit.check_report(wanted(()))
         for table, own in sources(sorted(self.study.cells)).items():
@@ -80,6 +81,8 @@ def main() -> None:
             raise StageError("dvc.yaml: does not match params.yaml and stages/; run `make plan`")
         stages, verification = plan.expanded(study), Verification(study, params)
         here = [stage for stage in stages if any(Path(out).exists() for out in stage.outs)]
+        if not here:
+            raise StageError("data/: nothing is here to check; run `dvc pull` or `make study`")
         found = {
             stage.label: verification.problems(stage) for stage in progress(here, "verify", "stage")
         }
@@ -93,7 +96,7 @@ def main() -> None:
         print(f"not here (`dvc pull` or `make study` brings it): {', '.join(absent)}")
     count = sum(map(len, found.values()))
     print(f"{len(here)} stages checked, {count or 'no'} problem{'s' * (count != 1)}")
-    sys.exit(1 if count or not here else 0)
+    sys.exit(1 if count else 0)
 
 
 if __name__ == "__main__":

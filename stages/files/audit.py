@@ -36,20 +36,26 @@ def check_lock(stage: Expanded, locked: dict, params: Params, outs: dict[str, st
     for dep in sorted(deps.keys() ^ set(stage.deps)):
         yield f"{dep}: only one of {LOCK} and dvc.yaml has it as a dependency; {again}"
     for dep in sorted(deps.keys() & set(stage.deps)):
-        if not dep.startswith("data/") and md5(Path(dep)) != deps[dep]:
+        path = Path(dep)
+        if dep in outs:
+            if outs[dep] != deps[dep]:
+                yield f"{dep}: was made anew since this stage ran; {again}"
+        # A part of an output that was not pulled is no problem.
+        elif (path.exists() or not dep.startswith("data/")) and md5(path) != deps[dep]:
             yield f"{dep}: changed since this stage ran; {again}"
-        elif outs.get(dep, deps[dep]) != deps[dep]:
-            yield f"{dep}: was made anew since this stage ran; {again}"
     if params_of(locked) != params.values(stage.params):
         yield f"params.yaml: its values are not those this stage ran with; {again}"
     found = hashes(locked, "outs")
     for out in stage.outs:
+        # Reports are in Git, not in DVC's cache.
+        in_git = out.startswith("reports/")
+        back = f"git checkout -- {out}" if in_git else f"dvc checkout --force {out}"
         if not Path(out).exists():
-            yield f"{out}: not found; `dvc checkout` or `dvc pull` brings it"
+            yield f"{out}: not found; `{back}`{'' if in_git else ' or `dvc pull`'} brings it"
         elif md5(Path(out)) != found.get(out):
             yield (
-                f"{out}: not the bytes that {LOCK} names; `dvc checkout --force {out}` brings "
-                f"them back, `dvc repro --force --single-item {stage.label}` makes them anew"
+                f"{out}: not the bytes that {LOCK} names; `{back}` brings them back, "
+                f"{_anew(stage.label)}"
             )
 
 
@@ -60,17 +66,17 @@ def check_made(found: Provenance, wanted: Provenance, where: object, stage: str)
     """
     remedy = _anew(stage)
     for name, about in (
-        ("stage", "stage"),
-        ("cell", "cell"),
-        ("code", "code whose hash"),
-        ("params", "params whose hash"),
-        ("versions", "versions"),
+        ("stage", "by another stage"),
+        ("cell", "for another cell"),
+        ("code", "by other code, of hash"),
+        ("params", "with other params, of hash"),
+        ("versions", "with other versions"),
     ):
         own, expected = getattr(found, name), getattr(wanted, name)
         if own != expected:
             if name == "versions":
                 own, expected = sorted({*own} - {*expected}), sorted({*expected} - {*own})
-            yield f"{where}: made by another {about}: {own}, expected {expected}; {remedy}"
+            yield f"{where}: made {about} {own}, expected {expected}; {remedy}"
 
 
 def check_table(table: Table, source: Source, wanted: Provenance, rows: int | None) -> Problems:
@@ -83,10 +89,12 @@ def check_table(table: Table, source: Source, wanted: Provenance, rows: int | No
     yield from check_made(made, wanted, source.path, source.stage)
 
 
-def check_checkpoints(
-    cell: str, study: Study, wanted: Provenance, seen: dict[str, Path]
-) -> Problems:
-    """One per step of the schedule, whole, finite, of this cell, and unlike any other."""
+def check_checkpoints(cell: str, study: Study, wanted: Provenance) -> Problems:
+    """One per step of the schedule, whole, finite, of this cell, and unlike any other of it.
+
+    Cells may share weights: untrained ones do, of models that differ in positions alone.
+    """
+    seen: dict[str, Path] = {}
     folder = DATA / "train" / cell
     remedy = _anew(f"train@{cell}")
     steps = study.train.schedule(study.corpus.n_ctx)

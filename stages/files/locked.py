@@ -11,6 +11,9 @@ from stages.files.stage import StageError
 
 LOCK = Path("dvc.lock")
 READ = 2**20
+# What reading something else as a lock file raises.
+NOT_ONE = (yaml.YAMLError, OSError, ValueError, RecursionError, LookupError, TypeError)
+NOT_ONE += (AttributeError,)
 
 
 def read_lock() -> dict[str, dict]:
@@ -23,14 +26,7 @@ def read_lock() -> dict[str, dict]:
         return found
     except FileNotFoundError:
         raise StageError(f"{LOCK}: not found; nothing has run here: run `make study`") from None
-    except (
-        yaml.YAMLError,
-        UnicodeDecodeError,
-        RecursionError,
-        LookupError,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except NOT_ONE as error:
         detail = " ".join(str(error).split())
         raise StageError(
             f"{LOCK}: not a lock file of DVC ({detail}); `git checkout {LOCK}` or `dvc repro`"
@@ -54,7 +50,7 @@ def md5(path: Path) -> str:
 
 def hashes(stage: dict, kind: str) -> dict[str, str]:
     """`deps` or `outs` of a locked stage: path -> hash."""
-    return {entry["path"]: entry["md5"] for entry in stage.get(kind, [])}
+    return {str(entry["path"]): str(entry["md5"]) for entry in stage.get(kind, [])}
 
 
 def params_of(stage: dict) -> dict[str, Any]:

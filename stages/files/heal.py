@@ -1,0 +1,55 @@
+"""What a kill can leave of DVC's own files: it rewrites two of them in place."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+from stages.files.locked import LOCK, read_lock
+from stages.files.stage import SCRATCH, StageError
+
+RWLOCK = Path(".dvc/tmp/rwlock")
+
+
+def heal() -> None:
+    """Remove locks that nobody holds, and lay aside a dvc.lock that is only half there.
+
+    DVC refuses to run with either. Without dvc.lock it restores every output from its run cache.
+    """
+    if RWLOCK.exists() and not _is_held():
+        RWLOCK.unlink()
+    if not LOCK.exists():
+        return
+    try:
+        read_lock()
+    except StageError as error:
+        aside = SCRATCH / "dvc.lock.broken"
+        os.replace(LOCK, aside)
+        print(
+            f"{error}. It now lies in {aside}, and is written anew from what DVC's cache knows",
+            file=sys.stderr,
+        )
+
+
+def _is_held() -> bool:
+    """Whether a DVC that is running has an entry; process numbers are used again after a while."""
+    try:
+        found = json.loads(RWLOCK.read_text(encoding="utf-8"))
+        holders = [
+            holder
+            for entries in found.values()
+            for held in entries.values()
+            for holder in (held if isinstance(held, list) else [held])
+        ]
+        return any(_is_dvc(holder["pid"]) for holder in holders)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
+def _is_dvc(pid: int) -> bool:
+    try:
+        return any("dvc" in part for part in psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
