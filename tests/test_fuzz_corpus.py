@@ -3,17 +3,12 @@
 The same inputs on every run; `mutated(data, random.Random(i), …)` makes the i-th of a kind again.
 """
 
-import faulthandler
 import io
 import json
 import os
 import random
 import shutil
-import signal
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,37 +21,15 @@ from stages.files import sources
 from stages.files.stage import StageError
 from stages.settings.corpus import Corpus, Evaluation
 from stages.settings.strict import ParamsError
+from tests.watched import watched
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 5
 FOUND: Counter = Counter()
 REASONS = {
     *("excluded name", "not a regular file", "not readable", "not UTF-8", "not JSON"),
     *("no text in record", "too long", "too short"),
 }
-
-
-class Hang(BaseException):
-    """An input that takes too long; no `except Exception` of the code under test may hide it."""
-
-
-@contextmanager
-def watched() -> Iterator[None]:
-    """Fails what takes longer than SECONDS; where no signal gets through, ends everything."""
-
-    def stop(*_: object) -> None:
-        raise Hang(f"still at work after {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    faulthandler.dump_traceback_later(10 * SECONDS, exit=True, file=sys.__stderr__)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        faulthandler.cancel_dump_traceback_later()
-        signal.signal(signal.SIGALRM, before)
 
 
 def check(kind: str, files: str) -> list[str]:

@@ -3,15 +3,11 @@
 The same inputs on every run; `mutated(BARE, random.Random(i))` makes the i-th of bytes again.
 """
 
-import faulthandler
 import json
 import random
 import re
-import signal
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +19,7 @@ from stages.files.params import Params
 from stages.files.stage import StageError
 from stages.settings.strict import ParamsError, parse
 from stages.settings.study import Study
+from tests.watched import watched
 
 pytestmark = pytest.mark.slow
 
@@ -31,30 +28,7 @@ TEXT = Path("params.yaml").read_text(encoding="utf-8")
 BARE = re.sub(r" *#.*", "", TEXT).strip().encode() + b"\n"
 VALUES = json.dumps(yaml.safe_load(TEXT))
 SECTIONS = set(Study.__dataclass_fields__)
-SECONDS = 5
 FOUND: Counter = Counter()
-
-
-class Hang(BaseException):
-    """An input that takes too long; no `except Exception` of the code under test may hide it."""
-
-
-@contextmanager
-def watched() -> Iterator[None]:
-    """Fails what takes longer than SECONDS; where no signal gets through, ends everything."""
-
-    def stop(*_: object) -> None:
-        raise Hang(f"still at work after {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    faulthandler.dump_traceback_later(10 * SECONDS, exit=True, file=sys.__stderr__)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        faulthandler.cancel_dump_traceback_later()
-        signal.signal(signal.SIGALRM, before)
 
 
 def check(kind: str, values: object, path: Path | None = None) -> None:

@@ -2,10 +2,7 @@
 
 import json
 import random
-import signal
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,26 +19,11 @@ from stages.files.tables import provenance_of, read_table, write_table
 from stages.lib.tables.corpus import EVAL, EVAL_SEQUENCES
 from stages.lib.tables.losses import LOSSES
 from tests.conftest import VOCAB, header_of, made, random_model
+from tests.watched import watched
 
 pytestmark = pytest.mark.slow
 
 COUNT = 1_500  # of each of five kinds
-
-
-@contextmanager
-def at_most(seconds: int) -> Iterator[None]:
-    """A reader that hangs fails its test."""
-
-    def late(*_: object) -> None:
-        raise TimeoutError("a reader hangs")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def mutated(rng: random.Random, whole: bytes) -> bytes:
@@ -79,7 +61,7 @@ def fuzz(path: Path, whole: bytes, read, seed: int) -> tuple[int, int]:
     for _ in range(COUNT):
         path.unlink(missing_ok=True)  # what was read may still be mapped
         path.write_bytes(mutated(rng, whole))
-        with at_most(10):
+        with watched():
             try:
                 read()
             except StageError as error:
@@ -132,7 +114,7 @@ def test_spoiled_tables_in_duckdb(tmp_path):
     whole = path.read_bytes()
     for _ in range(COUNT):
         path.write_bytes(mutated(rng, whole))
-        with at_most(10):
+        with watched():
             try:
                 read()
             except StageError as error:
@@ -188,7 +170,7 @@ def test_spoiled_headers_of_checkpoints(tmp_path):
         if rng.random() < 0.1:
             text = rng.choice(["", "[", "[" * 100_000, "{}", "null", "1e999", text[:-2]])
         save_file(weights, path, metadata={"checkpoint": text})
-        with at_most(10):
+        with watched():
             try:
                 checkpoints.load(path)
             except StageError as error:
