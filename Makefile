@@ -22,7 +22,7 @@ verify: $(VENV)/installed ## whether all on disk is what dvc.lock, params.yaml a
 test: $(VENV)/installed ## the tests
 	@python -m pytest
 
-test-slow: $(VENV)/installed ## hundreds of kills, remotes, every rerun rule: about a quarter of an hour
+test-slow: $(VENV)/installed ## hundreds of kills, remotes, every rerun rule: about 20 minutes
 	@python -m pytest -m slow
 
 lint: $(VENV)/installed ## the linter
