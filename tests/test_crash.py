@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -169,8 +170,13 @@ def test_a_second_run_beside_the_first_is_told_and_harms_nothing(project):
 def at_work(group: int) -> list[psutil.Process]:
     """Who of a process group still runs, half a second after it was told to stop."""
     time.sleep(0.5)
-    found = [p for p in psutil.process_iter() if os.getpgid(p.pid) == group]
-    return [p for p in found if p.status() != psutil.STATUS_ZOMBIE]
+    found = []
+    for process in psutil.process_iter():
+        # Others on the machine may end while they are looked at.
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 @pytest.mark.parametrize("way", ["Ctrl-C", pytest.param("SIGTERM", marks=pytest.mark.slow)])

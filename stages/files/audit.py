@@ -84,7 +84,7 @@ def check_table(table: Table, source: Source, wanted: Provenance, rows: int | No
     parts = row_groups(table, source.path, source.stage)
     count = sum(len(part[table.grain[0]]) for part in parts)
     if rows is not None and count != rows:
-        yield (f"{source.path}: found {count} rows, expected {rows}; {_anew(source.stage)}")
+        yield f"{source.path}: found {count} rows, expected {rows}; {_anew(source.stage)}"
     made = provenance_of(table, source.path, source.stage)
     yield from check_made(made, wanted, source.path, source.stage)
 
