@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from stages.settings.strict import MAX_SEED, require, require_range
+from stages.settings.strict import MAX_SEED, changed, require, require_range
 
 # The name of a distribution (PEP 508), in ASCII.
 PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
@@ -27,6 +27,18 @@ class Evaluation:
             "a share in (0, 1)",
             "correct it",
         )
+
+
+@dataclass(frozen=True)
+class CorpusChanges:
+    """One entry of `corpora`: another text, cut into tokens and windows in the same way."""
+
+    source: Literal["packages", "docstrings", "files"] | None = None
+    packages: tuple[str, ...] | None = None
+    files: str | None = None
+    text_column: str | None = None
+    max_characters: int | None = None
+    min_characters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,10 +96,14 @@ class Corpus:
             "lower it or n_ctx",
         )
 
+    def changed(self, changes: CorpusChanges, key: str) -> "Corpus":
+        """The corpus of the entry of `corpora` at `key`."""
+        return changed(self, changes, key)
+
     def _check_files(self, key: str) -> None:
         """The glob stays in the project: whoever runs another's params.yaml publishes, with the
         tables, what it reads. Hidden files hold secrets (.git, .dvc/config.local, .env)."""
-        parts = self.files.split("/")
+        parts = [part for part in self.files.split("/") if part != "."]
         require(
             not self.files.startswith("/") and ".." not in parts,
             key,

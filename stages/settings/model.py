@@ -1,9 +1,9 @@
-"""Sections `models` and `cells`: what is trained."""
+"""Section `models`: the architectures."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from stages.settings.strict import MAX_SEED, require, require_range, require_slug
+from stages.settings.strict import require, require_range
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,3 @@ class Model:
             "an even width (rotary: an even d_head), because positions come in pairs",
             "change d_model or n_heads",
         )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One entry of `cells`: a model and a seed."""
-
-    model: str
-    seed: int
-
-    def check(self, key: str) -> None:
-        require_slug(key, key.split(".", 1)[1])
-        # It is looked up as `models.<name>`, where a dot would lead elsewhere.
-        require_slug(f"{key}.model", self.model)
-        require_range(self, key, ("seed",), 0, MAX_SEED)

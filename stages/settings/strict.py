@@ -3,7 +3,7 @@
 import reprlib
 import types
 import unicodedata
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from math import isfinite
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -91,7 +91,7 @@ def _value(kind: Any, found: Any, key: str) -> Any:
         _check_count(found, key)
         return tuple(_value(args[0], entry, f"{key}[{i}]") for i, entry in enumerate(found))
     if origin is dict and isinstance(found, dict) and is_dataclass(args[1]):
-        return parse_named(args[1], found, key)
+        return parse_named(args[1], found, key, least=0)
     if origin is dict and isinstance(found, dict):
         _check_count(found, key)
         return {
@@ -164,10 +164,12 @@ def parse(kind: type[T], found: Any, key: str) -> T:
     return parsed
 
 
-def parse_named(kind: type[T], found: Any, key: str) -> dict[str, T]:
-    """The mapping of names at `key`, each as the dataclass `kind`, in the order of the file."""
-    if not isinstance(found, dict) or not found:
-        raise ParamsError(key, found, "a mapping of at least one name", "add one below it")
+def parse_named(kind: type[T], found: Any, key: str, least: int = 1) -> dict[str, T]:
+    """The mapping of at least `least` names at `key`, each as the dataclass `kind`, in the order
+    of the file."""
+    if not isinstance(found, dict) or len(found) < least:
+        expected = f"a mapping of at least {least} name(s)" if least else "a mapping"
+        raise ParamsError(key, found, expected, "add one below it")
     _check_count(found, key)
     for name in found:
         require_slug(_dotted(key, name), name)
@@ -178,6 +180,17 @@ def require(holds: bool, key: str, found: object, expected: str, remedy: str) ->
     """Raise ParamsError unless `holds`."""
     if not holds:
         raise ParamsError(key, found, expected, remedy)
+
+
+def changed(base: T, changes: Any, key: str) -> T:
+    """`base` with the fields that `changes`, a dataclass of optional ones, gives; checked at `key`.
+
+    Raises ParamsError as `parse` does.
+    """
+    given = {f.name: getattr(changes, f.name) for f in fields(changes)}
+    made = replace(base, **{name: value for name, value in given.items() if value is not None})
+    made.check(key)
+    return made
 
 
 def require_slug(key: str, name: object) -> None:

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stages.settings.ablations import Ablations
-from stages.settings.corpus import Corpus
+from stages.settings.cells import Cell
+from stages.settings.claims import Claims
+from stages.settings.corpus import Corpus, CorpusChanges
 from stages.settings.heads import Heads
 from stages.settings.icl import Icl
+from stages.settings.interventions import Interventions
 from stages.settings.losses import Losses
-from stages.settings.model import Cell, Model
+from stages.settings.model import Model
+from stages.settings.names import PUBLISHED
 from stages.settings.pca import Pca
+from stages.settings.phases import Phases
 from stages.settings.report import Report
 from stages.settings.strict import ParamsError, require
 from stages.settings.train import Train
@@ -25,41 +30,35 @@ MAX_DRAWS = 10**8
 class Study:
     device: Literal["auto", "cpu", "cuda"]
     corpus: Corpus
+    corpora: dict[str, CorpusChanges]
     models: dict[str, Model]
     cells: dict[str, Cell]
+    published: dict[str, Cell]
     train: Train
     losses: Losses
     icl: Icl
     pca: Pca
     heads: Heads
     ablations: Ablations
+    interventions: Interventions
+    phases: Phases
+    claims: Claims
     report: Report
 
     def check(self, key: str) -> None:
         """Raise ParamsError for combinations that no stage could run."""
-        for name, cell in self.cells.items():
-            require(
-                cell.model in self.models,
-                f"cells.{name}.model",
-                cell.model,
-                f"one of the models {', '.join(self.models)}",
-                "correct it, or add the model",
-            )
-        seen: dict[Cell, str] = {}
-        for name, cell in self.cells.items():
-            if cell in seen:
-                raise ParamsError(
-                    f"cells.{name}",
-                    f"{cell.model} with seed {cell.seed}",
-                    f"another model or seed than cell {seen[cell]}",
-                    "remove one of the two",
-                )
-            seen[cell] = name
         n_ctx = self.corpus.n_ctx
-        self.train.check_fits("train", n_ctx)
+        for name in ("models", "cells"):
+            found = getattr(self, name)
+            require(len(found) > 0, name, found, "a mapping of at least one name", "add one")
+        self._check_cells(n_ctx)
+        for name, changes in self.corpora.items():
+            self._check_name("corpora", name)
+            self.corpus.changed(changes, f"corpora.{name}")
         self.icl.check_fits("icl", n_ctx)
         self.heads.check_fits("heads", n_ctx, self.corpus.vocab_size)
-        self.ablations.check_fits("ablations", self.corpus.evaluation.sequences)
+        for name in ("ablations", "interventions"):
+            getattr(self, name).check_fits(name, self.corpus.evaluation.sequences)
         require(
             self.heads.text_sequences <= self.corpus.evaluation.sequences,
             "heads.text_sequences",
@@ -68,6 +67,68 @@ class Study:
             "lower it",
         )
         self._check_memory()
+
+    @property
+    def every_cell(self) -> dict[str, Cell]:
+        """Cells of the default study, then those that `make published` adds."""
+        return self.cells | self.published
+
+    def grids(self) -> dict[str, list[str]]:
+        """The cells that are reported together, sorted; the default study's grid has no name."""
+        found = {"": sorted(self.cells)}
+        return found | ({PUBLISHED: sorted(self.every_cell)} if self.published else {})
+
+    def on_its_text(self, grid: str) -> list[str]:
+        """The cells of a grid that read the study's own text, sorted."""
+        return [cell for cell in self.grids()[grid] if self.every_cell[cell].is_on_its_text]
+
+    def trained_as(self, cell: str) -> Train:
+        """Section `train` as this cell has it."""
+        section = "cells" if cell in self.cells else "published"
+        return self.train.changed(self.every_cell[cell].train, f"{section}.{cell}.train")
+
+    def _check_name(self, section: str, name: str) -> None:
+        """It stands for one thing in DVC's names of stages."""
+        taken = {"cells": [], "published": [*self.cells], "corpora": [*self.every_cell]}[section]
+        require(
+            name not in (PUBLISHED, *taken),
+            f"{section}.{name}",
+            name,
+            f"a name that is not taken: not {PUBLISHED!r}, and each of cells, published and "
+            "corpora once",
+            "rename it, or remove one of the two",
+        )
+
+    def _check_cells(self, n_ctx: int) -> None:
+        seen: dict[Cell, str] = {}
+        for section, cells in (("cells", self.cells), ("published", self.published)):
+            for name, cell in cells.items():
+                key = f"{section}.{name}"
+                self._check_name(section, name)
+                require(
+                    cell.model in self.models,
+                    f"{key}.model",
+                    cell.model,
+                    f"one of the models {', '.join(self.models)}",
+                    "correct it, or add the model",
+                )
+                require(
+                    cell.corpus == "" or cell.corpus in self.corpora,
+                    f"{key}.corpus",
+                    cell.corpus,
+                    f"one of the corpora {', '.join(self.corpora) or '(there are none)'}",
+                    "correct it, remove it, or add the corpus",
+                )
+                if cell in seen:
+                    raise ParamsError(
+                        key,
+                        f"{cell.model} with seed {cell.seed}",
+                        f"something else than cell {seen[cell]}: another model, seed, corpus or "
+                        "training",
+                        "remove one of the two",
+                    )
+                seen[cell] = name
+                self.trained_as(name).check_fits("train", n_ctx)
 
     def _check_memory(self) -> None:
         """Raise ParamsError for sizes that are possible one by one, and too much together."""

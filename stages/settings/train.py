@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from stages.settings.strict import require, require_range
+from stages.settings.strict import changed, require, require_range
 
 MAX_TOKENS = 10**13
 MAX_CHECKPOINTS = 10_000
 MAX_STEPS = 999_999
+Text = Literal["stream", "shuffled", "periodic"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,26 @@ class Checkpoints:
 
 
 @dataclass(frozen=True)
+class TrainChanges:
+    """What one cell may do otherwise: anything that leaves its checkpoints where they are."""
+
+    text: Text | None = None
+    shuffle_span: int | None = None
+    period: int | None = None
+    optimizer: Literal["muon", "adamw"] | None = None
+    muon_lr: float | None = None
+    adamw_lr: float | None = None
+    weight_decay: float | None = None
+    warmup_steps: int | None = None
+
+
+@dataclass(frozen=True)
 class Train:
     tokens: int
     batch: int
+    text: Text
+    shuffle_span: int
+    period: int
     optimizer: Literal["muon", "adamw"]
     muon_lr: float
     muon_momentum: float
@@ -39,6 +57,8 @@ class Train:
     def check(self, key: str) -> None:
         require_range(self, key, ("tokens",), 1, MAX_TOKENS, "no model has read more")
         require_range(self, key, ("batch",), 1, 65_536, "a step holds them all in memory")
+        spans = ("shuffle_span", "period")
+        require_range(self, key, spans, 1, 32_767, "no context is longer")
         require_range(self, key, ("warmup_steps",), 1, MAX_STEPS, "training has no more steps")
         for name in ("muon_lr", "adamw_lr", "clip_norm"):
             value = getattr(self, name)
@@ -67,6 +87,10 @@ class Train:
             "pass over the evaluation set)",
             "raise `every` or lower `until`",
         )
+
+    def changed(self, changes: TrainChanges, key: str) -> "Train":
+        """As one cell, whose changes stand at `key`, is trained."""
+        return changed(self, changes, key)
 
     def check_fits(self, key: str, n_ctx: int) -> None:
         """Steps are numbered with six digits in the names of checkpoints, whose order counts."""
