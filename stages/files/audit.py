@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from stages.files import checkpoints
+from stages.files.cells import corpus_folder
+from stages.files.cells import label as label_of
 from stages.files.duck import Source
-from stages.files.locked import LOCK, hashes, md5, params_of
+from stages.files.locked import hashes, lock_of, md5, params_of
 from stages.files.params import Params
 from stages.files.provenance import Provenance, loads
+from stages.files.remedy import address, corpus_in
 from stages.files.stage import DATA, StageError
-from stages.files.stream import PATH as STREAM
-from stages.files.stream import WITHOUT, check_stream
+from stages.files.stream import NAME as STREAM
+from stages.files.stream import WITHOUT, training_stream
 from stages.files.tables import provenance_of, row_groups
 from stages.lib.tables.contract import Table
 from stages.plan import Expanded
@@ -29,12 +32,12 @@ def check_lock(stage: Expanded, locked: dict, params: Params, outs: dict[str, st
 
     `outs` are all locked outputs by their paths.
     """
-    again = f"run `dvc repro {stage.label}`"
+    again, lock = f"run `dvc repro {address(stage.label)}`", lock_of(stage.label)
     if locked["cmd"] != stage.cmd:
-        yield f"{LOCK}: ran as {locked['cmd']!r}, dvc.yaml has {stage.cmd!r}; {again}"
+        yield f"{lock}: ran as {locked['cmd']!r}, dvc.yaml has {stage.cmd!r}; {again}"
     deps = hashes(locked, "deps")
     for dep in sorted(deps.keys() ^ set(stage.deps)):
-        yield f"{dep}: only one of {LOCK} and dvc.yaml has it as a dependency; {again}"
+        yield f"{dep}: only one of {lock} and dvc.yaml has it as a dependency; {again}"
     for dep in sorted(deps.keys() & set(stage.deps)):
         path = Path(dep)
         if dep in outs:
@@ -54,7 +57,7 @@ def check_lock(stage: Expanded, locked: dict, params: Params, outs: dict[str, st
             yield f"{out}: not found; `{back}`{'' if in_git else ' or `dvc pull`'} brings it"
         elif md5(Path(out)) != found.get(out):
             yield (
-                f"{out}: not the bytes that {LOCK} names; `{back}` brings them back, "
+                f"{out}: not the bytes that {lock} names; `{back}` brings them back, "
                 f"{_anew(stage.label)}"
             )
 
@@ -97,7 +100,7 @@ def check_checkpoints(cell: str, study: Study, wanted: Provenance) -> Problems:
     seen: dict[str, Path] = {}
     folder = DATA / "train" / cell
     remedy = _anew(f"train@{cell}")
-    steps = study.train.schedule(study.corpus.n_ctx)
+    steps = study.trained_as(cell).schedule(study.corpus.n_ctx)
     expected = {checkpoints.path_of(folder, step).name for step in steps} | {"log.parquet"}
     odd = sorted(expected ^ {path.name for path in folder.iterdir()})
     if odd:
@@ -123,42 +126,47 @@ def check_checkpoints(cell: str, study: Study, wanted: Provenance) -> Problems:
             yield f"{path}: the same weights as {twin}; {remedy}"
 
 
-def read_manifest() -> dict[str, Any]:
-    """The corpus's manifest. Raises StageError if it is unreadable."""
-    path = DATA / "corpus" / "manifest.json"
+def read_manifest(corpus: str) -> dict[str, Any]:
+    """The manifest of a corpus. Raises StageError if it is unreadable."""
+    path = corpus_folder(corpus) / "manifest.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {
             key: found[key] for key in ("documents_used", "train_tokens", "tokenizer_sha256")
         } | {"provenance": json.dumps(found["provenance"])}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StageError(f"{path}: unreadable ({error!r}); {_anew('corpus')}") from None
+        remedy = _anew(corpus_in(path.parent))
+        raise StageError(f"{path}: unreadable ({error!r}); {remedy}") from None
 
 
-def check_corpus(manifest: dict[str, Any], wanted: Wanted) -> Problems:
-    """What of the corpus is no table: manifest, tokenizer, token stream."""
-    folder, remedy = DATA / "corpus", _anew("corpus")
-    made = loads(manifest["provenance"], folder / "manifest.json", remedy)
-    yield from check_made(made, wanted(()), folder / "manifest.json", "corpus")
+def check_corpus(
+    corpus: str, manifest: dict[str, Any], vocab_size: int, wanted: Wanted
+) -> Problems:
+    """What of a corpus is no table: manifest, tokenizer, token stream."""
+    folder = corpus_folder(corpus)
+    label = corpus_in(folder)
+    remedy = _anew(label)
+    made = loads(manifest["provenance"], folder / "manifest.json", lambda: remedy)
+    yield from check_made(made, wanted(()), folder / "manifest.json", label)
     tokenizer = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
     if manifest["tokenizer_sha256"] != tokenizer:
         yield f"{folder}/tokenizer.json: not that of manifest.json; {remedy}"
-    n_tokens, by = check_stream()
-    yield from check_made(by, wanted(WITHOUT), STREAM, "corpus")
-    if manifest["train_tokens"] != n_tokens:
+    tokens, _, by = training_stream(folder, vocab_size)
+    yield from check_made(by, wanted(WITHOUT), folder / STREAM, label)
+    if manifest["train_tokens"] != len(tokens):
         named = manifest["train_tokens"]
-        yield f"{STREAM}: {n_tokens} tokens, manifest.json has {named}; {remedy}"
+        yield f"{folder / STREAM}: {len(tokens)} tokens, manifest.json has {named}; {remedy}"
 
 
-def check_report(wanted: Provenance) -> Problems:
-    path = Path("reports/provenance.json")
-    remedy = _anew("report")
+def check_report(grid: str, wanted: Provenance) -> Problems:
+    path, label = Path("reports") / grid / "provenance.json", label_of("report", grid)
+    remedy = _anew(label)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["report"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         yield f"{path}: unreadable ({error!r}); {remedy}"
         return
-    yield from check_made(loads(json.dumps(found), path, remedy), wanted, path, "report")
+    yield from check_made(loads(json.dumps(found), path, lambda: remedy), wanted, path, label)
 
 
 def strays(found: list[Expanded]) -> Problems:
@@ -170,4 +178,4 @@ def strays(found: list[Expanded]) -> Problems:
 
 
 def _anew(stage: str) -> str:
-    return f"`dvc repro --force --single-item {stage}` makes it anew"
+    return f"`dvc repro --force --single-item {address(stage)}` makes it anew"

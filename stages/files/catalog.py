@@ -1,21 +1,26 @@
-"""The tables of the catalogue as files, for the cells of the grid."""
+"""The tables of the catalogue as files."""
 
+from stages.files.cells import label
 from stages.files.duck import Source
 from stages.files.stage import DATA
 from stages.lib.tables.catalog import CATALOG
 from stages.lib.tables.contract import Table
 
 
-def sources(cells: list[str]) -> dict[Table, list[Source]]:
-    """Every table with its files: one per cell, or one. Files need not exist."""
+def sources(cells: list[str], grid: str = "", corpus: str = "") -> dict[Table, list[Source]]:
+    """Every table with its files, which need not exist: one per cell, or that of a grid or corpus.
+
+    Tables that exist once per cell name theirs in a column of the view.
+    """
+    names = {"cell": cells, "grid": [grid], "corpus": [corpus]}
     return {
         entry.table: [
             Source(
-                DATA / entry.path.format(cell=cell),
-                f"{entry.stage}@{cell}" if entry.is_per_cell else entry.stage,
-                cell if entry.is_per_cell else None,
+                DATA / entry.path.format(**{entry.per: name}),
+                label(entry.stage, name),
+                name if entry.per == "cell" else None,
             )
-            for cell in (cells if entry.is_per_cell else [""])
+            for name in names[entry.per]
         ]
         for entry in CATALOG
     }

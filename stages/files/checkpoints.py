@@ -1,9 +1,10 @@
 """Checkpoints on disk: safetensors with one metadata key, from which the model is rebuilt."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 
 from stages.files.provenance import Provenance
+from stages.files.remedy import make, rebuild
 from stages.files.stage import StageError
 from stages.files.whole import write
 from stages.lib.model import Transformer, weight_shapes
@@ -60,7 +62,7 @@ def save(folder: Path, model: Transformer, header: Header) -> None:
 
 def stamp_anew(source: Path, folder: Path, provenance: Provenance) -> None:
     """Copy a checkpoint into `folder` under another provenance: the same weights, as made now."""
-    with opened(source, f"remove {source.parent}") as (file, header):
+    with opened(source, lambda: f"remove {source.parent}") as (file, header):
         _write(path_of(folder, header.step), tensors(file), replace(header, provenance=provenance))
 
 
@@ -71,13 +73,11 @@ def _write(path: Path, tensors: dict[str, torch.Tensor], header: Header) -> None
     write(path, serialize(tensors, metadata=metadata))
 
 
-def listed(folder: Path, rebuild: str) -> list[Path]:
+def listed(folder: Path, stage: str) -> list[Path]:
     """The checkpoints of a folder in order of their steps."""
     paths = sorted(folder.glob("step_*.safetensors"))
     if not paths:
-        raise StageError(
-            f"{folder}: no checkpoints; make them with `dvc repro {rebuild}` or `dvc pull`"
-        )
+        raise StageError(f"{folder}: no checkpoints; {make(stage)}")
     return paths
 
 
@@ -87,7 +87,7 @@ def tensors(file: safe_open) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
-def opened(path: Path, remedy: str) -> Iterator[tuple[safe_open, Header]]:
+def opened(path: Path, remedy: Callable[[], str]) -> Iterator[tuple[safe_open, Header]]:
     """An open checkpoint and its header, both checked; nothing of its weights is read yet.
 
     Raises StageError if the file is missing, truncated or not one of ours.
@@ -97,17 +97,17 @@ def opened(path: Path, remedy: str) -> Iterator[tuple[safe_open, Header]]:
             metadata = (file.metadata() or {}).get(KEY)
             if metadata is None:
                 raise StageError(
-                    f"{path}: no {KEY!r} metadata, so not a checkpoint of ours; {remedy}"
+                    f"{path}: no {KEY!r} metadata, so not a checkpoint of ours; {remedy()}"
                 )
             try:
                 header = parse(Header, json.loads(metadata), KEY)
             except (ValueError, RecursionError, ParamsError) as error:
-                raise StageError(f"{path}: unreadable metadata ({error}); {remedy}") from None
+                raise StageError(f"{path}: unreadable metadata ({error}); {remedy()}") from None
             yield file, header
     except FileNotFoundError:
         raise StageError(f"{path}: not found; make it with `dvc repro` or `dvc pull`") from None
     except (SafetensorError, OSError) as error:
-        raise StageError(f"{path}: truncated or not safetensors ({error}); {remedy}") from None
+        raise StageError(f"{path}: truncated or not safetensors ({error}); {remedy()}") from None
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> tuple[Transformer, Header]:
@@ -117,14 +117,14 @@ def load(path: Path, device: torch.device | str = "cpu") -> tuple[Transformer, H
     not fit what it says of its model or are not finite. A file from a stranger can name a model
     of any size, so shapes are compared before a model is built.
     """
-    remedy = f"rebuild it with `dvc repro --force --single-item train@{path.parent.name}`"
+    remedy = partial(rebuild, f"train@{path.parent.name}")
     with opened(path, remedy) as (file, header):
         names = set(file.keys())
         # A layer is at least four matrices and a LayerNorm: more layers than that are not there.
         if header.model.n_layers * 6 > len(names):
             raise StageError(
                 f"{path}: weights do not fit the model ({header.model.n_layers} layers, "
-                f"{len(names)} tensors); {remedy}"
+                f"{len(names)} tensors); {remedy()}"
             )
         wanted = weight_shapes(header.model, header.vocab_size, header.n_ctx)
         found = {name: file.get_slice(name) for name in names}
@@ -136,12 +136,12 @@ def load(path: Path, device: torch.device | str = "cpu") -> tuple[Transformer, H
         if wrong:
             raise StageError(
                 f"{path}: weights do not fit the model ({', '.join(wrong[:3])}"
-                f"{', …' if len(wrong) > 3 else ''}); {remedy}"
+                f"{', …' if len(wrong) > 3 else ''}); {remedy()}"
             )
         weights = tensors(file)
     for name, weight in weights.items():
         if not weight.isfinite().all():
-            raise StageError(f"{path}: {name} is not finite; {remedy}")
+            raise StageError(f"{path}: {name} is not finite; {remedy()}")
     model = Transformer(header.model, header.vocab_size, header.n_ctx)
     model.load_state_dict(weights)
     return model.eval().to(device), header

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from stages.files.remedy import rebuild
 from stages.files.stage import StageError
 from stages.files.tables import open_table
 from stages.lib.tables.contract import Table
@@ -24,30 +25,39 @@ class Source:
     cell: str | None = None
 
 
-def connect(views: Mapping[Table, list[Source]]) -> duckdb.DuckDBPyConnection:
+def connect(
+    views: Mapping[Table, list[Source]], **schemas: Mapping[Table, list[Source]]
+) -> duckdb.DuckDBPyConnection:
     """An in-memory database with a view per table, over an explicit list of files.
+
+    Views of `schemas` are asked for by the name of theirs, as in `published.icl`.
 
     One thread: sums of floats come out the same on every run. Every file is opened first, so
     that a broken one is named with its remedy rather than by DuckDB.
     """
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("set enable_progress_bar = false")
-    for table, sources in views.items():
-        parts = []
-        for source in sources:
-            open_table(table, source.path, source.stage)
-            cell = f"'{source.cell}' as cell, " if source.cell else ""
-            quoted = str(source.path).replace("'", "''")
-            parts.append(f"select {cell}* from read_parquet('{quoted}')")
-            try:
-                connection.execute(f"{parts[-1]} limit 0")
-            except duckdb.Error as error:
-                raise StageError(
-                    f"{source.path}: damaged ({' '.join(str(error).split())}); rebuild it with "
-                    f"`dvc repro --force --single-item {source.stage}`"
-                ) from None
-        connection.execute(f"create view {table.name} as {' union all '.join(parts)}")
+    for schema, own in {"main": views, **schemas}.items():
+        connection.execute(f"create schema if not exists {schema}")
+        for table, sources in own.items():
+            parts = [_select(connection, table, source) for source in sources]
+            view = f"{schema}.{table.name}"
+            connection.execute(f"create view {view} as {' union all '.join(parts)}")
     return connection
+
+
+def _select(connection: duckdb.DuckDBPyConnection, table: Table, source: Source) -> str:
+    open_table(table, source.path, source.stage)
+    cell = f"'{source.cell}' as cell, " if source.cell else ""
+    quoted = str(source.path).replace("'", "''")
+    sql = f"select {cell}* from read_parquet('{quoted}')"
+    try:
+        connection.execute(f"{sql} limit 0")
+    except duckdb.Error as error:
+        raise StageError(
+            f"{source.path}: damaged ({' '.join(str(error).split())}); {rebuild(source.stage)}"
+        ) from None
+    return sql
 
 
 def query(

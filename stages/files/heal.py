@@ -7,26 +7,30 @@ from pathlib import Path
 
 import psutil
 
-from stages.files.locked import LOCK, read_lock
+from stages.files.locked import LOCKS, read_lock
 from stages.files.stage import SCRATCH, StageError
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 
 
 def heal() -> None:
-    """Remove locks that nobody holds, and lay aside a dvc.lock that is only half there.
+    """Remove locks that nobody holds, and lay aside any dvc.lock that is only half there.
 
     DVC refuses to run with either. Without dvc.lock it restores every output from its run cache.
     """
     if RWLOCK.exists() and not _is_held():
         RWLOCK.unlink()
-    if not LOCK.exists():
-        return
+    for lock in LOCKS:
+        if lock.exists():
+            _lay_aside_if_broken(lock)
+
+
+def _lay_aside_if_broken(lock: Path) -> None:
     try:
-        read_lock()
+        read_lock(lock)
     except StageError as error:
-        aside = SCRATCH / "dvc.lock.broken"
-        os.replace(LOCK, aside)
+        aside = SCRATCH / f"{lock.as_posix().replace('/', '-')}.broken"
+        os.replace(lock, aside)
         print(
             f"{error}. It now lies in {aside}, and is written anew from what DVC's cache knows",
             file=sys.stderr,

@@ -11,18 +11,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stages import STARTED
-from stages.files import code
+from stages.files import cells, code
 from stages.files.params import PARAMS, Params
 from stages.files.provenance import Provenance, hash_params, versions
 from stages.files.stage import SCRATCH, StageError
 from stages.files.whole import exclusive, remove
 from stages.lib.tables.contract import TableError
-from stages.settings.names import EXPECTED, SLUG
+from stages.settings.names import EXPECTED, PUBLISHED, SLUG
 from stages.settings.strict import ParamsError
+
+PER = {
+    "cell": "a name from `cells` or `published` in params.yaml",
+    "corpus": "a name from `corpora` in params.yaml; without it, the corpus of the study",
+    "grid": f"{PUBLISHED!r}: the cells of the published run; without it, the study's",
+}
+OPTIONAL = ("corpus", "grid")
 
 
 class Job:
-    """A stage at work, for one cell or (`cell` empty) for all of them."""
+    """A stage at work, for one cell, corpus or grid; `cell` names it.
+
+    Empty, that is the corpus or the grid of the default study.
+    """
 
     def __init__(self, stage: str, cell: str = ""):
         self.stage, self.cell = stage, cell
@@ -37,7 +47,7 @@ class Job:
 
     @property
     def label(self) -> str:
-        return f"{self.stage}@{self.cell}" if self.cell else self.stage
+        return cells.label(self.stage, self.cell)
 
     @property
     def provenance(self) -> Provenance:
@@ -68,21 +78,31 @@ class Job:
         looks at both only when the stage has ended, and would credit the new with this output.
         """
         partial = SCRATCH / "partial" / path
-        replaced = partial.with_name(f"{path.name}.replaced")
         remove(partial)
-        remove(replaced)
         partial.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
             self._check_unchanged()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                # Removed where it stands, a folder would for a moment be neither old nor new.
-                os.replace(path, replaced)
-            os.replace(partial, path)
+            _publish(partial, path)
         finally:
             remove(partial)
-            remove(replaced)
+
+    @contextmanager
+    def outputs(self, folder: Path) -> Iterator[Path]:
+        """A scratch folder whose entries become those of `folder`, each as `output` does it.
+
+        Entries of `folder` that the block does not make stay: those of another grid or corpus.
+        """
+        partial = SCRATCH / "partial" / folder
+        remove(partial)
+        partial.mkdir(parents=True)
+        try:
+            yield partial
+            self._check_unchanged()
+            for entry in sorted(partial.iterdir()):
+                _publish(entry, folder / entry.name)
+        finally:
+            remove(partial)
 
     def _check_unchanged(self) -> None:
         now = code.digests([Path(path) for path in self._code if Path(path).exists()])
@@ -99,21 +119,42 @@ class Job:
             )
 
 
-def run(stage: Callable[[Job], None], name: str, about: str, per_cell: bool) -> None:
-    """Run `stage` as a command.
+def _publish(partial: Path, path: Path) -> None:
+    """Put `partial` in the place of `path`, by renames."""
+    replaced = partial.with_name(f"{partial.name}.replaced")
+    remove(replaced)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if path.exists():
+            # Removed where it stands, a folder would for a moment be neither old nor new.
+            os.replace(path, replaced)
+        os.replace(partial, path)
+    except OSError:
+        if replaced.exists() and not path.exists():
+            os.replace(replaced, path)
+        raise
+    finally:
+        remove(replaced)
+
+
+def run(stage: Callable[[Job], None], name: str, about: str, per: str = "") -> None:
+    """Run `stage` as a command, once `per` cell, corpus or grid: then it has an option for that.
+
+    Of corpora and grids, the default study's have no name.
 
     Exit status: 0 done, 1 with one line on standard error for what a user can mend, 130 for
     Ctrl-C. Anything else is a bug of ours and keeps its traceback.
     """
     parser = argparse.ArgumentParser(prog=f"python -m stages.{name}", description=about)
-    if per_cell:
-        parser.add_argument("--cell", required=True, help="a name from `cells` in params.yaml")
-    cell = vars(parser.parse_args()).get("cell", "")
-    label = f"{name}@{cell}" if cell else name
+    if per:
+        own = {"default": ""} if per in OPTIONAL else {"required": True}
+        parser.add_argument(f"--{per}", help=PER[per], **own)
+    cell = vars(parser.parse_args()).get(per, "")
+    label = cells.label(name, cell)
     try:
         start = time.perf_counter()
-        if per_cell and not SLUG.fullmatch(cell):
-            raise StageError(f"--cell: found {cell!r}, expected {EXPECTED}")
+        if cell != "" and not SLUG.fullmatch(cell):
+            raise StageError(f"--{per}: found {cell!r}, expected {EXPECTED}")
         with exclusive(label):
             stage(Job(name, cell))
         _note_time(name, label, time.perf_counter() - start)

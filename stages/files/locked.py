@@ -7,29 +7,48 @@ from typing import Any
 
 import yaml
 
+from stages.files.remedy import address
 from stages.files.stage import StageError
+from stages.settings.names import PUBLISHED
 
 LOCK = Path("dvc.lock")
+LOCKS = (LOCK, Path(PUBLISHED) / LOCK)
 READ = 2**20
 # What reading something else as a lock file raises.
 NOT_ONE = (yaml.YAMLError, OSError, ValueError, RecursionError, LookupError, TypeError)
 NOT_ONE += (AttributeError,)
 
 
-def read_lock() -> dict[str, dict]:
-    """The stages of dvc.lock, by their names. Raises StageError if it cannot be read."""
+def lock_of(label: str) -> Path:
+    """The file that holds what DVC locked of a stage."""
+    return LOCKS[address(label) != label]
+
+
+def read_locks() -> dict[str, dict]:
+    """The stages of every dvc.lock there is, by their names, which differ.
+
+    Raises StageError if one cannot be read, or the study's own is not there.
+    """
+    found = read_lock(LOCK)
+    for lock in LOCKS[1:]:
+        found |= read_lock(lock) if lock.exists() else {}
+    return found
+
+
+def read_lock(lock: Path) -> dict[str, dict]:
+    """The stages of one dvc.lock, by their names. Raises StageError if it cannot be read."""
     try:
-        found = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
+        found = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
         for stage in found.values():
             # What is asked for later must be there.
             str(stage["cmd"]), hashes(stage, "deps"), hashes(stage, "outs"), params_of(stage)
         return found
     except FileNotFoundError:
-        raise StageError(f"{LOCK}: not found; nothing has run here: run `make study`") from None
+        raise StageError(f"{lock}: not found; nothing has run here: run `make study`") from None
     except NOT_ONE as error:
         detail = " ".join(str(error).split())
         raise StageError(
-            f"{LOCK}: not a lock file of DVC ({detail}); `git checkout {LOCK}` or `dvc repro`"
+            f"{lock}: not a lock file of DVC ({detail}); `git checkout {lock}` or `dvc repro`"
         ) from None
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
@@ -19,8 +20,9 @@ PACKAGES = ("duckdb", "numpy", "pyarrow", "safetensors", "scikit-learn", "tokeni
 class Provenance:
     """Nothing in it names a time, a place or a person: the same study gives the same bytes.
 
-    `code` is the hash of the stage's code when it started (`stages.files.code.digest`), `params`
-    that of the params it read; `cell` is empty for stages of all cells.
+    `code` is the hash of the stage's code when it started (`stages.files.code.combine`), `params`
+    that of the params it read; `cell` is the cell, corpus or grid it was made for, empty for what
+    the default study has once.
     """
 
     stage: str
@@ -35,14 +37,14 @@ class Provenance:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def loads(text: str | bytes | None, where: object, remedy: str) -> Provenance:
+def loads(text: str | bytes | None, where: object, remedy: Callable[[], str]) -> Provenance:
     """The provenance that an artifact carries. Raises StageError if it is missing or unreadable."""
     if text is None:
-        raise StageError(f"{where}: carries no {KEY!r}, so not made by this pipeline; {remedy}")
+        raise StageError(f"{where}: carries no {KEY!r}, so not made by this pipeline; {remedy()}")
     try:
         return parse(Provenance, json.loads(text), KEY)
     except (ValueError, RecursionError, ParamsError) as error:
-        raise StageError(f"{where}: unreadable {KEY!r} ({error}); {remedy}") from None
+        raise StageError(f"{where}: unreadable {KEY!r} ({error}); {remedy()}") from None
 
 
 def hash_params(values: dict[str, Any], without: tuple[str, ...] = ()) -> str:

@@ -48,9 +48,9 @@ class State:
                 if header.get("key") != self.key:
                     return None
                 found = tensors(file)
-        except (SafetensorError, OSError, ValueError):
+                step = int(header["step"])
+        except (SafetensorError, OSError, ValueError, AttributeError, LookupError, TypeError):
             return None
-        step = header["step"]
         if not all(self.checkpoint(n).exists() for n in needed if n <= step):
             return None
         return step, found
@@ -75,7 +75,7 @@ class State:
         """Put the checkpoints of `steps` into `folder`; what is left twice takes no space twice."""
         for step in steps:
             source = self.checkpoint(step)
-            with checkpoints.opened(source, f"remove {self.folder}") as (_, header):
+            with checkpoints.opened(source, lambda: f"remove {self.folder}") as (_, header):
                 made_now = header.provenance == provenance
             if made_now:
                 _link(source, checkpoints.path_of(folder, step))

@@ -11,14 +11,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from stages.files.provenance import Provenance, loads
-from stages.files.stage import DATA, StageError
+from stages.files.remedy import corpus_in, make, rebuild
+from stages.files.stage import StageError
 from stages.files.whole import write
 
-PATH = DATA / "corpus" / "train_tokens.safetensors"
+NAME = "train_tokens.safetensors"
 KEY, TENSOR = "stream", "tokens"
 # Params of the corpus that decide about the evaluation set alone.
 WITHOUT = ("corpus.n_ctx", "corpus.seed", "corpus.evaluation.sequences")
-REMEDY = "rebuild it with `dvc repro --force --single-item corpus`"
 
 
 def save_stream(path: Path, tokens: UInt16[np.ndarray, "stream"], provenance: Provenance) -> None:
@@ -28,45 +28,45 @@ def save_stream(path: Path, tokens: UInt16[np.ndarray, "stream"], provenance: Pr
     write(path, save({TENSOR: torch.from_numpy(tokens)}, metadata=metadata))
 
 
-def training_stream(vocab_size: int) -> tuple[UInt16[np.ndarray, "stream"], str]:
-    """All training tokens, in order, and their hash.
+def training_stream(
+    folder: Path, vocab_size: int
+) -> tuple[UInt16[np.ndarray, "stream"], str, Provenance]:
+    """All training tokens of the corpus in `folder`, in order, their hash, and who made them.
 
-    Raises StageError if the file is missing, damaged, or holds tokens beyond `vocab_size`.
+    Raises StageError if the file is missing, damaged, not what its hash says, or holds tokens
+    beyond `vocab_size`.
     """
-    tokens, header = _opened()
+    path, label = folder / NAME, corpus_in(folder)
+    tokens, header = _opened(path, label)
+    if _hash(tokens) != header["sha256"]:
+        raise StageError(f"{path}: its tokens are not those it was made with; {rebuild(label)}")
     largest = int(tokens.max(initial=0))
     if largest >= vocab_size:
         raise StageError(
-            f"{PATH}: found token {largest}, but corpus.vocab_size is {vocab_size}; {REMEDY}"
+            f"{path}: found token {largest}, but corpus.vocab_size is {vocab_size}; "
+            f"{rebuild(label)}"
         )
-    return tokens, header["sha256"]
-
-
-def check_stream() -> tuple[int, Provenance]:
-    """How many tokens there are, and who made them. Raises StageError if their hash is wrong."""
-    tokens, header = _opened()
-    if _hash(tokens) != header["sha256"]:
-        raise StageError(f"{PATH}: its tokens are not those it was made with; {REMEDY}")
-    return len(tokens), loads(header.get("provenance"), PATH, REMEDY)
+    made = loads(header.get("provenance"), path, lambda: rebuild(label))
+    return tokens, header["sha256"], made
 
 
 def _hash(tokens: UInt16[np.ndarray, "stream"]) -> str:
     return hashlib.sha256(np.ascontiguousarray(tokens, "<u2")).hexdigest()
 
 
-def _opened() -> tuple[UInt16[np.ndarray, "stream"], dict[str, str]]:
+def _opened(path: Path, label: str) -> tuple[UInt16[np.ndarray, "stream"], dict[str, str]]:
     try:
-        with safe_open(PATH, framework="pt") as file:
+        with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
             if list(file.keys()) != [TENSOR] or not isinstance(header.get("sha256"), str):
-                raise StageError(f"{PATH}: not a training stream of ours; {REMEDY}")
+                raise StageError(f"{path}: not a training stream of ours; {rebuild(label)}")
             tokens = file.get_tensor(TENSOR)
     except FileNotFoundError:
-        raise StageError(
-            f"{PATH}: not found; make it with `dvc repro corpus` or `dvc pull`"
-        ) from None
+        raise StageError(f"{path}: not found; {make(label)}") from None
     except (SafetensorError, OSError, ValueError, RecursionError, AttributeError) as error:
-        raise StageError(f"{PATH}: truncated or not safetensors ({error}); {REMEDY}") from None
+        raise StageError(
+            f"{path}: truncated or not safetensors ({error}); {rebuild(label)}"
+        ) from None
     if tokens.dtype != torch.uint16 or tokens.ndim != 1:
-        raise StageError(f"{PATH}: expected tokens as 16-bit integers in a row; {REMEDY}")
+        raise StageError(f"{path}: expected tokens as 16-bit integers in a row; {rebuild(label)}")
     return tokens.numpy(), header

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.files.provenance import KEY, Provenance, loads
+from stages.files.remedy import make, rebuild
 from stages.files.stage import StageError
 from stages.lib.tables.contract import Table, TableError
 
@@ -62,55 +63,54 @@ def write_table(
         writer.write(data)
 
 
-def open_table(table: Table, path: Path, rebuild: str) -> pq.ParquetFile:
+def open_table(table: Table, path: Path, stage: str) -> pq.ParquetFile:
     """Open `path`, checked to be a whole Parquet file with the schema and version of `table`.
 
-    `rebuild` is the DVC stage that makes it. Raises StageError naming file, fault and remedy.
+    `stage` is the DVC stage that makes it. Raises StageError naming file, fault and remedy.
     """
-    remedy = _remedy(rebuild)
     try:
         file = pq.ParquetFile(path)
         schema = file.schema_arrow
     except FileNotFoundError:
-        raise StageError(
-            f"{path}: not found; make it with `dvc repro {rebuild}` or `dvc pull`"
-        ) from None
+        raise StageError(f"{path}: not found; {make(stage)}") from None
     except DAMAGE as error:
-        raise StageError(f"{path}: truncated or not Parquet ({_line(error)}); {remedy}") from None
+        raise StageError(
+            f"{path}: truncated or not Parquet ({_line(error)}); {rebuild(stage)}"
+        ) from None
     if not schema.equals(table.schema):
         raise StageError(
             f"{path}: expected columns {table.schema.names} of table {table.name}, found "
-            f"{schema.names}, or their types differ; {remedy}"
+            f"{schema.names}, or their types differ; {rebuild(stage)}"
         )
     version = (schema.metadata or {}).get(b"version", b"none").decode(errors="replace")
     if version != str(table.version):
         raise StageError(
             f"{path}: expected version {table.version} of table {table.name}, found {version}; "
-            f"{remedy}"
+            f"{rebuild(stage)}"
         )
     widths = [8 if pa.types.is_string(kind) else kind.bit_width / 8 for kind in schema.types]
     decoded, size = int(sum(widths) * file.metadata.num_rows), path.stat().st_size
     if decoded > max(MAX_DECODED, MAX_EXPANSION * size):
         raise StageError(
             f"{path}: claims {file.metadata.num_rows} rows, {decoded} bytes, in a file of {size}; "
-            f"refused; {remedy}"
+            f"refused; {rebuild(stage)}"
         )
     return file
 
 
-def provenance_of(table: Table, path: Path, rebuild: str) -> Provenance:
+def provenance_of(table: Table, path: Path, stage: str) -> Provenance:
     """What the file says of its making. Raises StageError if that is missing or unreadable."""
-    metadata = open_table(table, path, rebuild).schema_arrow.metadata
-    return loads(metadata.get(KEY.encode()), path, _remedy(rebuild))
+    metadata = open_table(table, path, stage).schema_arrow.metadata
+    return loads(metadata.get(KEY.encode()), path, lambda: rebuild(stage))
 
 
-def row_groups(table: Table, path: Path, rebuild: str) -> Iterator[dict[str, np.ndarray]]:
+def row_groups(table: Table, path: Path, stage: str) -> Iterator[dict[str, np.ndarray]]:
     """The columns of `path`, row group by row group, each held to the contract of `table`.
 
     Raises StageError for damage and for what the contract forbids: null, NaN, keys that repeat
     or are out of order.
     """
-    file, last = open_table(table, path, rebuild), None
+    file, last = open_table(table, path, stage), None
     try:
         for i in range(file.num_row_groups):
             found = file.read_row_group(i)
@@ -119,21 +119,19 @@ def row_groups(table: Table, path: Path, rebuild: str) -> Iterator[dict[str, np.
             _, last = table.batch(data, after=last)
             yield data
     except TableError as error:
-        raise StageError(f"{path}: {error}; {_remedy(rebuild)}") from None
+        raise StageError(f"{path}: {error}; {rebuild(stage)}") from None
     except DAMAGE as error:
-        raise StageError(f"{path}: damaged ({_line(error)}); {_remedy(rebuild)}") from None
+        raise StageError(f"{path}: damaged ({_line(error)}); {rebuild(stage)}") from None
 
 
-def read_table(table: Table, path: Path, rebuild: str) -> dict[str, np.ndarray]:
+def read_table(table: Table, path: Path, stage: str) -> dict[str, np.ndarray]:
     """All columns of a small table as arrays, held to its contract."""
-    parts = list(row_groups(table, path, rebuild))
+    parts = list(row_groups(table, path, stage))
+    if not parts and table.may_be_empty:
+        return {c.name: np.array([], c.type.to_pandas_dtype()) for c in table.columns}
     if not parts:
-        raise StageError(f"{path}: no rows; {_remedy(rebuild)}")
+        raise StageError(f"{path}: no rows; {rebuild(stage)}")
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _remedy(rebuild: str) -> str:
-    return f"rebuild it with `dvc repro --force --single-item {rebuild}`"
 
 
 def _line(error: BaseException) -> str:
