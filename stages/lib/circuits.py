@@ -1,4 +1,4 @@
-"""What a head attends to: probe sequences with a known answer, and the scores on them."""
+"""What a head attends to and writes: probe sequences with a known answer, the scores on them."""
 
 import numpy as np
 import torch
@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from stages.lib.model import Transformer
+from stages.lib.weights import unembedding
 
 
 def usable_tokens(counts: Int[np.ndarray, "vocab"], exclude_share: float) -> Int[np.ndarray, "n"]:
@@ -67,6 +68,13 @@ def _with_bos(rows: Int[np.ndarray, "batch pos"]) -> Int[Tensor, "batch pos+1"]:
     return torch.from_numpy(np.concatenate([bos, rows.astype(np.int64)], axis=1))
 
 
+def distinct_tokens(
+    rng: np.random.Generator, usable: Int[np.ndarray, "n"], count: int, block: int
+) -> Int[Tensor, "batch pos"]:
+    """`block` distinct random tokens, without BOS and without a repeat: the copying probe."""
+    return repeated_blocks(rng, usable, count, block, 1)[:, 1:]
+
+
 def same_token(tokens: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch query key"]:
     """True where the key is an earlier occurrence of the query's token."""
     return (tokens[:, :, None] == tokens[:, None, :]).tril(-1)
@@ -118,6 +126,20 @@ def same_token_attention(
     return attention_on(pattern, earlier, in_block & earlier.any(-1))
 
 
+def first_token(
+    pattern: Float[Tensor, "batch head query key"],
+    tokens: Int[Tensor, "batch pos"],
+    in_block: Bool[Tensor, "batch pos"],
+) -> Float[Tensor, "head"]:
+    """Attention to the first token, BOS, where nothing matches: from tokens of the block that
+    have not occurred before. Induction heads are said to rest there (Elhage et al. 2021)."""
+    target = torch.zeros_like(same_token(tokens))
+    target[:, 1:, 0] = True
+    scored = in_block & ~same_token(tokens).any(-1)
+    scored[:, 0] = False
+    return attention_on(pattern, target, scored)
+
+
 def previous_token(pattern: Float[Tensor, "batch head query key"]) -> Float[Tensor, "head"]:
     """Mean attention from each position but the first to the one before (Data Collection (3))."""
     return pattern.diagonal(-1, 2, 3).mean((0, 2))
@@ -129,7 +151,37 @@ def patterns(
 ) -> list[Float[Tensor, "batch head query key"]]:
     """The attention patterns of every layer."""
     resid, found = model.embedding(tokens), []
-    for block in model.layers:
+    for layer, block in enumerate(model.layers):
+        if layer > 0:
+            resid = model.layers[layer - 1](resid)[0]
         found.append(block.attn.pattern(block.ln1(resid)))
-        resid = block(resid)[0]
     return found
+
+
+@torch.inference_mode()
+def copying(model: Transformer, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "layer head"]:
+    """Copying on distinct tokens: does a head raise the logit of what it attends to? In [-1, 1].
+
+    Olsson et al. 2022, Data Collection (3). What a head moves from each source goes directly
+    through `weights.unembedding` (the scale of the last LayerNorm cancels), then ReLU; r = a /
+    (a + T), where a is the raise of the source's token and T that of all tokens of the sample, and
+    the score is 4 r - 1. Sources are weighted by attention and averaged over destinations, because
+    a diffuse pattern has no one attended token (our choice). A source that raises nothing in the
+    sample copies nothing: -1. A head that raises tokens at random is near 4/n - 1, n of them.
+    """
+    raised_by = unembedding(model)[tokens]
+    resid, found = model.embedding(tokens), []
+    for layer, block in enumerate(model.layers):
+        if layer > 0:
+            resid = model.layers[layer - 1](resid)[0]
+        x = block.ln1(resid)
+        moved = torch.stack(
+            [block.attn.head_out(block.attn.values(x), h) for h in range(model.arch.n_heads)], 1
+        )
+        # [batch, head, source, token of the sample]
+        raises = (moved @ raised_by.mT[:, None]).relu()
+        own, total = raises.diagonal(0, 2, 3), raises.sum(-1)
+        ratio = torch.where(own + total > 0, own / (own + total), torch.zeros_like(own))
+        attended = block.attn.pattern(x).mean(2)
+        found.append((attended * (4 * ratio - 1)).sum(-1).mean(0))
+    return torch.stack(found)

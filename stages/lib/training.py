@@ -70,16 +70,48 @@ class WarmUp:
         return share * self.full[0]
 
 
+def shuffled(
+    stream: UInt16[np.ndarray, "stream"], span: int, seed: int
+) -> UInt16[np.ndarray, "shuffled"]:
+    """The stream cut into spans of `span` tokens, which are put in random order.
+
+    What stands within a span keeps its statistics; what stands further apart has nothing to do
+    with each other, so that no repeat is worth looking for. The rest of the last span is dropped.
+    """
+    spans = stream[: len(stream) // span * span].reshape(-1, span)
+    return np.random.default_rng(seed).permutation(spans).reshape(-1)
+
+
+def periodic(
+    vocab_size: int, period: int, length: int, batch: int, seed: int
+) -> Int[np.ndarray, "batch length"]:
+    """Rows that repeat a block of `period` uniformly random tokens, each row its own."""
+    rng = np.random.default_rng(seed)
+    blocks = rng.integers(0, vocab_size, (batch, period))
+    return np.tile(blocks, (1, -(-length // period)))[:, :length]
+
+
 class Windows:
     """The training stream cut into windows of n_ctx tokens, each seen at most once.
 
     The order depends on the seed and the stream alone, so that models of one seed read the same
-    text at the same step (Olsson et al. 2022, Model Details).
+    text at the same step (Olsson et al. 2022, Model Details). `period` above zero replaces every
+    window by one that repeats a random block of that many tokens of the stream's vocabulary: the
+    control whose repeats a model can solve by position.
     """
 
-    def __init__(self, stream: UInt16[np.ndarray, "stream"], n_ctx: int, batch: int, seed: int):
+    def __init__(
+        self,
+        stream: UInt16[np.ndarray, "stream"],
+        n_ctx: int,
+        batch: int,
+        seed: int,
+        period: int = 0,
+    ):
         self.stream, self.n_ctx, self.batch = stream, n_ctx, batch
+        self.seed, self.period = seed, period
         self.order = np.random.default_rng(seed).permutation((len(stream) - 1) // n_ctx)
+        self._vocab_size = int(stream.max()) + 1 if period else 0
 
     @property
     def steps(self) -> int:
@@ -88,8 +120,12 @@ class Windows:
 
     def __getitem__(self, step: int) -> tuple[Int[Tensor, "batch pos"], Int[Tensor, "batch pos"]]:
         """Tokens and their successors for step `step`, counted from 1."""
-        starts = self.order[(step - 1) * self.batch : step * self.batch] * self.n_ctx
-        rows = np.stack([self.stream[start : start + self.n_ctx + 1] for start in starts])
+        if self.period:
+            own = (self.seed << 32) + step
+            rows = periodic(self._vocab_size, self.period, self.n_ctx + 1, self.batch, own)
+        else:
+            starts = self.order[(step - 1) * self.batch : step * self.batch] * self.n_ctx
+            rows = np.stack([self.stream[start : start + self.n_ctx + 1] for start in starts])
         tokens = torch.from_numpy(rows.astype(np.int64))
         return tokens[:, :-1], tokens[:, 1:]
 

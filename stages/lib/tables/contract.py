@@ -12,11 +12,16 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """`unit` is what a reader needs to use the number: a unit, or what an index counts."""
+    """`unit` is what a reader needs to use the number: a unit, or what an index counts.
+
+    A column of floats may be `nullable`, where a number is not defined everywhere; `unit` says
+    where. Arrays hold NaN in its place, files null.
+    """
 
     name: str
     type: pa.DataType
     unit: str
+    nullable: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class Table:
     """A Parquet table sorted by `grain`, whose columns together identify a row.
 
     `version` rises when a column changes its meaning but not its name. `without` are params that
-    its stage reads and that do not decide about this table.
+    its stage reads and that do not decide about this table. `may_be_empty` is for what some
+    models have none of.
     """
 
     name: str
@@ -33,6 +39,7 @@ class Table:
     columns: tuple[Column, ...]
     version: int = 1
     without: tuple[str, ...] = ()
+    may_be_empty: bool = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -44,7 +51,7 @@ class Table:
             **{f"unit.{column.name}": column.unit for column in self.columns},
         }
         return pa.schema(
-            [pa.field(column.name, column.type, nullable=False) for column in self.columns],
+            [pa.field(own.name, own.type, nullable=own.nullable) for own in self.columns],
             metadata=metadata,
         )
 
@@ -70,14 +77,17 @@ class Table:
                         f"table {self.name}, column {column.name}: expected {column.type}, "
                         f"found {found}"
                     )
-                if values.dtype.kind == "f" and not np.isfinite(values).all():
-                    row = int(np.flatnonzero(~np.isfinite(values))[0])
+                odd = np.zeros(len(values), dtype=bool)
+                if values.dtype.kind == "f":
+                    odd = np.isinf(values) if column.nullable else ~np.isfinite(values)
+                if odd.any():
+                    row = int(np.flatnonzero(odd)[0])
                     raise TableError(
                         f"table {self.name}, column {column.name}: {values[row]} in row {row} of "
                         f"the batch, where {self.grain} = {self._key(data, row)}"
                     )
-            array = pa.array(values, column.type)
-            if array.null_count:
+            array = pa.array(values, column.type, from_pandas=column.nullable)
+            if array.null_count and not column.nullable:
                 raise TableError(f"table {self.name}, column {column.name}: null value")
             arrays.append(array)
         lengths = {len(array) for array in arrays}

@@ -1,0 +1,63 @@
+"""Loss and ICL over training: one panel per model, one line per seed."""
+
+import altair as alt
+
+from stages.lib.figures.frame import (
+    TOKENS,
+    Rows,
+    data,
+    extent,
+    of,
+    palette,
+    panels,
+    spread,
+    window,
+)
+
+
+def loss(curves: Rows, windows: Rows) -> str:
+    """Mean loss over the evaluation set, with its interval."""
+    return _curve(curves, windows, "loss", "loss (nats per token)")
+
+
+def icl(curves: Rows, windows: Rows) -> str:
+    """ICL over windows with its interval; dotted, at the paper's two points."""
+    return _curve(curves, windows, "icl", "in-context learning (nats)", extra="icl_paper")
+
+
+def learning(curves: Rows, windows: Rows) -> str:
+    """d loss / d ln(tokens): more negative where the model learns faster."""
+    domain = spread(curves, "learning")
+    color = palette("seed", sorted({row["seed"] for row in curves}), "seed", legend=False)
+
+    def panel(name: str, own: Rows) -> alt.LayerChart:
+        count = len({row["seed"] for row in own})
+        y = alt.Y("learning:Q", title="d loss / d ln tokens", scale=alt.Scale(domain=domain))
+        line = alt.Chart(data(own)).mark_line(strokeWidth=1.5).encode(x=TOKENS, y=y, color=color)
+        return alt.layer(window(of(windows, "panel", name), opacity=0.35 / count), line)
+
+    return panels(curves, "panel", panel)
+
+
+def _curve(rows: Rows, windows: Rows, field: str, title: str, extra: str | None = None) -> str:
+    domain = extent(rows, f"{field}_low", f"{field}_high", *([extra] if extra else []))
+    scale = alt.Scale(domain=domain)
+    seeds = sorted({row["seed"] for row in rows})
+    color = palette("seed", seeds, "seed", legend=len(seeds) > 1)
+
+    def panel(name: str, own: Rows) -> alt.LayerChart:
+        count = len({row["seed"] for row in own})
+        base = alt.Chart(data(own)).encode(x=TOKENS, color=color)
+        layers = [
+            window(of(windows, "panel", name), opacity=0.35 / count),
+            base.mark_area(opacity=0.25 / count).encode(
+                y=alt.Y(f"{field}_low:Q", title=title, scale=scale), y2=f"{field}_high:Q"
+            ),
+            base.mark_line(strokeWidth=1.5).encode(y=alt.Y(f"{field}:Q", title=title, scale=scale)),
+        ]
+        if extra:
+            dotted = base.mark_line(strokeDash=[2, 2], strokeWidth=0.8, opacity=0.6)
+            layers.append(dotted.encode(y=f"{extra}:Q"))
+        return alt.layer(*layers)
+
+    return panels(rows, "panel", panel)

@@ -1,0 +1,47 @@
+"""Every figure of the report, from the rows of its queries."""
+
+from collections.abc import Callable
+from functools import partial
+
+from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets
+from stages.lib.figures.frame import Rows, known, of
+
+MODES = ("full", "pattern")
+# The rows of every query of stages/sql/report/, by its name.
+Found = dict[str, Rows]
+
+
+def drawings(found: Found, tokens: int) -> dict[str, Callable[[], str]]:
+    """By the name of each figure what makes its SVG; `tokens` are those of the whole training.
+
+    What a study has no rows of has no figure.
+    """
+    windows, removals = found["windows"], found["ablations"]
+    gates, shares = known(found["heads"], "smear_gate"), known(found["interventions"], "share")
+    detailed = [row for row in found["trajectories"] if row["is_detailed"]]
+    learning = known(found["curves"], "learning")
+    changes = [row for row in found["phases"] if row["is_defined"]]
+    todo: list[tuple[str, Rows, Callable[[], str]]] = [
+        ("icl", found["curves"], partial(curves.icl, found["curves"], windows)),
+        ("loss", found["curves"], partial(curves.loss, found["curves"], windows)),
+        ("learning", learning, partial(curves.learning, learning, windows)),
+        ("loss_map", found["positions"], partial(maps.loss_map, found["positions"], windows)),
+        ("slope_map", found["positions"], partial(maps.slope_map, found["positions"], windows)),
+        ("pca", detailed, partial(paths.trajectories, found["trajectories"])),
+        ("phases", changes, partial(dates.phases, found["phases"], windows, tokens)),
+        (
+            "prefix_matching",
+            found["heads"],
+            partial(heads.prefix_matching, found["heads"], windows),
+        ),
+        ("previous_token", found["heads"], partial(heads.previous_token, found["heads"], windows)),
+        ("gates", gates, partial(heads.gates, gates, windows)),
+        ("circuit", found["final_heads"], partial(heads.circuit, found["final_heads"])),
+        ("repeats", found["repeats"], partial(repeats.repeats, found["repeats"])),
+        ("undone", found["undone"], partial(heads.undone, found["undone"], windows)),
+        ("interventions", shares, partial(sets.interventions, shares)),
+    ]
+    for mode in MODES:
+        make = partial(heads.delta_icl, removals, windows, mode)
+        todo.append((f"ablation_{mode}", of(removals, "mode", mode), make))
+    return {name: make for name, rows, make in todo if rows}

@@ -1,0 +1,100 @@
+"""What every figure shares: colours, panels side by side, tokens along x, the window shaded.
+
+Figures take rows (dictionaries, as the SQL files return them) and give an SVG string. Colours are
+those of Okabe and Ito, which colour-blind readers can tell apart.
+"""
+
+from collections.abc import Callable
+
+import altair as alt
+import vl_convert
+
+Rows = list[dict]
+Panel = alt.Chart | alt.LayerChart
+
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+WINDOW = "#F0E442"
+INK, GREY = "#222222", "#999999"
+COLUMNS = 5
+WIDTH, HEIGHT = 190, 150
+MILLION = 1e6
+
+TOKENS = alt.X("tokens:Q", title="training tokens (millions)", scale=alt.Scale(nice=False))
+
+
+def svg(chart: alt.TopLevelMixin) -> str:
+    # A label for assistive technology on each of thousands of rectangles helps nobody, and is
+    # most of the file; the caption says what a figure shows.
+    spec = chart.configure_view(stroke="#cccccc").configure_axis(
+        grid=False, labelFontSize=10, titleFontSize=10, titleFontWeight="normal"
+    )
+    spec.config.aria = False
+    return vl_convert.vegalite_to_svg(spec.to_json(), vl_version=alt.SCHEMA_VERSION[1:4])
+
+
+def data(rows: Rows) -> alt.Data:
+    """Rows with every token count in millions."""
+    keys = ("tokens", "end_tokens")
+    return alt.Data(
+        values=[
+            {k: v / MILLION if k in keys and v is not None else v for k, v in row.items()}
+            for row in rows
+        ]
+    )
+
+
+def known(rows: Rows, *fields: str) -> Rows:
+    """The rows that have a number in each of these fields."""
+    return [row for row in rows if all(row[field] is not None for field in fields)]
+
+
+def extent(rows: Rows, *fields: str) -> list[float | int]:
+    values = [row[field] for row in rows for field in fields if row[field] is not None]
+    return [min(values), max(values)]
+
+
+def spread(rows: Rows, field: str) -> list[float]:
+    """The extent and a little more, so that nothing lies on the frame."""
+    low, high = extent(rows, field)
+    pad = 0.05 * (high - low)
+    return [low - pad, high + pad]
+
+
+def palette(field: str, values: list, title: str, legend: bool = True) -> alt.Color:
+    """One colour per value, the same in every panel."""
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(values))]
+    # Of translucent marks, the legend would be, too.
+    shown = alt.Legend(symbolOpacity=1) if legend else None
+    scale = alt.Scale(domain=values, range=colours)
+    return alt.Color(f"{field}:N", title=title, scale=scale, legend=shown)
+
+
+def window(windows: Rows, opacity: float = 0.35) -> alt.Chart:
+    """A band from start to end of each phase window that is a phase change."""
+    rows = [
+        {"start": row["start_tokens"] / MILLION, "end": row["end_tokens"] / MILLION}
+        for row in windows
+        if row["is_phase_change"]
+    ]
+    band = alt.Chart(alt.Data(values=rows)).mark_rect(color=WINDOW, opacity=opacity)
+    return band.encode(x=alt.X("start:Q"), x2="end:Q")
+
+
+def of(rows: Rows, key: str, value: str) -> Rows:
+    return [row for row in rows if row[key] == value]
+
+
+def panels(
+    rows: Rows,
+    key: str,
+    panel: Callable[[str, Rows], Panel],
+    height: int = HEIGHT,
+    columns: int = COLUMNS,
+) -> str:
+    """One panel per value of `key`, in the order in which the rows have them."""
+    names = list(dict.fromkeys(row[key] for row in rows))
+    charts = [
+        panel(name, of(rows, key, name)).properties(title=name, width=WIDTH, height=height)
+        for name in names
+    ]
+    return svg(alt.concat(*charts, columns=columns).resolve_scale(color="shared"))
