@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.files import checkpoints, evaluation
+from stages.files import cells, checkpoints, evaluation
 from stages.files.job import Job, run
 from stages.files.stage import DATA, progress
 from stages.files.tables import TableWriter
 from stages.lib import device as devices
-from stages.lib.ablation import Key, ablated_nll
+from stages.lib.ablation import ablated_nll, head_outputs, reduced, substitutes
 from stages.lib.model import Transformer
 from stages.lib.parallel import Workers
 from stages.lib.tables.ablations import ABLATIONS
@@ -17,8 +17,11 @@ from stages.settings.ablations import Ablations
 from stages.settings.icl import Windows
 from stages.settings.losses import Losses
 
-# -> [early, late, mean, sampled] × sequence.
-Reduced = dict[Key, Tensor]
+# Some sequences: what replaces a head's output there, their tokens and sampled positions, and,
+# layer by layer, the replacement; None is zero.
+Part = tuple[str, Tensor, Tensor, list[Tensor] | None]
+# (layer, head, replacement, mode) -> [early, late, mean, sampled] × sequence.
+Reduced = dict[tuple[int, int, str, str], Tensor]
 
 
 def main(job: Job) -> None:
@@ -28,10 +31,14 @@ def main(job: Job) -> None:
     batch = params.section("losses", Losses).batch
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
-    tokens = evaluation.sequences(ablations.sequences).to(device)
-    sampled = evaluation.sampled_positions(tokens.shape[1], ablations.sequences).to(device)
+    corpus = cells.corpus_folder(cells.own(params, job.cell)[1].corpus)
+    tokens = evaluation.sequences(corpus, ablations.sequences).to(device)
+    sampled = evaluation.sampled_positions(corpus, tokens.shape[1], ablations.sequences).to(device)
     ablations.check_fits("ablations", len(tokens))
     windows.check_fits("icl.windows", tokens.shape[1])
+    pairs = list(zip(tokens.split(batch), sampled.split(batch), strict=True))
+    few = ablations.other_sequences
+    other_pairs = list(zip(tokens[:few].split(batch), sampled[:few].split(batch), strict=True))
 
     paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
     with (
@@ -43,45 +50,56 @@ def main(job: Job) -> None:
             model, header = checkpoints.load(checkpoint, device)
             evaluation.check_fits(tokens, header, checkpoint)
 
-            def reduce(part: tuple[Tensor, Tensor], model: Transformer = model) -> Reduced:
-                tokens, positions = part
-                return {
-                    key: torch.stack(
-                        [
-                            window_mean(losses, windows.early),
-                            window_mean(losses, windows.late),
-                            losses.mean(1),
-                            losses.gather(1, positions[:, None])[:, 0],
-                        ]
-                    )
-                    for key, losses in ablated_nll(model, tokens, ablations.modes).items()
+            def reduce(part: Part, model: Transformer = model) -> Reduced:
+                replacement, tokens, positions, instead = part
+                found = ablated_nll(model, tokens, ablations.modes, instead)
+                whole = reduced(found.pop((-1, -1, "none")), windows, positions)
+                return ({(-1, -1, "none", "none"): whole} if replacement == "zero" else {}) | {
+                    (layer, head, replacement, mode): reduced(losses, windows, positions)
+                    for (layer, head, mode), losses in found.items()
                 }
 
-            parts = list(zip(tokens.split(batch), sampled.split(batch), strict=True))
-            found = workers.map(reduce, parts)
-            keys = sorted(found[0])
-            values = torch.cat([torch.cat([own[key] for own in found], 1) for key in keys], 1)
-            values = values.cpu().numpy()
-            count = len(tokens)
+            parts = [("zero", *pair, None) for pair in pairs]
+            parts += replaced(model, other_pairs, ablations.others, workers)
+            collected: dict[tuple, list[Tensor]] = {}
+            for part in workers.map(reduce, parts):
+                for key, values in part.items():
+                    collected.setdefault(key, []).append(values)
+            keys = sorted(collected)
+            by_key = [torch.cat(collected[key], 1) for key in keys]
+            counts = [values.shape[1] for values in by_key]
+            values = torch.cat(by_key, 1).cpu().numpy()
             writer.write(
                 {
-                    "step": np.full(count * len(keys), header.step, np.int32),
-                    "layer": np.repeat(np.array([key[0] for key in keys], np.int16), count),
-                    "head": np.repeat(np.array([key[1] for key in keys], np.int16), count),
-                    "mode": np.repeat([key[2] for key in keys], count),
-                    "seq": np.tile(np.arange(count, dtype=np.int16), len(keys)),
-                    "early": values[0],
-                    "late": values[1],
-                    "mean": values[2],
-                    "sampled": values[3],
+                    "step": np.full(sum(counts), header.step, np.int32),
+                    "layer": np.repeat(np.array([key[0] for key in keys], np.int16), counts),
+                    "head": np.repeat(np.array([key[1] for key in keys], np.int16), counts),
+                    "replacement": np.repeat([key[2] for key in keys], counts),
+                    "mode": np.repeat([key[3] for key in keys], counts),
+                    "seq": np.concatenate([np.arange(count, dtype=np.int16) for count in counts]),
+                    **dict(zip(("early", "late", "mean", "sampled"), values, strict=True)),
                 }
             )
 
 
-def window_mean(losses: Tensor, window: tuple[int, int]) -> Tensor:
-    """Mean over a window of positions, both ends included: [batch, pos] -> [batch]."""
-    return losses[:, window[0] : window[1] + 1].mean(1)
+def replaced(
+    model: Transformer,
+    pairs: list[tuple[Tensor, Tensor]],
+    replacements: tuple[str, ...],
+    workers: Workers,
+) -> list[Part]:
+    """The parts for replacements that the model itself makes, from these sequences."""
+    if not replacements:
+        return []
+    found = workers.map(lambda pair: head_outputs(model, pair[0]), pairs)
+    zs = [torch.cat(layer) for layer in zip(*found, strict=True)]
+    sizes = [len(tokens) for tokens, _ in pairs]
+    parts: list[Part] = []
+    for replacement in replacements:
+        split = zip(*[z.split(sizes) for z in substitutes(zs, replacement)], strict=True)
+        parts += [(replacement, *pair, list(own)) for pair, own in zip(pairs, split, strict=True)]
+    return parts
 
 
 if __name__ == "__main__":
-    run(main, "ablations", __doc__, per_cell=True)
+    run(main, "ablations", __doc__, per="cell")

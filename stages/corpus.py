@@ -6,20 +6,23 @@ from dataclasses import asdict
 
 import numpy as np
 
-from stages.files import sources
+from stages.files import cells, sources
 from stages.files.job import Job, run
-from stages.files.stage import DATA, StageError, progress
+from stages.files.stage import StageError, progress
 from stages.files.stream import WITHOUT, save_stream
 from stages.files.tables import write_table
 from stages.lib.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
 from stages.lib.text import distinct, stream, train_tokenizer, windows, within
-from stages.settings.corpus import Corpus
+from stages.settings.corpus import Corpus, CorpusChanges
 
 ENCODE_BATCH = 256
 
 
 def main(job: Job) -> None:
     params = job.params.section("corpus", Corpus)
+    if job.cell:
+        key = f"corpora.{job.cell}"
+        params = params.changed(job.params.section(key, CorpusChanges), key)
     found, skipped = sources.read(params)
     unique = distinct(found)
     documents = within(unique, params.max_characters)
@@ -61,8 +64,7 @@ def main(job: Job) -> None:
     n_seq, n_ctx = evaluation.shape
     counts = np.bincount(training_stream, minlength=params.vocab_size)
     made = job.provenance
-    with job.output(DATA / "corpus") as folder:
-        folder.mkdir()
+    with job.outputs(cells.corpus_folder(job.cell)) as folder:
         of_text = job.provenance_without(WITHOUT)
         save_stream(folder / "train_tokens.safetensors", training_stream, of_text)
         (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
@@ -131,4 +133,4 @@ def main(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "corpus", __doc__, per_cell=False)
+    run(main, "corpus", __doc__, per="corpus")

@@ -1,83 +1,130 @@
-"""What each head is, at every checkpoint: prefix matching, its controls, previous token."""
+"""What each head is, at every checkpoint: what it attends to, copies, matches and reads."""
 
+from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from stages.files import checkpoints, evaluation
+from stages.files import cells, checkpoints, evaluation
 from stages.files.job import Job, run
+from stages.files.remedy import corpus_in
 from stages.files.stage import DATA, StageError, progress
 from stages.files.tables import TableWriter, read_table
 from stages.lib import device as devices
-from stages.lib.circuits import (
-    gapped_blocks,
-    patterns,
-    prefix_matching,
-    previous_token,
-    repeated_blocks,
-    same_token_attention,
-    usable_tokens,
+from stages.lib.circuits import distinct_tokens, gapped_blocks, repeated_blocks, usable_tokens
+from stages.lib.composition import orientations
+from stages.lib.heads import (
+    composition_columns,
+    head_columns,
+    on_probe,
+    on_text,
+    probe_columns,
+    repeat_columns,
 )
+from stages.lib.model import Transformer
 from stages.lib.parallel import Workers
+from stages.lib.repeats import repeat_losses
 from stages.lib.tables.corpus import VOCABULARY
-from stages.lib.tables.heads import HEADS
+from stages.lib.tables.heads import COMPOSITIONS, HEADS, PROBES, REPEATS
+from stages.lib.weights import folded
 from stages.settings.heads import Heads
+
+# Tokens, and which of them are the block's.
+Probe = tuple[Tensor, Tensor]
+PROBES_OF_BLOCKS = ("fixed", "gap")
 
 
 def main(job: Job) -> None:
     heads = job.params.section("heads", Heads)
     device = devices.pick(job.params.get("device"))
     job.device = devices.name(device)
-    counts = read_table(VOCABULARY, DATA / "corpus" / "vocabulary.parquet", "corpus")["count"]
-    text = evaluation.sequences(heads.text_sequences).to(device)
+    corpus = cells.corpus_folder(cells.own(job.params, job.cell)[1].corpus)
+    counts = read_table(VOCABULARY, corpus / "vocabulary.parquet", corpus_in(corpus))["count"]
+    text = evaluation.sequences(corpus, heads.text_sequences).to(device)
     heads.check_fits("heads", text.shape[1], len(counts))
 
     usable = usable_tokens(counts, heads.exclude_share)
-    if len(usable) < 2 * heads.block:
+    if len(usable) < 2 * heads.largest_block:
         raise StageError(
-            f"params.yaml: heads.block: found {heads.block}, but only {len(usable)} tokens of the "
-            "vocabulary occur in the training stream and are not left out by heads.exclude_share, "
-            "and probes need twice the block; lower heads.block or add text"
+            f"params.yaml: heads.block and heads.lengths: found up to {heads.largest_block}, but "
+            f"only {len(usable)} tokens of the vocabulary occur in the training stream and are not "
+            "left out by heads.exclude_share, and probes need twice the block; lower them or add "
+            "text"
         )
     rng = np.random.default_rng(heads.seed)
-    shape = (heads.sequences, heads.block, heads.repeats)
-    fixed = repeated_blocks(rng, usable, *shape).to(device)
-    in_fixed = torch.ones_like(fixed, dtype=torch.bool)
-    gapped, in_gapped = (p.to(device) for p in gapped_blocks(rng, usable, *shape, heads.max_gap))
+
+    def drawn(name: str, block: int) -> Probe:
+        tokens, in_block = probe(rng, usable, heads, name, block)
+        return tokens.to(device), in_block.to(device)
+
+    fixed_probe, gap_probe = (drawn(name, heads.block) for name in PROBES_OF_BLOCKS)
+    sample = distinct_tokens(rng, usable, heads.sequences, heads.block).to(device)
+    # The longest first, so that no core is left alone with it.
+    repeated = {
+        (name, block): drawn(name, block)
+        for block in reversed(heads.lengths)
+        for name in reversed(PROBES_OF_BLOCKS)
+    }
+    every = [text, sample, *(own[0] for own in (fixed_probe, gap_probe, *repeated.values()))]
 
     paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
+    arch = checkpoints.load(paths[0])[1].model
+    chance = orientations(heads.chance.draws, arch.d_model, arch.d_head, heads.seed)
     with (
         Workers(device) as workers,
-        job.output(DATA / "heads" / f"{job.cell}.parquet") as path,
-        TableWriter(HEADS, path, job.provenance) as writer,
+        job.output(DATA / "heads" / job.cell) as folder,
+        ExitStack() as stack,
     ):
+        folder.mkdir()
+        writers = {
+            table: stack.enter_context(
+                TableWriter(table, folder / f"{table.name}.parquet", job.provenance)
+            )
+            for table in (HEADS, COMPOSITIONS, PROBES, REPEATS)
+        }
         for checkpoint in progress(paths, f"heads {job.cell}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
-            for probe in (fixed, gapped, text):
-                evaluation.check_fits(probe, header, checkpoint)
-            on_fixed, on_gapped, *on_text = workers.map(
-                partial(patterns, model), [fixed, gapped, *text.split(1)]
+            for tokens in every:
+                evaluation.check_fits(tokens, header, checkpoint)
+
+            fixed, gap = (
+                torch.stack(workers.map(partial(on_probe, model), one_by_one(probe)))
+                for probe in (fixed_probe, gap_probe)
             )
-            scores = {
-                "prefix_matching": [prefix_matching(p, fixed, in_fixed) for p in on_fixed],
-                "prefix_matching_gap": [prefix_matching(p, gapped, in_gapped) for p in on_gapped],
-                "same_token": [same_token_attention(p, fixed, in_fixed) for p in on_fixed],
-                "previous_token": [
-                    torch.stack([previous_token(p) for p in layer]).mean(0)
-                    for layer in zip(*on_text, strict=True)
-                ],
+            previous = torch.stack(workers.map(partial(on_text, model), text.split(1))).mean(0)
+            losses = workers.map(partial(losses_on, model, heads.repeats), repeated.values())
+            rows = {
+                HEADS: head_columns(model, fixed, gap, previous, sample, heads.kinds),
+                COMPOSITIONS: composition_columns(folded(model), chance, heads.chance.quantile),
+                PROBES: probe_columns(fixed, gap),
+                REPEATS: repeat_columns(dict(zip(repeated, losses, strict=True))),
             }
-            n_layers, n_heads = header.model.n_layers, header.model.n_heads
-            writer.write(
-                {
-                    "step": np.full(n_layers * n_heads, header.step, np.int32),
-                    "layer": np.repeat(np.arange(n_layers, dtype=np.int16), n_heads),
-                    "head": np.tile(np.arange(n_heads, dtype=np.int16), n_layers),
-                    **{name: torch.cat(found).cpu().numpy() for name, found in scores.items()},
-                }
-            )
+            for table, found in rows.items():
+                count = len(found[table.grain[1]])
+                if count:  # one layer composes with none
+                    step = np.full(count, header.step, np.int32)
+                    writers[table].write({"step": step, **found})
+
+
+def probe(
+    rng: np.random.Generator, usable: np.ndarray, heads: Heads, name: str, block: int
+) -> Probe:
+    shape = (heads.sequences, block, heads.repeats)
+    if name == "gap":
+        return gapped_blocks(rng, usable, *shape, heads.max_gap)
+    tokens = repeated_blocks(rng, usable, *shape)
+    return tokens, torch.ones_like(tokens, dtype=torch.bool)
+
+
+def one_by_one(probe: Probe) -> list[Probe]:
+    return list(zip(*(part.split(1) for part in probe), strict=True))
+
+
+def losses_on(model: Transformer, repeats: int, probe: Probe) -> Tensor:
+    return repeat_losses(model, *probe, repeats)
 
 
 if __name__ == "__main__":
-    run(main, "heads", __doc__, per_cell=True)
+    run(main, "heads", __doc__, per="cell")

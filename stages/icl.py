@@ -1,7 +1,9 @@
 """The losses of a cell -> its in-context-learning score, position curves and loss vectors."""
 
+from stages.files import cells
 from stages.files.duck import Source, arrays, connect, query
 from stages.files.job import Job, run
+from stages.files.remedy import corpus_in
 from stages.files.stage import DATA
 from stages.files.tables import write_table
 from stages.lib.bootstrap import draws, tails
@@ -14,13 +16,13 @@ from stages.settings.icl import Icl
 def main(job: Job) -> None:
     cell, params = job.cell, job.params
     icl = params.section("icl", Icl)
+    corpus = cells.corpus_folder(cells.own(params, cell)[1].corpus)
     icl.check_fits("icl", params.integer("corpus.n_ctx"))
-    connection = connect(
-        {
-            LOSSES: [Source(DATA / "losses" / f"{cell}.parquet", f"losses@{cell}")],
-            EVAL_SEQUENCES: [Source(DATA / "corpus" / "eval_sequences.parquet", "corpus")],
-        }
-    )
+    views = {
+        LOSSES: [Source(DATA / "losses" / f"{cell}.parquet", f"losses@{cell}")],
+        EVAL_SEQUENCES: [Source(corpus / "eval_sequences.parquet", corpus_in(corpus))],
+    }
+    connection = connect(views)
     n_seq = connection.execute("select count(*) from eval_sequences").fetchall()[0][0]
     connection.register("draws", draws(n_seq, icl.bootstrap_draws, icl.bootstrap_seed))
     bound = {
@@ -46,4 +48,4 @@ def main(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "icl", __doc__, per_cell=True)
+    run(main, "icl", __doc__, per="cell")

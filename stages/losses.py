@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from stages.files import checkpoints, evaluation
+from stages.files import cells, checkpoints, evaluation
 from stages.files.job import Job, run
 from stages.files.stage import DATA, progress
 from stages.files.tables import TableWriter
@@ -20,7 +20,8 @@ def main(job: Job) -> None:
     losses = job.params.section("losses", Losses)
     device = devices.pick(job.params.get("device"))
     job.device = devices.name(device)
-    tokens = evaluation.sequences().to(device)
+    _, own = cells.own(job.params, job.cell)
+    tokens = evaluation.sequences(cells.corpus_folder(own.corpus)).to(device)
     n_seq, n_pos = len(tokens), tokens.shape[1] - 1
     seq = np.repeat(np.arange(n_seq, dtype=np.int16), n_pos)
     pos = np.tile(np.arange(n_pos, dtype=np.int16), n_seq)
@@ -46,4 +47,4 @@ def main(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "losses", __doc__, per_cell=True)
+    run(main, "losses", __doc__, per="cell")

@@ -9,10 +9,11 @@ from stages.settings.study import Study
 
 def main(job: Job) -> None:
     study = parse(Study, job.params.all(), "")
-    if not plan.is_written(study):
+    outdated = ", ".join(map(str, plan.outdated(study)))
+    if outdated:
         raise StageError(
-            "dvc.yaml: does not match params.yaml and the imports in stages/; run `make plan`, or "
-            "`make study`, which begins with it"
+            f"{outdated}: does not match params.yaml and the imports in stages/; run `make plan`, "
+            "or `make study`, which begins with it"
         )
     # Always the same bytes: what follows reruns for its own params, not for this check.
     with job.output(DATA / "params" / "checked") as path:
@@ -20,4 +21,4 @@ def main(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "params", __doc__, per_cell=False)
+    run(main, "params", __doc__)

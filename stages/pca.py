@@ -1,41 +1,41 @@
-"""Joint PCA of the loss vectors of all checkpoints of all cells."""
+"""Joint PCA of the loss vectors of all checkpoints of the cells on the study's own text."""
 
 import numpy as np
 
+from stages.files import cells
 from stages.files.job import Job, run
 from stages.files.stage import DATA, StageError
 from stages.files.tables import read_table, write_table
 from stages.lib.pca import joint_pca
 from stages.lib.tables.icl import SAMPLED
 from stages.lib.tables.pca import PCA as PCA_TABLE
-from stages.settings.model import Cell
 from stages.settings.pca import Pca
 
 
 def main(job: Job) -> None:
     params = job.params
     components = params.section("pca", Pca).components
-    cells = sorted(params.sections("cells", Cell))
+    names = [name for name, own in cells.of_grid(params, job.cell).items() if own.is_on_its_text]
     vectors, steps = {}, {}
-    for cell in cells:
+    for cell in names:
         table = read_table(SAMPLED, DATA / "icl" / cell / "sampled.parquet", f"icl@{cell}")
         steps[cell] = np.unique(table["step"])
         vectors[cell] = table["loss"].reshape(len(steps[cell]), -1)
-    rows = np.concatenate([vectors[cell] for cell in cells])
+    rows = np.concatenate([vectors[cell] for cell in names])
     if min(rows.shape) < components:
         raise StageError(
             f"params.yaml: pca.components: found {components}, but there are only "
             f"{rows.shape[0]} checkpoints × {rows.shape[1]} sequences; lower it"
         )
     scores, explained = joint_pca(rows, components)
-    counts = [len(steps[cell]) for cell in cells]
-    with job.output(DATA / "pca" / "pca.parquet") as path:
+    counts = [len(steps[cell]) for cell in names]
+    with job.output(DATA / "pca" / job.cell / "pca.parquet") as path:
         write_table(
             PCA_TABLE,
             path,
             {
-                "cell": np.repeat(np.repeat(cells, counts), components),
-                "step": np.repeat(np.concatenate([steps[cell] for cell in cells]), components),
+                "cell": np.repeat(np.repeat(names, counts), components),
+                "step": np.repeat(np.concatenate([steps[cell] for cell in names]), components),
                 "component": np.tile(np.arange(1, components + 1, dtype=np.int16), len(rows)),
                 "score": scores.reshape(-1),
                 "explained_variance": np.tile(explained, len(rows)),
@@ -45,4 +45,4 @@ def main(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "pca", __doc__, per_cell=False)
+    run(main, "pca", __doc__, per="grid")

@@ -3,14 +3,15 @@
 import math
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from stages.files import checkpoints
+from stages.files import cells, checkpoints, code
 from stages.files.checkpoints import Header
 from stages.files.job import Job, run
-from stages.files.provenance import Provenance
+from stages.files.provenance import Provenance, versions
 from stages.files.stage import DATA, StageError, progress
 from stages.files.state import State
 from stages.files.stream import training_stream
@@ -19,8 +20,8 @@ from stages.lib import device as devices
 from stages.lib.model import Transformer
 from stages.lib.parallel import Workers
 from stages.lib.tables.train import LOG
-from stages.lib.training import Trainer, Update, Windows
-from stages.settings.model import Cell, Model
+from stages.lib.training import Trainer, Update, Windows, shuffled
+from stages.settings.model import Model
 from stages.settings.train import Train
 
 LOGGED = ("learning_rate", "loss", "grad_norm")
@@ -28,20 +29,24 @@ LOGGED = ("learning_rate", "loss", "grad_norm")
 
 def main(job: Job) -> None:
     params = job.params
-    own = params.section(f"cells.{job.cell}", Cell)
+    key, own = cells.own(params, job.cell)
     arch = params.section(f"models.{own.model}", Model)
-    train = params.section("train", Train)
+    train = params.section("train", Train).changed(own.train, f"{key}.train")
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
     job.dtype = "float32" if device.type == "cpu" else "bfloat16 autocast"
 
-    stream, stream_hash = training_stream(vocab_size)
-    windows = Windows(stream, n_ctx, train.batch, own.seed)
+    folder = cells.corpus_folder(own.corpus)
+    stream, stream_hash, _ = training_stream(folder, vocab_size)
+    if train.text == "shuffled":
+        stream = shuffled(stream, train.shuffle_span, own.seed)
+    period = train.period if train.text == "periodic" else 0
+    windows = Windows(stream, n_ctx, train.batch, own.seed, period)
     steps, schedule = train.steps(n_ctx), train.schedule(n_ctx)
     if windows.steps < steps:
         raise StageError(
-            f"params.yaml: train.tokens: found {train.tokens}, but data/corpus holds "
+            f"params.yaml: train.tokens: found {train.tokens}, but {folder} holds "
             f"{len(stream)} training tokens, and none is read twice; lower train.tokens, raise "
             "corpus.max_characters, or add text"
         )
@@ -53,8 +58,11 @@ def main(job: Job) -> None:
     model.to(device)
     # All that decides about the weights of a step, and nothing of how many steps there will be.
     length = ("tokens", "checkpoints")
-    decides = asdict(job.provenance) | {
-        "params": [own, arch, n_ctx, vocab_size],
+    decides = {
+        "code": code.combine(code.digests(deciding())),
+        "versions": versions(),
+        "device": [job.device, job.dtype],
+        "model": [own.model, own.seed, arch, n_ctx, vocab_size],
         "train": {name: value for name, value in asdict(train).items() if name not in length},
         "stream": stream_hash,
     }
@@ -75,6 +83,16 @@ def main(job: Job) -> None:
             },
             job.provenance,
         )
+
+
+def deciding() -> list[Path]:
+    """The code that decides about weights: what a training takes up was made by the same.
+
+    Not all that this stage imports: a better error message, or a column in a table, is no reason
+    to train again, though it is one to publish anew.
+    """
+    own = ["train", "files/checkpoints", "files/state", "files/stream", "lib/device"]
+    return [*(Path(f"stages/{name}.py") for name in own), *code.closure("stages.lib.training")]
 
 
 def advance(
@@ -141,4 +159,4 @@ def header(trainer: Trainer, tokens_seen: int, provenance: Provenance) -> Header
 
 
 if __name__ == "__main__":
-    run(main, "train", __doc__, per_cell=True)
+    run(main, "train", __doc__, per="cell")

@@ -1,5 +1,5 @@
 -- Grain: cell. The study in one row per cell: what reports/metrics.json holds.
--- Reads the results of phase.sql and final_heads.sql as phase_result and final_heads_result.
+-- Reads cells, and the results of final_heads.sql and removals.sql with _result after their names.
 with
 
 finals as (
@@ -16,17 +16,25 @@ finals as (
     group by cell
 ),
 
+-- By score, then by position: the first head of equals.
 best as (
     select
         cell,
         max(prefix_matching) as prefix_matching_max,
         max(previous_token) as previous_token_max,
-        max(delta_icl) as ablation_icl_max,
-        -- By score, then by position: the first head of equals.
         arg_max(name, (prefix_matching, -layer, -head)) as best_head,
-        arg_max(name, (previous_token, -layer, -head)) as previous_token_head,
-        arg_max(name, (delta_icl, -layer, -head)) as ablation_head
+        arg_max(name, (previous_token, -layer, -head)) as previous_token_head
     from final_heads_result
+    group by cell
+),
+
+carrying as (
+    select
+        cell,
+        max(delta_icl) as ablation_icl_max,
+        arg_max(name, (delta_icl, -layer, -head)) as ablation_head
+    from removals_result
+    where replacement = 'zero'
     group by cell
 )
 
@@ -48,8 +56,11 @@ select
     ablation_icl_max,
     previous_token_head,
     ablation_head,
-    icl_drop as phase_icl_drop
+    icl_drop as phase_icl_drop,
+    is_detailed
 from finals
-join phase_result as phase using (cell)
+join phases_windows using (cell)
 join best using (cell)
-order by cell
+join carrying using (cell)
+join cells using (cell)
+order by place, seed

@@ -1,12 +1,14 @@
--- Grain: cell, step, layer, head. Head scores over training.
+-- Grain: cell, step, layer, head. Head scores over training, of the first cell of every panel.
+-- Reads cells.
 select
     cell,
     step * $tokens_per_step as tokens,
     layer,
     format('L{}H{}', layer, head) as name,
     prefix_matching,
-    prefix_matching_gap,
-    same_token,
-    previous_token
+    previous_token,
+    smear_gate
 from heads
-order by cell, step, layer, head
+join cells using (cell)
+where is_first
+order by place, step, layer, head

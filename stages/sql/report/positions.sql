@@ -1,4 +1,5 @@
--- Grain: cell, step, bin. The loss map over training and context, and its slope along the context.
+-- Grain: cell, step, bin. The loss map over training and context, and its slope along the context,
+-- of the cells shown in detail. Reads cells.
 -- Positions are binned evenly in ln(tokens read). The slope is that of a straight line through
 -- the bins up to reach bins away: nats per unit of ln(position), negative where more context
 -- still helps. The paper states no scheme; over 256 sequences the difference of neighbouring
@@ -13,17 +14,21 @@ sizes as (
 binned as (
     select
         cell,
+        place,
         step,
         least(floor(ln(pos + 1) / ln(n_pos) * $bins), $bins - 1) as bin,
         pos + 1 as tokens_read,
         loss
     from icl_positions
+    join cells using (cell)
     cross join sizes
+    where is_detailed
 ),
 
 means as (
     select
         cell,
+        place,
         step,
         bin,
         min(tokens_read) as first_read,
@@ -31,7 +36,7 @@ means as (
         avg(ln(tokens_read)) as ln_read,
         avg(loss) as loss
     from binned
-    group by cell, step, bin
+    group by cell, place, step, bin
 )
 
 select
@@ -48,4 +53,4 @@ window
         partition by cell, step order by bin rows between $reach preceding and $reach following
     ),
     same_bin as (partition by cell, bin order by step)
-order by cell, step, bin
+order by place, step, bin

@@ -1,0 +1,145 @@
+"""The paper's claims and our controls, each decided by a rule that params.yaml fixes."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stages.files import cells
+from stages.files.catalog import sources
+from stages.files.duck import connect, query
+from stages.files.job import Job, run
+from stages.files.stage import DATA, progress
+from stages.files.tables import TableWriter
+from stages.lib.scoreboard import EVERY
+from stages.lib.tables.ablations import ABLATIONS
+from stages.lib.tables.claims import CLAIMS, EVIDENCE
+from stages.lib.tables.corpus import EVAL
+from stages.lib.tables.heads import COMPOSITIONS, HEADS, REPEATS
+from stages.lib.tables.icl import ICL, POSITIONS
+from stages.lib.tables.interventions import INTERVENTIONS, SETS
+from stages.lib.tables.losses import LOSSES
+from stages.lib.tables.pca import PCA
+from stages.lib.tables.phases import OVERLAPS, PHASES, WINDOWS
+from stages.lib.tables.rows import columns
+from stages.lib.verdicts import decide, spelled, untested
+from stages.settings.cells import Cell
+from stages.settings.claims import Claims
+from stages.settings.icl import Windows
+from stages.settings.model import Model
+from stages.settings.train import Train
+
+READ = (
+    EVAL, LOSSES, ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS,
+    SETS, PHASES, WINDOWS, OVERLAPS,
+)  # fmt: skip
+NO_CELL = "no cell of this grid decides about it"
+MODEL = ("n_layers", "mlp", "smeared_keys", "positions")
+TRAIN = ("optimizer", "warmup_steps", "text", "shuffle_span")
+# One row of a query of stages/sql/claims/: a cell's value, NaN with the reason if there is none.
+Row = dict[str, Any]
+
+
+def main(job: Job) -> None:
+    params = job.params
+    claims = params.section("claims", Claims)
+    train = params.section("train", Train)
+    grid = cells.of_grid(params, job.cell)
+    models = params.sections("models", Model)
+    windows = params.section("icl.windows", Windows)
+    known = sources(list(grid), job.cell)
+    connection = connect({table: known[table] for table in READ})
+    connection.register("cells", about(grid, models, train))
+    tokens = {"tokens_per_step": train.batch * params.integer("corpus.n_ctx")}
+    bound = {
+        "icl": tokens,
+        "cooccurrence": tokens | {"tokens": train.tokens},
+        "pca": tokens,
+        "positions": tokens | {"late_first": windows.late[0], "late_last": windows.late[1]},
+        "tokens": tokens,
+        "ablations": tokens,
+        "interventions": tokens,
+        "heads": {},
+    }
+    rows = []
+    for name, own in progress(bound.items(), "claims", "query"):
+        rows += query(connection, f"claims/{name}", own).to_pylist()
+    rows = sorted(map(defined, rows), key=lambda row: (row["claim"], row["cell"]))
+    found = judged(rows, claims)
+    with job.outputs(DATA / "claims" / job.cell) as folder:
+        for table, name, own in ((CLAIMS, "claims", found), (EVIDENCE, "evidence", rows)):
+            with TableWriter(table, folder / f"{name}.parquet", job.provenance) as writer:
+                if own:  # of models unlike the paper's, no claim has evidence
+                    names = [column.name for column in table.columns]
+                    writer.write(columns(table, [tuple(row[n] for n in names) for row in own]))
+
+
+def about(grid: dict[str, Cell], models: dict[str, Model], train: Train) -> pa.Table:
+    """What each cell is, in one row: its model, its training, and what it does otherwise.
+
+    `is_main` is for cells of the paper's kind of model that change nothing: claims are about
+    them; the others are variations and controls.
+    """
+    rows = []
+    for name, cell in grid.items():
+        model = models[cell.model]
+        own = train.changed(cell.train, f"{name}.train")
+        changes = [key for key, value in asdict(cell.train).items() if value is not None]
+        is_plain = not changes and cell.corpus == ""
+        rows.append(
+            {
+                "cell": name,
+                "model": cell.model,
+                "seed": cell.seed,
+                "corpus": cell.corpus,
+                "changes": " ".join(changes),
+                "is_main": is_plain and model.positions == "qk_sinusoidal",
+                **{key: getattr(model, key) for key in MODEL},
+                **{key: getattr(own, key) for key in TRAIN},
+            }
+        )
+    return pa.Table.from_pylist(rows)
+
+
+def defined(row: Row) -> Row:
+    """A row whose value is a number, or NaN with a reason."""
+    value = math.nan if row["value"] is None else float(row["value"])
+    if math.isfinite(value):
+        return row | {"value": value, "reason": ""}
+    return row | {"value": math.nan, "reason": row["reason"] or "the statistic has no value"}
+
+
+def judged(rows: list[Row], claims: Claims) -> list[dict]:
+    """Every claim with its verdict, in the order of the page."""
+    found = []
+    for place, claim in enumerate(EVERY):
+        own = [row for row in rows if row["claim"] == claim.name]
+        of_seed: dict[int, list[float]] = {}
+        for row in own:
+            if not row["reason"]:
+                of_seed.setdefault(row["seed"], []).append(row["value"])
+        values = np.array([np.mean(values) for _, values in sorted(of_seed.items())])
+        reasons = sorted({row["reason"] for row in own if row["reason"]})
+        rule = None if claim.reason else claims.rules[claim.name]
+        if rule is None or not own:
+            finding = untested(claim.reason or NO_CELL)
+        else:
+            finding = decide(values, rule, claims.interval, "; ".join(reasons))
+        found.append(
+            {
+                "place": place,
+                "claim": claim.name,
+                **{key: getattr(claim, key) for key in ("kind", "section", "text", "statistic")},
+                "rule": spelled(rule) if rule else "",
+                "seeds": len(values),
+                **asdict(finding),
+                "cells": " ".join(row["cell"] for row in own if not row["reason"]),
+            }
+        )
+    return found
+
+
+if __name__ == "__main__":
+    run(main, "claims", __doc__, per="grid")

@@ -1,0 +1,114 @@
+"""The losses of a cell with its induction and previous-token heads removed, hidden or idealised."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.files import cells, checkpoints, evaluation
+from stages.files.job import Job, run
+from stages.files.remedy import rebuild
+from stages.files.stage import DATA, StageError, progress
+from stages.files.tables import TableWriter, read_table
+from stages.lib import device as devices
+from stages.lib.ablation import reduced
+from stages.lib.interventions import Edits, Head, Rules, edited_nll, interventions
+from stages.lib.model import Transformer
+from stages.lib.parallel import Workers
+from stages.lib.tables.heads import HEADS
+from stages.lib.tables.interventions import INTERVENTIONS, SETS
+from stages.settings.icl import Windows
+from stages.settings.interventions import Interventions
+from stages.settings.losses import Losses
+
+# Some sequences: tokens, sampled positions, and what the rules mean there.
+Part = tuple[Tensor, Tensor, Rules]
+
+
+def main(job: Job) -> None:
+    params = job.params
+    settings = params.section("interventions", Interventions)
+    windows = params.section("icl.windows", Windows)
+    batch = params.section("losses", Losses).batch
+    device = devices.pick(params.get("device"))
+    job.device = devices.name(device)
+    corpus = cells.corpus_folder(cells.own(params, job.cell)[1].corpus)
+    tokens = evaluation.sequences(corpus, settings.sequences).to(device)
+    sampled = evaluation.sampled_positions(corpus, tokens.shape[1], settings.sequences).to(device)
+    settings.check_fits("interventions", len(tokens))
+    windows.check_fits("icl.windows", tokens.shape[1])
+    # One stream for all sequences, in their order: the same keys however they are batched.
+    rng = np.random.default_rng(settings.seed)
+    parts = [
+        (own, positions, Rules(own, rng))
+        for own, positions in zip(tokens.split(batch), sampled.split(batch), strict=True)
+    ]
+    count = len(tokens)
+
+    paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
+    paths = paths[::-1][:: settings.every][::-1]
+    kinds = kinds_by_step(job.cell)
+    with (
+        Workers(device) as workers,
+        job.output(DATA / "interventions" / job.cell) as folder,
+        TableWriter(INTERVENTIONS, folder / "interventions.parquet", job.provenance) as losses,
+        TableWriter(SETS, folder / "sets.parquet", job.provenance) as sets,
+    ):
+        for checkpoint in progress(paths, f"interventions {job.cell}", "checkpoint"):
+            model, header = checkpoints.load(checkpoint, device)
+            evaluation.check_fits(tokens, header, checkpoint)
+            if header.step not in kinds:
+                raise StageError(
+                    f"{checkpoint}: step {header.step} is not in table heads of this cell; "
+                    f"{rebuild(f'heads@{job.cell}')}"
+                )
+            # Kinds at this checkpoint: before the change a set may be empty.
+            seed = (settings.seed, header.step)
+            found = interventions(kinds[header.step], header.model.n_heads, settings.draws, seed)
+            sets.write(
+                {
+                    "step": np.full(len(found), header.step, np.int32),
+                    "intervention": [own.name for own in found],
+                    "n_heads": np.array([len(own.heads) for own in found], np.int16),
+                    "heads": [own.names for own in found],
+                    "is_defined": np.array([own.runs != [] for own in found]),
+                    "reason": [own.reason for own in found],
+                }
+            )
+            runs = [(own.name, draw, run) for own in found for draw, run in enumerate(own.runs)]
+
+            def reduce(part: Part, runs: list = runs, model: Transformer = model) -> Tensor:
+                return torch.stack([losses_of(model, part, edits, windows) for *_, edits in runs])
+
+            # [run, early, late, mean or sampled, sequence]
+            values = torch.cat(workers.map(reduce, parts), 2).cpu().numpy()
+            columns = values.transpose(1, 0, 2).reshape(4, -1)
+            losses.write(
+                {
+                    "step": np.full(len(runs) * count, header.step, np.int32),
+                    "intervention": np.repeat([name for name, *_ in runs], count),
+                    "draw": np.repeat(np.array([draw for _, draw, _ in runs], np.int16), count),
+                    "seq": np.tile(np.arange(count, dtype=np.int16), len(runs)),
+                    **dict(zip(("early", "late", "mean", "sampled"), columns, strict=True)),
+                }
+            )
+
+
+def losses_of(model: Transformer, part: Part, edits: Edits, windows: Windows) -> Tensor:
+    """Early, late, mean and sampled losses of a part under one set of edits: [4, batch]."""
+    tokens, positions, rules = part
+    patterns = {head: rules.edit(rule) for head, rule in edits.rules.items()}
+    return reduced(edited_nll(model, tokens, edits.removed, patterns), windows, positions)
+
+
+def kinds_by_step(cell: str) -> dict[int, dict[Head, str]]:
+    """What kind each head is, at every checkpoint of the cell."""
+    table = read_table(HEADS, DATA / "heads" / cell / "heads.parquet", f"heads@{cell}")
+    found: dict[int, dict[Head, str]] = {}
+    names = ("step", "layer", "head", "kind")
+    for step, layer, head, kind in zip(*(table[name] for name in names), strict=True):
+        found.setdefault(int(step), {})[int(layer), int(head)] = str(kind)
+    return found
+
+
+if __name__ == "__main__":
+    run(main, "interventions", __doc__, per="cell")

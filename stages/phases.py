@@ -1,0 +1,132 @@
+"""When things change: six signals of every cell, the dates of their changes, which coincide."""
+
+from math import prod
+
+import numpy as np
+
+from stages.files import cells
+from stages.files.duck import Source, arrays, connect, query
+from stages.files.job import Job, run
+from stages.files.remedy import rebuild
+from stages.files.stage import DATA, StageError, progress
+from stages.files.tables import TableWriter, read_table
+from stages.lib.dates import dated
+from stages.lib.signals import Measured
+from stages.lib.tables.ablations import ABLATIONS
+from stages.lib.tables.contract import Table
+from stages.lib.tables.heads import HEADS, PROBES
+from stages.lib.tables.icl import SAMPLED
+from stages.lib.tables.losses import LOSSES
+from stages.lib.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
+from stages.lib.tables.rows import columns
+from stages.settings.ablations import Ablations
+from stages.settings.cells import Cell
+from stages.settings.icl import Icl
+from stages.settings.model import Model
+from stages.settings.phases import Phases
+from stages.settings.train import Train
+
+FILES = {"curves": CURVES, "overlaps": OVERLAPS, "phases": PHASES, "windows": WINDOWS}
+
+
+def main(job: Job) -> None:
+    params = job.params
+    icl, rule = params.section("icl", Icl), params.section("phases", Phases)
+    n_ctx = params.integer("corpus.n_ctx")
+    icl.check_fits("icl", n_ctx)
+    tokens_per_step = params.section("train", Train).batch * n_ctx
+    modes = params.section("ablations", Ablations).modes
+    # View A of the paper preserves patterns.
+    mode = "pattern" if "pattern" in modes else "full"
+    models = params.sections("models", Model)
+    grid = cells.of_grid(params, job.cell)
+    found = {cell: measured(cell, icl, mode) for cell in progress(grid, "phases: read", "cell")}
+    check_alike(grid, found)
+    rows = dated(grid, models, found, tokens_per_step, icl, rule)
+    with job.outputs(DATA / "phases" / job.cell) as folder:
+        for name, table in FILES.items():
+            with TableWriter(table, folder / f"{name}.parquet", job.provenance) as writer:
+                if rows[table]:  # nothing overlaps where nothing changes
+                    writer.write(columns(table, rows[table]))
+
+
+def measured(cell: str, icl: Icl, mode: str) -> Measured:
+    """Everything about one cell, from the tables of the stages before.
+
+    Raises StageError unless they hold the same checkpoints, and each of its grain completely.
+    """
+    heads = DATA / "heads" / cell
+    sources = {
+        LOSSES: Source(DATA / "losses" / f"{cell}.parquet", f"losses@{cell}"),
+        SAMPLED: Source(DATA / "icl" / cell / "sampled.parquet", f"icl@{cell}"),
+        HEADS: Source(heads / "heads.parquet", f"heads@{cell}"),
+        PROBES: Source(heads / "probes.parquet", f"heads@{cell}"),
+        ABLATIONS: Source(DATA / "ablations" / f"{cell}.parquet", f"ablations@{cell}"),
+    }
+    bound = {
+        "early_first": icl.windows.early[0],
+        "early_last": icl.windows.early[1],
+        "late_first": icl.windows.late[0],
+        "late_last": icl.windows.late[1],
+    }
+    found = {
+        table: arrays(query(connect({table: [sources[table]]}), f"phases/{name}", values))
+        for table, name, values in (
+            (LOSSES, "losses", bound),
+            (ABLATIONS, "ablations", {"mode": mode}),
+        )
+    } | {
+        table: read_table(table, sources[table].path, sources[table].stage)
+        for table in (SAMPLED, HEADS, PROBES)
+    }
+    steps = np.unique(found[LOSSES]["step"])
+
+    def cube(table: Table, column: str, *grain: str) -> np.ndarray:
+        return whole(found[table], column, grain, steps, sources[table])
+
+    ablated = ("step", "layer", "head", "seq")
+    removed = cube(ABLATIONS, "change", *ablated)
+    return Measured(
+        steps=steps,
+        icl=cube(LOSSES, "icl", "seq", "step"),
+        loss=cube(LOSSES, "loss", "seq", "step"),
+        sampled=cube(SAMPLED, "loss", "step", "seq"),
+        prefix_matching=cube(PROBES, "prefix_matching", "step", "layer", "head", "seq"),
+        qk_positivity=cube(HEADS, "qk_positivity", "step", "layer", "head"),
+        whole=cube(ABLATIONS, "whole", *ablated)[:, 0, 0],
+        removed=removed.reshape(len(steps), -1, removed.shape[-1]),
+    )
+
+
+def whole(
+    found: dict[str, np.ndarray],
+    column: str,
+    grain: tuple[str, ...],
+    steps: np.ndarray,
+    source: Source,
+) -> np.ndarray:
+    """A column as an array with an axis per column of the grain, in whose order the rows are."""
+    sizes = [len(np.unique(found[name])) for name in grain]
+    # Keys are unique, so that the grid is whole if its size is.
+    if prod(sizes) != len(found[column]) or not np.array_equal(np.unique(found["step"]), steps):
+        raise StageError(
+            f"{source.path}: rows are missing, or its checkpoints are not those of the losses; "
+            f"{rebuild(source.stage)}"
+        )
+    return found[column].astype(np.float64).reshape(sizes)
+
+
+def check_alike(grid: dict[str, Cell], found: dict[str, Measured]) -> None:
+    """Raises StageError unless cells on one text can be compared, step by step, by sequence."""
+    names = [name for name, own in grid.items() if own.is_on_its_text]
+    for name in names:
+        first, own = found[names[0]], found[name]
+        if not np.array_equal(own.steps, first.steps) or own.loss.shape != first.loss.shape:
+            raise StageError(
+                f"{DATA / 'losses' / name}.parquet: other checkpoints or sequences than those of "
+                f"{names[0]}; {rebuild(f'losses@{name}')}"
+            )
+
+
+if __name__ == "__main__":
+    run(main, "phases", __doc__, per="grid")

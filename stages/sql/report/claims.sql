@@ -1,0 +1,2 @@
+-- Grain: claim. The scoreboard, in the order of the page.
+select * from claims order by place
