@@ -8,13 +8,16 @@ BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study verify test test-slow lint bench sql plan lock clean
+.PHONY: help study published verify test test-slow lint bench sql plan readme lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time)
 	@python -m stages.study --jobs $(JOBS)
+
+published: $(VENV)/installed ## the study and the published run: three seeds, variations, controls (JOBS=n, too)
+	@python -m stages.study --published --jobs $(JOBS)
 
 verify: $(VENV)/installed ## whether all on disk is what dvc.lock, params.yaml and the code say
 	@python -m stages.verify
@@ -38,6 +41,9 @@ sql: $(VENV)/installed ## a prompt with one view per table
 
 plan: $(VENV)/installed ## write dvc.yaml anew from params.yaml and stages/
 	@python -m stages.plan
+
+readme: $(VENV)/installed ## write the numbers of README.md from the reports
+	@python -m stages.readme
 
 lock: ## pin what the pins need: write constraints.txt from .venv as it is
 	@$(BIN)/pip freeze --exclude pip --exclude setuptools | sed 's/+.*//' > constraints.txt

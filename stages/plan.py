@@ -2,8 +2,9 @@
 
 Two lists in it nobody should keep by hand: the code that a stage runs (its import closure) and
 the files that an aggregate reads (one per cell). Both are written out, so that dvc.yaml can be
-read, and DVC needs nothing of ours to run it. `make study` does this first; `--check` only says
-whether dvc.yaml is up to date.
+read, and DVC needs nothing of ours to run it. What `make published` adds stands in
+published/dvc.yaml, so that `dvc repro` is the study alone. `make study` does this first;
+`--check` only says whether both are up to date.
 """
 
 import argparse
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import yaml
 
-from stages.files import code
+from stages.files import cells, code
 from stages.files.params import Params
 from stages.files.stage import StageError
-from stages.files.whole import write
+from stages.files.whole import remove, write
+from stages.settings.names import PUBLISHED
 from stages.settings.strict import ParamsError, parse
 from stages.settings.study import Study
 
@@ -25,8 +27,10 @@ HEADER = """\
 # The study, in order. Written by `make plan` from params.yaml and the imports of each stage:
 # edit params.yaml or stages/, not this file.
 """
-# The stages that run once per cell, in order.
-PER_CELL = ("train", "losses", "icl", "heads", "ablations")
+# The stages that run once per cell, and once per grid, in order.
+PER_CELL = ("train", "losses", "icl", "heads", "ablations", "interventions")
+PER_GRID = ("pca", "phases", "claims", "report")
+PHASES = ("curves", "overlaps", "phases", "windows")
 CORPUS_FILES = [
     "documents.parquet",
     "eval.parquet",
@@ -38,120 +42,215 @@ CORPUS_FILES = [
 ]
 
 
-def pipeline(cells: list[str]) -> dict:
-    """The contents of dvc.yaml for these cells, sorted."""
+def _stage(name: str, about: str, deps: list[str], params: list[str], **outs: list) -> dict:
+    return {
+        "desc": about,
+        "cmd": f"python -m stages.{name}",
+        "deps": [*[path.as_posix() for path in code.files(name)], *deps],
+        **({"params": params} if params else {}),
+        **outs,
+    }
 
-    def stage(name: str, about: str, deps: list[str], params: list[str], **outs: list) -> dict:
-        return {
-            "desc": about,
-            "cmd": f"python -m stages.{name}",
-            "deps": [*[path.as_posix() for path in code.files(name)], *deps],
-            **({"params": params} if params else {}),
-            **outs,
-        }
 
-    def per_cell(name: str, about: str, deps: list[str], params: list[str], out: str) -> dict:
-        body = stage(name, about, deps, params, outs=[out])
-        body["cmd"] += " --cell ${key}"
-        about = body.pop("desc")
-        return {"foreach": "${cells}", "do": {"desc": about, **body}}
+def _foreach(items: dict[str, dict], option: str, stage: dict) -> dict:
+    """A stage once per item, in the syntax of DVC; items have names, and values to fill in."""
+    about, command = stage.pop("desc"), stage.pop("cmd")
+    return {
+        "foreach": items,
+        "do": {"desc": about, "cmd": f"{command} --{option} ${{key}}", **stage},
+    }
 
-    def every(pattern: str) -> list[str]:
-        return [pattern.format(cell) for cell in cells]
+
+def _corpus(params: list[str], folder: str) -> dict:
+    return _stage(
+        "corpus",
+        "Text -> tokenizer, training stream, fixed evaluation set, manifest",
+        ["data/params/checked"],
+        params,
+        outs=[f"{folder}/{name}" for name in CORPUS_FILES],
+    )
+
+
+def _per_cell(study: Study, section: str) -> dict:
+    """The stages of every cell of `section`, which is cells or published."""
+    items = {
+        name: {"model": own.model, "corpus": cells.corpus_folder(own.corpus).as_posix()}
+        for name, own in sorted(getattr(study, section).items())
+    }
+
+    def stage(name: str, about: str, deps: list[str], params: list[str], out: str) -> dict:
+        own = f"{section}.${{key}}"
+        return _foreach(items, "cell", _stage(name, about, deps, [own, *params], outs=[out]))
 
     trained = "data/train/${key}"
-    evaluation = "data/corpus/eval.parquet"
-    sequences = "data/corpus/eval_sequences.parquet"
+    evaluation = "${item.corpus}/eval.parquet"
+    sequences = "${item.corpus}/eval_sequences.parquet"
     return {
-        "params": stage(
-            "params",
-            "All of params.yaml is checked before anything runs",
-            ["params.yaml"],
-            [],
-            outs=["data/params/checked"],
-        ),
-        "corpus": stage(
-            "corpus",
-            "Text -> tokenizer, training stream, fixed evaluation set, manifest",
-            ["data/params/checked"],
-            ["corpus"],
-            outs=[f"data/corpus/{name}" for name in CORPUS_FILES],
-        ),
-        "train": per_cell(
+        "train": stage(
             "train",
             "One model × seed -> checkpoints on a schedule, and the training log",
-            ["data/corpus/train_tokens.safetensors"],
-            [
-                "device",
-                "corpus.n_ctx",
-                "corpus.vocab_size",
-                "cells.${key}",
-                "models.${item.model}",
-                "train",
-            ],
+            ["${item.corpus}/train_tokens.safetensors"],
+            ["device", "corpus.n_ctx", "corpus.vocab_size", "models.${item.model}", "train"],
             trained,
         ),
-        "losses": per_cell(
+        "losses": stage(
             "losses",
             "Every checkpoint × the evaluation set -> per-token losses",
             [trained, evaluation],
             ["device", "losses"],
             "data/losses/${key}.parquet",
         ),
-        "icl": per_cell(
+        "icl": stage(
             "icl",
             "Losses -> in-context-learning score with intervals, position curves, loss vectors",
             ["data/losses/${key}.parquet", sequences],
             ["corpus.n_ctx", "icl"],
             "data/icl/${key}",
         ),
-        "pca": stage(
-            "pca",
-            "Joint PCA of the loss vectors of all checkpoints of all cells",
-            every("data/icl/{}/sampled.parquet"),
-            ["cells", "pca"],
-            outs=["data/pca/pca.parquet"],
-        ),
-        "heads": per_cell(
+        "heads": stage(
             "heads",
-            "Prefix matching, its controls, previous-token score: every head, every checkpoint",
-            [trained, evaluation, "data/corpus/vocabulary.parquet"],
+            "What every head is, at every checkpoint: by its attention and by its weights",
+            [trained, evaluation, "${item.corpus}/vocabulary.parquet"],
             ["device", "heads"],
-            "data/heads/${key}.parquet",
+            "data/heads/${key}",
         ),
-        "ablations": per_cell(
+        "ablations": stage(
             "ablations",
             "Losses without each head, full and pattern-preserving, at every checkpoint",
             [trained, evaluation, sequences],
             ["device", "ablations", "icl.windows", "losses"],
             "data/ablations/${key}.parquet",
         ),
-        "report": stage(
-            "report",
-            "SQL over the tables -> reports/: the page, figures, summary, metrics",
-            [
-                "data/corpus/manifest.json",
-                *every("data/icl/{}/icl.parquet"),
-                *every("data/icl/{}/positions.parquet"),
-                "data/pca/pca.parquet",
-                *every("data/heads/{}.parquet"),
-                *every("data/ablations/{}.parquet"),
-            ],
-            ["cells", "corpus.n_ctx", "icl", "models", "report", "train"],
-            outs=[
-                {"reports/index.html": {"cache": False}},
-                {"reports/provenance.json": {"cache": False}},
-                {"reports/summary.md": {"cache": False}},
-            ],
-            metrics=[{"reports/metrics.json": {"cache": False}}],
-            plots=[{"reports/figures": {"cache": False}}],
+        "interventions": stage(
+            "interventions",
+            "Losses without sets of heads, without their pattern, with idealised patterns",
+            [trained, evaluation, sequences, "data/heads/${key}/heads.parquet"],
+            ["device", "icl.windows", "interventions", "losses"],
+            "data/interventions/${key}",
         ),
     }
 
 
+def _per_grid(study: Study, grid: str) -> dict:
+    """The stages that join the cells of a grid."""
+    names = study.grids()[grid]
+    sections = ["cells", *([PUBLISHED] if grid else [])]
+
+    def every(pattern: str, of: list[str] = names) -> list[str]:
+        return [pattern.format(cell) for cell in of]
+
+    def stage(name: str, about: str, deps: list[str], params: list[str], **outs: list) -> dict:
+        found = _stage(name, about, deps, [*sections, *params], **outs)
+        return _foreach({grid: {}}, "grid", found) if grid else found
+
+    folder = f"reports/{grid}".rstrip("/")
+    joint = (Path("data/pca") / grid / "pca.parquet").as_posix()
+    phases, judged = (f"data/{name}/{grid}".rstrip("/") for name in ("phases", "claims"))
+    return {
+        "pca": stage(
+            "pca",
+            "Joint PCA of the loss vectors of all checkpoints of the cells on the study's text",
+            every("data/icl/{}/sampled.parquet", study.on_its_text(grid)),
+            ["pca"],
+            outs=[joint],
+        ),
+        "phases": stage(
+            "phases",
+            "When every signal changes, with intervals, by two estimators, and which together",
+            [
+                *every("data/losses/{}.parquet"),
+                *every("data/icl/{}/sampled.parquet"),
+                *every("data/heads/{}/heads.parquet"),
+                *every("data/heads/{}/probes.parquet"),
+                *every("data/ablations/{}.parquet"),
+            ],
+            ["ablations", "corpus.n_ctx", "icl", "models", "phases", "train"],
+            outs=[f"{phases}/{name}.parquet" for name in PHASES],
+        ),
+        "claims": stage(
+            "claims",
+            "The paper's claims and our controls, each decided by a rule of params.yaml",
+            [
+                "data/corpus/eval.parquet",
+                *every("data/losses/{}.parquet"),
+                *every("data/icl/{}/icl.parquet"),
+                *every("data/icl/{}/positions.parquet"),
+                joint,
+                *every("data/heads/{}"),
+                *every("data/ablations/{}.parquet"),
+                *every("data/interventions/{}"),
+                *[f"{phases}/{name}.parquet" for name in PHASES if name != "curves"],
+            ],
+            ["claims", "corpus.n_ctx", "icl.windows", "models", "train"],
+            outs=[f"{judged}/claims.parquet", f"{judged}/evidence.parquet"],
+        ),
+        "report": stage(
+            "report",
+            "SQL over the tables -> reports/: the page, figures, summary, claims, metrics",
+            [
+                "data/corpus/manifest.json",
+                *every("data/icl/{}/icl.parquet"),
+                *every("data/icl/{}/positions.parquet"),
+                joint,
+                *every("data/heads/{}"),
+                *every("data/ablations/{}.parquet"),
+                *every("data/interventions/{}"),
+                *[f"{phases}/{name}.parquet" for name in PHASES if name != "curves"],
+                f"{judged}/claims.parquet",
+                f"{judged}/evidence.parquet",
+            ],
+            ["corpus.n_ctx", "icl", "models", "phases", "report", "train"],
+            outs=[
+                {f"{folder}/claims.json": {"cache": False}},
+                {f"{folder}/index.html": {"cache": False}},
+                {f"{folder}/provenance.json": {"cache": False}},
+                {f"{folder}/summary.md": {"cache": False}},
+            ],
+            metrics=[{f"{folder}/metrics.json": {"cache": False}}],
+            plots=[{f"{folder}/figures": {"cache": False}}],
+        ),
+    }
+
+
+def pipeline(study: Study) -> dict:
+    """The stages of dvc.yaml."""
+    checked = _stage(
+        "params",
+        "All of params.yaml is checked before anything runs",
+        ["params.yaml"],
+        [],
+        outs=["data/params/checked"],
+    )
+    return {
+        "params": checked,
+        "corpus": _corpus(["corpus"], "data/corpus"),
+        **_per_cell(study, "cells"),
+        **_per_grid(study, ""),
+    }
+
+
+def published(study: Study) -> dict:
+    """The stages of published/dvc.yaml; none if params.yaml has nothing published."""
+    found = {}
+    if study.corpora:
+        stage = _corpus(["corpus", "corpora.${key}"], "data/corpus/${key}")
+        found["corpus"] = _foreach({name: {} for name in sorted(study.corpora)}, "corpus", stage)
+    if study.published:
+        found |= {**_per_cell(study, PUBLISHED), **_per_grid(study, PUBLISHED)}
+    for entry in found.values():
+        # Paths are those of the project, as in dvc.yaml.
+        entry["do"] = {"wdir": "..", **entry["do"]}
+    return found
+
+
+def files(study: Study) -> dict[Path, dict]:
+    """Each dvc.yaml and its stages, which may be none: then there should be no such file."""
+    return {DVC: pipeline(study), Path(PUBLISHED) / DVC: published(study)}
+
+
 @dataclass(frozen=True)
 class Expanded:
-    """One stage of dvc.yaml, for one cell or (`cell` empty) for all."""
+    """One stage of a dvc.yaml, for one cell, corpus or grid; `cell` names it, or is empty."""
 
     name: str
     cell: str
@@ -162,32 +261,36 @@ class Expanded:
 
     @property
     def label(self) -> str:
-        return f"{self.name}@{self.cell}" if self.cell else self.name
+        return cells.label(self.name, self.cell)
 
 
 def expanded(study: Study) -> list[Expanded]:
-    """Every stage as DVC sees it, with the names of cells and models filled in."""
+    """Every stage as DVC sees it, with the names of cells, models and corpora filled in."""
     found = []
-    for name, entry in pipeline(sorted(study.cells)).items():
-        body = entry.get("do", entry)
-        named = [*body.get("outs", []), *body.get("metrics", []), *body.get("plots", [])]
-        outs = [out if isinstance(out, str) else next(iter(out)) for out in named]
-        for cell in sorted(study.cells) if "foreach" in entry else [""]:
-            model = study.cells[cell].model if cell else ""
+    for stages in files(study).values():
+        for name, entry in stages.items():
+            body = entry.get("do", entry)
+            named = [*body.get("outs", []), *body.get("metrics", []), *body.get("plots", [])]
+            outs = [out if isinstance(out, str) else next(iter(out)) for out in named]
+            for instance, values in entry.get("foreach", {"": {}}).items():
+                filled = {"${key}": instance}
+                filled |= {f"${{item.{key}}}": value for key, value in values.items()}
 
-            def fill(text: str, cell: str = cell, model: str = model) -> str:
-                return text.replace("${key}", cell).replace("${item.model}", model)
+                def fill(text: str, filled: dict[str, str] = filled) -> str:
+                    for name, value in filled.items():
+                        text = text.replace(name, value)
+                    return text
 
-            found.append(
-                Expanded(
-                    name,
-                    cell,
-                    fill(body["cmd"]),
-                    tuple(map(fill, body["deps"])),
-                    frozenset(map(fill, body.get("params", []))),
-                    tuple(map(fill, outs)),
+                found.append(
+                    Expanded(
+                        name,
+                        instance,
+                        fill(body["cmd"]),
+                        tuple(map(fill, body["deps"])),
+                        frozenset(map(fill, body.get("params", []))),
+                        tuple(map(fill, outs)),
+                    )
                 )
-            )
     return found
 
 
@@ -201,24 +304,33 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def text(cells: list[str]) -> str:
-    stages = {"stages": pipeline(sorted(cells))}
+def text(stages: dict) -> bytes:
     body = yaml.dump(
-        stages, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True, indent=2
+        {"stages": stages}, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True, indent=2
     )
-    return HEADER + body
+    return (HEADER + body).encode()
 
 
-def is_written(study: Study) -> bool:
-    """Whether dvc.yaml is what `study` and the code ask for."""
-    return DVC.is_file() and DVC.read_bytes() == text(list(study.cells)).encode()
+def outdated(study: Study) -> list[Path]:
+    """The files that are not what `study` and the code ask for."""
+    return [
+        path
+        for path, stages in files(study).items()
+        if (path.read_bytes() if path.is_file() else None) != (text(stages) if stages else None)
+    ]
 
 
 def update(study: Study) -> None:
-    """Write dvc.yaml, if it is not what it should be."""
-    if not is_written(study):
-        write(DVC, text(list(study.cells)).encode())
-        print("dvc.yaml: written anew", file=sys.stderr)
+    """Write every dvc.yaml that is not what it should be."""
+    wanted = files(study)
+    for path in outdated(study):
+        if wanted[path]:
+            path.parent.mkdir(exist_ok=True)
+            write(path, text(wanted[path]))
+            print(f"{path}: written anew", file=sys.stderr)
+        else:
+            remove(path)
+            print(f"{path}: removed, for nothing is in it any more", file=sys.stderr)
 
 
 def main() -> None:
@@ -231,8 +343,9 @@ def main() -> None:
         sys.exit(f"error: {error}")
     if not check_only:
         update(study)
-    elif not is_written(study):
-        sys.exit("error: dvc.yaml does not match params.yaml and stages/; run `make plan`")
+    elif outdated(study):
+        named = ", ".join(map(str, outdated(study)))
+        sys.exit(f"error: {named}: does not match params.yaml and stages/; run `make plan`")
 
 
 if __name__ == "__main__":

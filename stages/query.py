@@ -4,7 +4,7 @@
     python -m stages.query                  (a prompt; end a query with ;)
 
 `show tables` lists the views, `describe icl` the columns of one. Tables that exist once per cell
-have a column `cell`.
+have a column `cell`. After `make published`, `published.icl` and so on hold the published run.
 """
 
 import argparse
@@ -13,10 +13,12 @@ import sys
 import duckdb
 
 from stages.files.catalog import sources
-from stages.files.duck import connect
+from stages.files.cells import of_grid
+from stages.files.duck import Source, connect
 from stages.files.params import Params
-from stages.files.stage import StageError
-from stages.settings.model import Cell
+from stages.files.stage import DATA, StageError
+from stages.lib.tables.contract import Table
+from stages.settings.names import PUBLISHED
 from stages.settings.strict import ParamsError
 
 READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
@@ -28,20 +30,27 @@ def open_views() -> duckdb.DuckDBPyConnection:
 
     Raises StageError if no stage has run.
     """
-    cells = list(Params().sections("cells", Cell))
-    found = {
-        table: [source for source in own if source.path.exists()]
-        for table, own in sources(cells).items()
-    }
-    found = {table: own for table, own in found.items() if own}
-    if not found:
+    params = Params()
+    views, more = _there(sources(list(of_grid(params, "")))), {}
+    added = params.get(PUBLISHED)
+    if added and any((DATA / "train" / cell).exists() for cell in added):
+        every = list(of_grid(params, PUBLISHED))
+        more[PUBLISHED] = _there(sources(every, grid=PUBLISHED))
+    if not views and not more:
         raise StageError("data/: no tables yet; run `make study`, or `dvc pull`")
-    connection = connect(found)
-    paths = [str(source.path) for own in found.values() for source in own]
-    connection.execute("set allowed_paths = $paths", {"paths": paths})
+    connection = connect(views, **more)
+    opened = [*views.values(), *more.get(PUBLISHED, {}).values()]
+    paths = {str(source.path) for own in opened for source in own}
+    connection.execute("set allowed_paths = $paths", {"paths": sorted(paths)})
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+def _there(views: dict[Table, list[Source]]) -> dict[Table, list[Source]]:
+    """Those of the files that exist."""
+    found = {table: [s for s in own if s.path.exists()] for table, own in views.items()}
+    return {table: own for table, own in found.items() if own}
 
 
 def run(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from stages.files.stage import SCRATCH
+from stages.settings.names import PUBLISHED
 
-METRICS = Path("reports/metrics.json")
-PAGE = Path("reports/index.html")
+REPORTS = Path("reports")
 
 
 def results(cells: dict[str, dict]) -> str:
@@ -28,27 +28,46 @@ def results(cells: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
-def times(folder: Path) -> str:
-    """Seconds of each stage, cells together, from the last time each was run here."""
-    found: dict[str, list[float]] = {}
+def claims(found: dict[str, int]) -> str:
+    return "claims of the paper: " + ", ".join(f"{n} {what}" for what, n in found.items())
+
+
+def seconds(folder: Path) -> dict[str, int]:
+    """Seconds of each stage, cells together, from the last time each was run here; `study` is
+    the last `make study` as a whole, DVC's own work and what did not run again included."""
+    found: dict[str, float] = {}
     for path in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime):
         record = json.loads(path.read_text())
-        found.setdefault(record["stage"], []).append(record["seconds"])
-    parts = [f"{stage} {sum(own):.0f}" for stage, own in found.items()]
+        found[record["stage"]] = found.get(record["stage"], 0.0) + record["seconds"]
+    return {stage: round(own) for stage, own in found.items()}
+
+
+def times(folder: Path) -> str:
+    parts = [f"{stage} {own}" for stage, own in seconds(folder).items()]
     return "seconds per stage: " + ", ".join(parts) if parts else ""
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m stages.show", description=__doc__).parse_args()
-    if not METRICS.exists():
-        sys.exit(f"error: {METRICS}: not found; run `make study`")
-    tell()
+    parser = argparse.ArgumentParser(prog="python -m stages.show", description=__doc__)
+    parser.add_argument("--grid", default="", help=f"{PUBLISHED!r}: the published run")
+    parser.add_argument("--times", action="store_true", help="only the seconds, as JSON")
+    given = parser.parse_args()
+    if given.times:
+        print(json.dumps(seconds(SCRATCH / "times"), indent=2))
+        return
+    grid = given.grid
+    if not (REPORTS / grid / "metrics.json").exists():
+        command = f"make {PUBLISHED if grid else 'study'}"
+        sys.exit(f"error: {REPORTS / grid}/metrics.json: not found; run `{command}`")
+    tell(grid)
 
 
-def tell() -> None:
-    print(results(json.loads(METRICS.read_text(encoding="utf-8"))["cells"]))
+def tell(grid: str) -> None:
+    found = json.loads((REPORTS / grid / "metrics.json").read_text(encoding="utf-8"))
+    print(results(found["cells"]))
+    print(claims(found["claims"]))
     print(f"\n{times(SCRATCH / 'times')}")
-    print(f"report: {PAGE}")
+    print(f"report: {REPORTS / grid / 'index.html'}")
 
 
 if __name__ == "__main__":

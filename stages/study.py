@@ -5,6 +5,7 @@ else from its last whole stage.
 """
 
 import argparse
+import json
 import os
 import re
 import signal
@@ -22,10 +23,13 @@ from tqdm import tqdm
 
 from stages import plan, show
 from stages.files import state
+from stages.files.cells import label
 from stages.files.heal import heal
 from stages.files.params import Params
+from stages.files.remedy import address
 from stages.files.stage import SCRATCH, StageError, progress
 from stages.files.whole import exclusive, remove
+from stages.settings.names import PUBLISHED
 from stages.settings.strict import ParamsError, parse
 from stages.settings.study import Study
 
@@ -65,7 +69,7 @@ def forget() -> None:
 
 def longest_first(study: Study) -> list[str]:
     """So that no core idles at the end while one cell is still at work."""
-    size = {cell: study.models[own.model].n_layers for cell, own in study.cells.items()}
+    size = {cell: study.models[own.model].n_layers for cell, own in study.every_cell.items()}
     return sorted(size, key=lambda cell: (-size[cell], cell))
 
 
@@ -89,7 +93,7 @@ def run_cell(cell: str, threads: int, share: bool) -> Outcome:
     if STOPPED.is_set():
         return Outcome(cell, 0.0, "not begun")
     start, log = time.monotonic(), log_of(cell)
-    targets = [f"{stage}@{cell}" for stage in plan.PER_CELL]
+    targets = [address(label(stage, cell)) for stage in plan.PER_CELL]
     # The number of threads changes no bit of the results: see stages/lib/parallel.py.
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     with open(log, "w", encoding="utf-8") as file:
@@ -170,6 +174,9 @@ def main() -> None:
         "--cells", nargs="+", default=[], help="only these, and nothing that joins all cells"
     )
     parser.add_argument(
+        "--published", action="store_true", help="the published run, too: see params.yaml"
+    )
+    parser.add_argument(
         "--share",
         action="store_true",
         help="take from the DVC remote what others have computed, give it what is computed here",
@@ -180,7 +187,7 @@ def main() -> None:
         if given.jobs < 1:
             raise StageError(f"--jobs: found {given.jobs}, expected at least 1; correct it")
         with exclusive("study"):
-            sys.exit(study(given.jobs, given.cells, given.share))
+            sys.exit(study(given.jobs, given.cells, given.published, given.share))
     except (ParamsError, StageError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -205,20 +212,32 @@ def stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def study(jobs: int, wanted: list[str], share: bool) -> int:
-    """Bring everything, or the cells `wanted`, up to date. Returns the exit status."""
+def study(jobs: int, wanted: list[str], published: bool, share: bool) -> int:
+    """Bring the study (and the published run), or the cells `wanted`, up to date.
+
+    Returns the exit status.
+    """
+    start = time.monotonic()
     sweep()
     params = parse(Study, Params().all(), "")
     plan.update(params)
-    cells = [cell for cell in longest_first(params) if cell in wanted or not wanted]
+    if published and not params.published:
+        raise StageError(
+            "params.yaml: published: found no cells, expected those that the published run adds; "
+            "add some, or leave --published away"
+        )
+    grid = params.every_cell if published else params.cells
+    cells = [cell for cell in longest_first(params) if cell in (wanted or grid)]
     unknown = sorted(set(wanted) - set(cells))
     if unknown:
         raise StageError(
-            f"--cells: found {', '.join(unknown)}, expected some of {', '.join(params.cells)}; "
-            "correct it, or add the cell to params.yaml"
+            f"--cells: found {', '.join(unknown)}, expected some of "
+            f"{', '.join(params.every_cell)}; correct it, or add the cell to params.yaml"
         )
     if jobs > 1 or wanted:
-        code = call(repro("corpus", share=share))
+        used = sorted({params.every_cell[cell].corpus for cell in cells})
+        corpora = [label("corpus", corpus) for corpus in used]
+        code = call(repro(*map(address, corpora), share=share))
         if code:
             print(f"the corpus failed: see above; {AGAIN}", file=sys.stderr)
         outcomes = side_by_side(cells, jobs, share) if code == 0 else []
@@ -228,18 +247,22 @@ def study(jobs: int, wanted: list[str], share: bool) -> int:
     else:
         code = 0
     if code == 0 and not wanted:
-        code = call(repro("--keep-going", share=share))
+        files = [str(path) for path in plan.files(params)][: 1 + published]
+        code = call(repro("--keep-going", *files, share=share))
         if code:
             print(f"not everything ran: see above; {AGAIN}", file=sys.stderr)
     if share:
         # Also after a failure: what the other cells made is worth having.
         # Without the files of what comes before the cells, others would have to make them anew.
-        own = [f"{stage}@{cell}" for cell in cells for stage in plan.PER_CELL]
-        targets = ["params", "corpus", *own] if wanted else []
+        own = [label(stage, cell) for cell in cells for stage in plan.PER_CELL]
+        targets = [*map(address, ["params", *corpora, *own])] if wanted else []
         code = call(["dvc", "push", "--run-cache", *targets]) or code
     if code == 0 and not wanted:
+        record = {"stage": "study", "seconds": time.monotonic() - start}
+        (SCRATCH / "times").mkdir(parents=True, exist_ok=True)
+        (SCRATCH / "times" / "study.json").write_text(json.dumps(record), encoding="utf-8")
         forget()
-        show.tell()
+        show.tell(PUBLISHED if published else "")
     return code
 
 

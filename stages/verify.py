@@ -10,13 +10,16 @@ from pathlib import Path
 
 from stages import plan
 from stages.files import audit, code
-from stages.files.catalog import sources
-from stages.files.locked import LOCK, hashes, read_lock
+from stages.files.duck import Source
+from stages.files.locked import hashes, lock_of, read_locks
 from stages.files.params import Params
 from stages.files.provenance import Provenance, hash_params, versions
-from stages.files.stage import StageError, progress
+from stages.files.remedy import address
+from stages.files.stage import DATA, StageError, progress
+from stages.lib.tables.catalog import CATALOG
 from stages.lib.tables.counts import row_count
 from stages.plan import Expanded
+from stages.settings.names import PUBLISHED
 from stages.settings.strict import ParamsError, parse
 from stages.settings.study import Study
 
@@ -26,9 +29,9 @@ class Verification:
 
     def __init__(self, study: Study, params: Params):
         self.study, self.params = study, params
-        self.locked = read_lock()
+        self.locked = read_locks()
         self.outs = {p: h for own in self.locked.values() for p, h in hashes(own, "outs").items()}
-        self.documents: int | None = None
+        self.documents: dict[str, int] = {}
 
     def problems(self, stage: Expanded) -> list[str]:
         """All that is wrong with what a stage made."""
@@ -53,23 +56,26 @@ class Verification:
         if stage.label in self.locked:
             yield audit.check_lock(stage, self.locked[stage.label], self.params, self.outs)
         else:
-            yield iter([f"{LOCK}: does not know it; run `dvc repro {stage.label}`"])
+            again = f"run `dvc repro {address(stage.label)}`"
+            yield iter([f"{lock_of(stage.label)}: does not know it; {again}"])
         if stage.name == "corpus":
-            yield self._corpus(wanted)
+            yield self._corpus(stage.cell, wanted)
         if stage.name == "train":
             yield audit.check_checkpoints(stage.cell, self.study, wanted(()))
         if stage.name == "report":
-            yield audit.check_report(wanted(()))
-        for table, own in sources(sorted(self.study.cells)).items():
-            for source in own:
-                if source.stage == stage.label:
-                    rows = row_count(self.study, table.name, stage.cell, self.documents)
-                    yield audit.check_table(table, source, wanted(table.without), rows)
+            yield audit.check_report(stage.cell, wanted(()))
+        for entry in CATALOG:
+            if entry.stage == stage.name:
+                path = DATA / entry.path.format(**{entry.per: stage.cell})
+                rows = row_count(self.study, entry.table.name, stage.cell, self.documents)
+                source = Source(path, stage.label)
+                yield audit.check_table(entry.table, source, wanted(entry.table.without), rows)
 
-    def _corpus(self, wanted: audit.Wanted) -> audit.Problems:
-        manifest = audit.read_manifest()
-        self.documents = manifest["documents_used"]
-        yield from audit.check_corpus(manifest, wanted)
+    def _corpus(self, corpus: str, wanted: audit.Wanted) -> audit.Problems:
+        manifest = audit.read_manifest(corpus)
+        self.documents[corpus] = manifest["documents_used"]
+        vocab_size = self.study.corpus.vocab_size
+        yield from audit.check_corpus(corpus, manifest, vocab_size, wanted)
 
 
 def main() -> None:
@@ -77,8 +83,9 @@ def main() -> None:
     try:
         params = Params()
         study = parse(Study, params.all(), "")
-        if not plan.is_written(study):
-            raise StageError("dvc.yaml: does not match params.yaml and stages/; run `make plan`")
+        if plan.outdated(study):
+            named = ", ".join(map(str, plan.outdated(study)))
+            raise StageError(f"{named}: does not match params.yaml and stages/; run `make plan`")
         stages, verification = plan.expanded(study), Verification(study, params)
         here = [stage for stage in stages if any(Path(out).exists() for out in stage.outs)]
         if not here:
@@ -91,9 +98,13 @@ def main() -> None:
     found["other files"] = list(audit.strays(stages))
     for label, problems in found.items():
         print("\n     ".join([f"{'BAD ' if problems else 'ok  '} {label}", *problems]))
-    absent = [stage.label for stage in stages if stage not in here]
-    if absent:
-        print(f"not here (`dvc pull` or `make study` brings it): {', '.join(absent)}")
+    absent = {stage.label for stage in stages if stage not in here}
+    extra = {label for label in absent if address(label) != label}
+    if absent - extra:
+        own = ", ".join(sorted(absent - extra))
+        print(f"not here (`dvc pull` or `make study` brings it): {own}")
+    if extra:
+        print(f"not here (`make {PUBLISHED}` brings it): {len(extra)} stages of the published run")
     count = sum(map(len, found.values()))
     print(f"{len(here)} stages checked, {count or 'no'} problem{'s' * (count != 1)}")
     sys.exit(1 if count else 0)
