@@ -6,7 +6,7 @@ import torch
 from stages.files.checkpoints import FORMAT, Header
 from stages.files.provenance import Provenance
 from stages.lib.model import Transformer
-from stages.plan import PER_CELL
+from stages.plan import PER_CELL, PER_GRID
 from stages.settings.model import Init, Model
 from tests.project import CELLS, Project, english
 
@@ -140,5 +140,5 @@ def studied(tmp_path_factory) -> Project:
     english(made.folder / "books")
     ran = made.repro()
     per_cell = {f"{stage}@{cell}" for stage in PER_CELL for cell in CELLS}
-    assert ran == per_cell | {"params", "corpus", "pca", "report"}
+    assert ran == per_cell | {"params", "corpus", *PER_GRID}
     return made

@@ -20,28 +20,25 @@ from pathlib import Path
 
 sys.path.insert(0, os.getcwd())
 
+from stages import plan
 from stages.files import whole
 from stages.files.job import run
-from stages.plan import PER_CELL
+from stages.files.params import Params
+from stages.settings.strict import parse
+from stages.settings.study import Study
 
 STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
 SCRATCH = Path(".scratch")
-OUTS = {
-    "params": "data/params/checked",
-    "corpus": "data/corpus",
-    "train": "data/train/{cell}",
-    "losses": "data/losses/{cell}.parquet",
-    "icl": "data/icl/{cell}",
-    "pca": "data/pca/pca.parquet",
-    "heads": "data/heads/{cell}.parquet",
-    "ablations": "data/ablations/{cell}.parquet",
-    "report": "reports",
-}
 
 
-def contents(path: Path) -> dict[str, bytes]:
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    return {str(file): file.read_bytes() for file in files}
+def contents(outs: tuple[str, ...]) -> dict[str, dict[str, bytes]]:
+    """The files of each output that is there."""
+    found = {}
+    for path in map(Path, outs):
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        if files:
+            found[str(path)] = {str(file): file.read_bytes() for file in files}
+    return found
 
 
 def start(stage: str, cell: str, at_step: int = 0, after: float = 0.0) -> tuple[int, int]:
@@ -74,7 +71,7 @@ def start(stage: str, cell: str, at_step: int = 0, after: float = 0.0) -> tuple[
             sys.addaudithook(watch)
             if after:
                 signal.setitimer(signal.ITIMER_REAL, after)
-            run(module.main, stage, "", per_cell=bool(cell))
+            run(module.main, stage, "", per="cell" if cell else "")
             signal.setitimer(signal.ITIMER_REAL, 0)
             code = 0
             os.write(counter, str(steps).encode())
@@ -95,16 +92,19 @@ def said() -> str:
 
 def main() -> None:
     count, rng = int(sys.argv[1]), random.Random(int(sys.argv[2]))
-    cells = sorted(path.name for path in Path("data/train").iterdir())
-    targets = [(stage, cell) for stage in OUTS for cell in (cells if stage in PER_CELL else [""])]
+    stages = plan.expanded(parse(Study, Params().all(), ""))
+    outs = {(stage.name, stage.cell): stage.outs for stage in stages}
+    targets = list(outs)
     # Training has most to lose.
     weights = [5 if stage == "train" else 1 for stage, _ in targets]
-    for module in [*(f"stages.{stage}" for stage in OUTS), "torch._dynamo", "vl_convert"]:
+    own = {f"stages.{stage}" for stage, _ in targets}
+    for module in [*sorted(own), "torch._dynamo", "vl_convert"]:
         importlib.import_module(module)
     wanted, length = {}, {}
     for stage, cell in targets:
-        out = Path(OUTS[stage].format(cell=cell))
+        out = outs[stage, cell]
         wanted[stage, cell] = contents(out)
+        assert len(wanted[stage, cell]) == len(out)
         begin = time.monotonic()
         whole.remove(SCRATCH / "train")
         status, steps = start(stage, cell)
@@ -115,12 +115,13 @@ def main() -> None:
     kills, resumed = Counter(), 0
     while kills.total() < count:
         stage, cell = rng.choices(targets, weights)[0]
-        out = Path(OUTS[stage].format(cell=cell))
+        out = outs[stage, cell]
         steps, seconds = length[stage, cell]
         whole.remove(SCRATCH / "train")
         for _ in range(rng.choice([1, 1, 2, 4])):
             if rng.random() < 0.5:
-                whole.remove(out)  # as DVC does before it runs a stage
+                for path in map(Path, out):  # as DVC does before it runs a stage
+                    whole.remove(path)
             if rng.random() < 0.5:
                 status, _ = start(stage, cell, at_step=rng.randint(1, steps))
             else:
@@ -129,7 +130,8 @@ def main() -> None:
             kills[stage] += status < 0
             resumed += "goes on from step" in said()
             left = contents(out)
-            assert not left or left == wanted[stage, cell], f"{out}: neither whole nor absent"
+            for path, files in left.items():
+                assert files == wanted[stage, cell][path], f"{path}: neither whole nor absent"
         status, _ = start(stage, cell)
         assert status == 0, (stage, cell, said())
         assert contents(out) == wanted[stage, cell], f"{out}: other bytes after a kill"

@@ -33,6 +33,7 @@ def small(params: dict) -> dict:
     for model in params["models"].values():
         model |= {"n_heads": 2, "d_model": 16}
     params["cells"] = {c: params["cells"][c] for c in CELLS}
+    params["published"], params["corpora"] = {}, {}
     params["train"] |= {
         "tokens": 64 * 8 * 20,
         "warmup_steps": 5,
@@ -45,7 +46,10 @@ def small(params: dict) -> dict:
         "bootstrap_draws": 100,
     }
     params["heads"] |= {"sequences": 2, "block": 5, "repeats": 3, "max_gap": 4, "text_sequences": 2}
-    params["ablations"] |= {"sequences": 4}
+    params["heads"] |= {"lengths": [3, 6]}
+    params["ablations"] |= {"sequences": 4, "other_sequences": 2}
+    params["interventions"] |= {"sequences": 4, "every": 3, "draws": 3}
+    params["phases"] |= {"min_checkpoints": 4}
     params["report"] |= {"position_bins": 8}
     return params
 

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from stages.lens import bridge
 from stages.lib.circuits import (
     after_same_token,
     attention_on,
+    copying,
+    distinct_tokens,
+    first_token,
     gapped_blocks,
     patterns,
     prefix_matching,
@@ -102,6 +106,13 @@ def test_prefix_matching_averages_over_repeats_only(probe):
     assert got.item() == pytest.approx(wanted, abs=1e-6)
 
 
+def test_patterns_of_every_layer_are_those_of_transformer_lens(any_model, tokens):
+    with torch.no_grad():
+        _, cache = bridge(any_model, "oracle").run_with_cache(tokens)
+    for layer, found in enumerate(patterns(any_model, tokens)):
+        torch.testing.assert_close(found, cache[f"blocks.{layer}.attn.hook_pattern"])
+
+
 def test_scores_of_random_models_are_small(probe):
     for layer in patterns(random_model(), probe[0]):
         assert prefix_matching(layer, *probe).max() < 0.35
@@ -131,3 +142,71 @@ def test_usable_tokens_leave_out_the_unseen_and_both_ends():
     counts = np.array([99, 0, 5, 1, 100, 50, 20, 0, 7, 8])
     assert usable_tokens(counts, 0.1).tolist() == [2, 5, 6, 8, 9]
     assert usable_tokens(counts, 0.0).tolist() == [2, 3, 4, 5, 6, 8, 9]
+
+
+def test_hand_built_circuit_copies(induction_model):
+    """L1H0 raises what it attends to and nothing else: a = T, and 4 * 1/2 - 1. L0H0 copies to
+    where the unembedding does not look, and heads 1 move nothing."""
+    tokens = distinct_tokens(np.random.default_rng(0), USABLE, 5, BLOCK)
+    scores = copying(induction_model, tokens)
+    assert scores[1].tolist() == pytest.approx([1, -1], abs=1e-3)
+    assert scores[0, 1].item() == pytest.approx(-1)
+
+
+def test_copying_against_one_source_at_a_time(any_model):
+    """Every destination and source by itself, through the model's own output layers."""
+    rng = torch.Generator().manual_seed(6)
+    with torch.no_grad():
+        any_model.ln_out.weight.add_(0.3 * torch.randn(32, generator=rng))
+        any_model.layers[0].ln1.weight.add_(0.3 * torch.randn(32, generator=rng))
+    tokens = distinct_tokens(np.random.default_rng(0), np.arange(1, 50), 2, 7)
+    got = copying(any_model, tokens)
+    lens = bridge(any_model, "oracle")
+    d_head = any_model.arch.d_head
+    with torch.no_grad():
+        _, cache = lens.run_with_cache(tokens)
+        for layer, block in enumerate(any_model.layers):
+            pattern = cache[f"blocks.{layer}.attn.hook_pattern"]
+            values = cache[f"blocks.{layer}.attn.hook_v"]
+            for head in range(any_model.arch.n_heads):
+                W_O = block.attn.o.weight[:, head * d_head : (head + 1) * d_head]
+                found = []
+                for seq, row in enumerate(tokens):
+                    for i in range(len(row)):
+                        score = 0.0
+                        for j in range(i + 1):
+                            share = pattern[seq, head, i, j]
+                            moved = share * (W_O @ values[seq, j, head])
+                            centred = moved - moved.mean()
+                            logits = any_model.head(centred * any_model.ln_out.weight)
+                            raises = (logits - logits.mean()).relu()[row]
+                            a, T = raises[j].item(), raises.sum().item()
+                            score += share.item() * (4 * a / (a + T) - 1 if a + T > 0 else -1)
+                        found.append(score)
+                assert got[layer, head].item() == pytest.approx(np.mean(found), abs=1e-4)
+
+
+def test_random_heads_copy_no_more_than_chance():
+    """a/T is 1/n on average where all n tokens of the sample are alike."""
+    model = random_model(d_model=128)
+    tokens = distinct_tokens(np.random.default_rng(0), np.arange(1, 50), 20, 25)
+    assert copying(model, tokens).mean().item() == pytest.approx(4 / 25 - 1, abs=0.08)
+
+
+def test_the_copying_probe_has_neither_bos_nor_repeats():
+    tokens = distinct_tokens(np.random.default_rng(0), np.arange(10, 60), 4, 25)
+    assert tokens.shape == (4, 25)
+    for row in tokens:
+        assert len(set(row.tolist())) == 25
+        assert np.isin(row, np.arange(10, 60)).all()
+
+
+def test_rest_on_the_first_token_counts_where_nothing_matches_alone():
+    """BOS, a b, a b: only the first a and b have no match; one rests on BOS, one half."""
+    tokens = torch.tensor([[0, 1, 2, 1, 2]])
+    pattern = torch.zeros(1, 1, 5, 5)
+    for query, (first, own) in enumerate([(1.0, 0.0), (1.0, 0.0), (0.5, 0.5), (0, 1), (0, 1)]):
+        pattern[0, 0, query, query] = own
+        pattern[0, 0, query, 0] += first
+    found = first_token(pattern, tokens, torch.ones_like(tokens, dtype=torch.bool))
+    assert found.tolist() == pytest.approx([0.75])

@@ -11,6 +11,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from stages.plan import PER_CELL, PER_GRID
 from tests.project import ROOT, Project, english
 
 KILLS = ROOT / "tests" / "kills.py"
@@ -211,7 +212,7 @@ limit, name = int(sys.argv[1]), sys.argv[2]
 module = importlib.import_module(f"stages.{name}")
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 sys.argv = sys.argv[2:]
-run(module.main, name, "", per_cell=len(sys.argv) > 1)
+run(module.main, name, "", per="cell" if len(sys.argv) > 1 else "")
 """
 
 
@@ -220,13 +221,15 @@ run(module.main, name, "", per_cell=len(sys.argv) > 1)
     [
         "train",
         "losses",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("corpus", "icl", "pca", "heads")),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("ablations", "report")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("corpus", *PER_CELL[2:], *PER_GRID)
+        ),
     ],
 )
 def test_a_disk_that_takes_no_more_is_one_line_and_no_debris(project, stage):
     """The system itself refuses the write: of Python, of pyarrow, of whoever writes."""
-    cell = ["--cell", "attn1_s0"] if stage not in ("corpus", "pca", "report") else []
+    cell = ["--cell", "attn1_s0"] if stage in PER_CELL else []
     before = project.products()
     project.run("rm", "-r", ".scratch/train")
     for limit in (0, 700):

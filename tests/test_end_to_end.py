@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from stages.plan import PER_CELL
+from stages.plan import PER_CELL, PER_GRID
 from tests.project import CELLS, Project
 
 
@@ -26,7 +26,10 @@ def test_every_product_is_there(project):
     page = (reports / "index.html").read_text(encoding="utf-8")
     figures = {path.stem for path in (reports / "figures").glob("*.svg")}
     assert {"icl", "loss", "loss_map", "slope_map", "prefix_matching", "pca"} <= figures
-    assert {"ablation_full", "ablation_pattern"} <= figures
+    assert {"ablation_full", "ablation_pattern", "circuit", "repeats", "gates"} <= figures
+    claims = json.loads((reports / "claims.json").read_text(encoding="utf-8"))
+    assert [claim["place"] for claim in claims] == list(range(len(claims)))
+    assert all(f'id="claim-{claim["claim"]}"' in page for claim in claims)
     assert all(f'id="{name}"' in page for name in figures)
     assert not re.search(r"""(src|href)=["'](?!data:)""", page), "nothing outside the page"
     assert "://" not in re.sub(r"data:[^\"]+", "", page)
@@ -61,7 +64,7 @@ def test_tables_agree_with_each_other(project):
         assert len(pq.read_table(data / "train" / cell / "log.parquet")) == 20
         losses = pq.ParquetFile(data / "losses" / f"{cell}.parquet")
         assert losses.metadata.num_rows == 5 * 12 * 63
-        for path in (f"icl/{cell}/icl", f"heads/{cell}", f"ablations/{cell}"):
+        for path in (f"icl/{cell}/icl", f"heads/{cell}/heads", f"ablations/{cell}"):
             table = pq.read_table(data / f"{path}.parquet")
             assert sorted(set(table["step"].to_pylist())) == steps
 
@@ -90,7 +93,7 @@ def test_a_comment_in_losses_never_retrains(project):
 
 @pytest.mark.parametrize(
     ("path", "comment"),
-    [("stages/sql/report/curves.sql", "-- x\n"), ("stages/lib/figures.py", "# x\n")],
+    [("stages/sql/report/curves.sql", "-- x\n"), ("stages/lib/figures/frame.py", "# x\n")],
 )
 def test_a_query_or_a_figure_reruns_the_report_alone(project, path, comment):
     project.append(path, comment)
@@ -106,11 +109,11 @@ def test_a_seed_more_runs_that_cell_and_the_aggregates_and_its_removal_removes_i
 
     project.edit(add)
     new = {f"{stage}@attn1_s1" for stage in PER_CELL}
-    assert project.repro() == new | {"params", "pca", "report"}
+    assert project.repro() == new | {"params", *PER_GRID}
     assert set(project.metrics()) == {*CELLS, "attn1_s1"}
     project.edit(lambda _: before)
     ran = project.repro()
-    assert ran <= {"params", "pca", "report"}, "or restored from the run cache"
+    assert ran <= {"params", *PER_GRID}, "or restored from the run cache"
     assert set(project.metrics()) == set(CELLS)
     assert "attn1_s1" not in (project.folder / "reports" / "index.html").read_text()
 
@@ -290,5 +293,5 @@ def test_a_full_disk_is_one_line_and_no_debris(project):
     )
     error = one_line(project.run("python", "-c", script))
     assert os.strerror(errno.ENOSPC) in error and "free space" in error
-    assert not (project.folder / ".scratch/partial/data/heads/attn1_s0.parquet").exists()
-    assert (project.folder / "data/heads/attn1_s0.parquet").exists()
+    assert not (project.folder / ".scratch/partial/data/heads/attn1_s0").exists()
+    assert (project.folder / "data/heads/attn1_s0/heads.parquet").exists()

@@ -179,15 +179,13 @@ def test_spoiled_headers_of_checkpoints(tmp_path):
     assert seen > COUNT * 0.8
 
 
-def test_spoiled_streams(tmp_path, monkeypatch):
-    path = tmp_path / "train_tokens.safetensors"
-    monkeypatch.setattr(stream, "PATH", path)
+def test_spoiled_streams(tmp_path):
+    path = tmp_path / stream.NAME
     stream.save_stream(path, np.arange(500, dtype=np.uint16) % VOCAB, made("corpus"))
 
     def read() -> None:
-        tokens, _ = stream.training_stream(VOCAB)
+        tokens, _, _ = stream.training_stream(tmp_path, VOCAB)
         assert tokens.max(initial=0) < VOCAB
-        stream.check_stream()
 
     bad, _ = fuzz(path, path.read_bytes(), read, seed=4)
     assert bad > COUNT * 0.9, "its hash finds what a header does not"
@@ -237,10 +235,8 @@ def test_a_checkpoint_with_nan_is_refused(tmp_path):
         checkpoints.load(checkpoints.path_of(tmp_path, 7))
 
 
-def evaluation_files(monkeypatch, folder: Path, tokens: dict, sampled: list[int]) -> None:
-    monkeypatch.setattr(evaluation, "TOKENS", folder / "eval.parquet")
-    monkeypatch.setattr(evaluation, "SEQUENCES", folder / "eval_sequences.parquet")
-    write_table(EVAL, evaluation.TOKENS, tokens, made("corpus"))
+def evaluation_files(folder: Path, tokens: dict, sampled: list[int]) -> None:
+    write_table(EVAL, folder / evaluation.TOKENS, tokens, made("corpus"))
     count = len(sampled)
     rest = {
         "seq": np.arange(count, dtype=np.int16),
@@ -248,30 +244,28 @@ def evaluation_files(monkeypatch, folder: Path, tokens: dict, sampled: list[int]
         "start": np.zeros(count, np.int32),
         "sampled_pos": np.array(sampled, np.int16),
     }
-    write_table(EVAL_SEQUENCES, evaluation.SEQUENCES, rest, made("corpus"))
+    write_table(EVAL_SEQUENCES, folder / evaluation.SEQUENCES, rest, made("corpus"))
 
 
 @pytest.mark.parametrize("lost", [0, 5, 11])
-def test_an_evaluation_set_with_a_hole_is_refused(monkeypatch, tmp_path, lost):
+def test_an_evaluation_set_with_a_hole_is_refused(tmp_path, lost):
     table = {
         "seq": np.repeat(np.arange(3, dtype=np.int16), 4),
         "pos": np.tile(np.arange(4, dtype=np.int16), 3),
         "token": np.arange(12, dtype=np.uint16),
     }
-    evaluation_files(monkeypatch, tmp_path, table, [0, 1, 2])
-    assert evaluation.sequences().tolist()[2] == [8, 9, 10, 11]
-    evaluation_files(
-        monkeypatch, tmp_path, {name: np.delete(own, lost) for name, own in table.items()}, [0, 3]
-    )
+    evaluation_files(tmp_path, table, [0, 1, 2])
+    assert evaluation.sequences(tmp_path).tolist()[2] == [8, 9, 10, 11]
+    evaluation_files(tmp_path, {name: np.delete(own, lost) for name, own in table.items()}, [0, 3])
     with pytest.raises(StageError, match=r"eval\.parquet: sequences of different lengths"):
-        evaluation.sequences()
+        evaluation.sequences(tmp_path)
     with pytest.raises(StageError, match=r"sampled_pos beyond 0 … 2"):
-        evaluation.sampled_positions(4)
+        evaluation.sampled_positions(tmp_path, 4)
 
 
 def test_tokens_that_a_model_cannot_read_are_refused():
     header = header_of(random_model().arch, "a")
     evaluation.check_fits(torch.full((2, 48), VOCAB - 1), header, Path("x"))
     for tokens in (torch.full((2, 48), VOCAB), torch.zeros((2, 49), dtype=torch.int64)):
-        with pytest.raises(StageError, match="they are of two corpora"):
+        with pytest.raises(StageError, match="of two corpora"):
             evaluation.check_fits(tokens, header, Path("x"))

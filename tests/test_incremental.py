@@ -8,7 +8,7 @@ import pytest
 from dvc.repo import Repo
 
 from stages.files import code
-from stages.plan import PER_CELL
+from stages.plan import PER_CELL, PER_GRID
 from tests.project import CELLS, ROOT, Project
 
 DOCS = ROOT / "docs" / "pipeline.md"
@@ -73,24 +73,37 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "a model added, with a cell of it": (with_model, ("wide1_s0",)),
     "a model and its cells removed": (without("smear2_s0", "smear2"), ()),
     "a field of one entry of `models`": (param("models.smear2.init.o_gain", 0.4), ("smear2_s0",)),
+    "`train` of one cell, otherwise than of all": (
+        param("cells.attn1_s0.train", {"warmup_steps": 6}),
+        ("attn1_s0",),
+    ),
     "a field of `train`": (param("train.adamw_beta2", 0.99), CELLS),
     "`corpus.evaluation.sequences`": (param("corpus.evaluation.sequences", 10), CELLS),
     "`icl.windows`": (param("icl.windows.early", [4, 9]), CELLS),
     "another key of `icl`": (param("icl.bootstrap_draws", 101), CELLS),
     "`heads`": (param("heads.seed", 1), CELLS),
     "`ablations`": (param("ablations.sequences", 5), CELLS),
+    "`interventions`": (param("interventions.draws", 4), CELLS),
     "`pca`": (param("pca.components", 3), ()),
+    "`phases`": (param("phases.smoothing", 0), ()),
+    "a rule of `claims`": (param("claims.rules.much_after.at_least", 0.31), ()),
     "`report`": (param("report.position_bins", 9), ()),
     "a query in `stages/sql/icl/`": (
         lambda p: replace(p, "stages/sql/icl/positions.sql", "avg(loss)", "avg(loss + 0)"),
         CELLS,
+    ),
+    "a query in `stages/sql/claims/`": (
+        lambda p: replace(p, "stages/sql/claims/icl.sql", "select", "select\n"),
+        (),
     ),
     "a query in `stages/sql/report/`": (
         lambda p: replace(p, "stages/sql/report/curves.sql", "select", "select\n"),
         (),
     ),
     "a figure": (
-        lambda p: replace(p, "stages/lib/figures.py", "import", "import math\nimport", once=True),
+        lambda p: replace(
+            p, "stages/lib/figures/frame.py", "import", "import math\nimport", once=True
+        ),
         (),
     ),
     "code of `losses` alone, its numbers as before": (
@@ -143,7 +156,7 @@ def test_a_removed_seed_leaves_the_aggregates_and_comes_back_without_work(studie
     project.repro()
     project.edit(lambda _: before)
     project.run("rm", "-r", ".dvc/cache/runs", check=True)
-    assert project.repro() == {"params", "pca", "report"}
+    assert project.repro() == {"params", *PER_GRID}
     assert set(project.metrics()) == set(CELLS)
     param("cells.attn1_s1", {"model": "attn1", "seed": 1})(project)
     ran = project.repro()

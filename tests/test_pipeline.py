@@ -12,12 +12,17 @@ from dvc.repo import Repo
 from stages import plan
 from stages.files import code
 from stages.files.catalog import sources
+from stages.settings.strict import parse
 from stages.settings.study import Study
 
 PARAMS = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+PIPELINE, PUBLISHED = (
+    yaml.safe_load(Path(path).read_text(encoding="utf-8"))["stages"]
+    for path in ("dvc.yaml", "published/dvc.yaml")
+)
+STUDY = parse(Study, PARAMS, "")
 # Modules of stages/ that are commands for people, not stages.
-COMMANDS = {"bench", "lens", "plan", "query", "show", "study", "verify"}
+COMMANDS = {"bench", "lens", "plan", "query", "readme", "show", "study", "verify"}
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +36,35 @@ def body(name: str) -> dict:
     return PIPELINE[name].get("do", PIPELINE[name])
 
 
-def test_dvc_yaml_is_what_plan_writes():
-    assert Path("dvc.yaml").read_text(encoding="utf-8") == plan.text(list(PARAMS["cells"]))
+def test_every_dvc_yaml_is_what_plan_writes():
+    assert plan.outdated(STUDY) == []
+    for path, stages in plan.files(STUDY).items():
+        assert path.read_bytes() == plan.text(stages)
+
+
+def test_the_published_run_adds_cells_and_joins_them_all():
+    """Its stages are those of the study, one by one, of other cells and into other files."""
+    assert set(PUBLISHED) == {"corpus", *plan.PER_CELL, *plan.PER_GRID}
+    for name in plan.PER_CELL:
+        assert set(PUBLISHED[name]["foreach"]) == set(PARAMS["published"])
+        own, study = PUBLISHED[name]["do"], body(name)
+        assert own["cmd"] == study["cmd"] and own["outs"] == study["outs"]
+        assert own["deps"] == study["deps"] and own["wdir"] == ".."
+        assert own["params"] == [p.replace("cells.", "published.") for p in study["params"]]
+    for name in plan.PER_GRID:
+        own = PUBLISHED[name]["do"]
+        assert list(PUBLISHED[name]["foreach"]) == ["published"]
+        assert own["cmd"] == f"python -m stages.{name} --grid ${{key}}"
+        for cell in STUDY.every_cell:
+            read = [dep for dep in own["deps"] if f"/{cell}" in dep]
+            assert bool(read) == (name != "pca" or STUDY.every_cell[cell].is_on_its_text), cell
+
+
+def test_outputs_belong_to_one_stage():
+    outs = [out for stage in plan.expanded(STUDY) for out in stage.outs]
+    assert len(outs) == len(set(outs))
+    for out in outs:
+        assert not any(out != other and f"{other}/" in f"{out}/" for other in outs)
 
 
 def test_one_name_in_four_places():
@@ -55,10 +87,11 @@ def test_one_name_in_four_places():
 def test_every_cell_has_every_stage(expanded):
     names = {name.split(":")[-1] for name in expanded}
     for cell in PARAMS["cells"]:
-        for stage in ("train", "losses", "icl", "heads", "ablations"):
+        for stage in plan.PER_CELL:
             assert f"{stage}@{cell}" in names
-    per_cell = 5 * len(PARAMS["cells"])
-    assert len(names) == per_cell + len([n for n in PIPELINE if "foreach" not in PIPELINE[n]])
+    for cell in PARAMS["published"]:
+        assert f"train@{cell}" in names
+    assert names == {stage.label for stage in plan.expanded(STUDY)}
 
 
 @pytest.mark.parametrize("name", sorted(PIPELINE))
@@ -121,10 +154,12 @@ def test_aggregates_read_every_cell_and_nothing_else():
     for cell in PARAMS["cells"]:
         assert f"data/icl/{cell}/sampled.parquet" in body("pca")["deps"]
         assert f"data/ablations/{cell}.parquet" in body("report")["deps"]
-    both = body("pca")["deps"] + body("report")["deps"]
-    per_cell = [dep for dep in both if dep.startswith(("data/icl/", "data/heads/", "data/abl"))]
-    assert len(per_cell) == 5 * len(PARAMS["cells"])
-    assert "cells" in body("pca")["params"] and "cells" in body("report")["params"]
+        assert f"data/losses/{cell}.parquet" in body("phases")["deps"]
+        assert f"data/interventions/{cell}" in body("claims")["deps"]
+    for name in plan.PER_GRID:
+        assert "cells" in body(name)["params"]
+        for cell in PARAMS["published"]:
+            assert not any(f"/{cell}" in dep for dep in body(name)["deps"])
 
 
 def test_the_catalogue_knows_the_files_that_stages_make(expanded):

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,26 @@ def test_committed_params_are_valid():
     assert len(study.train.schedule(study.corpus.n_ctx)) in range(30, 50)
 
 
+def test_the_published_run_has_three_seeds_of_every_model_and_the_controls():
+    study = parse(Study, COMMITTED, "")
+    seeds: dict[str, set[int]] = {}
+    for cell in study.every_cell.values():
+        if cell.is_on_its_text and not any(vars(cell.train).values()):
+            seeds.setdefault(cell.model, set()).add(cell.seed)
+    for model in ("attn1", "attn2", "attn3", "mlp2", "smear1", "smear2"):
+        assert seeds[model] >= {0, 1, 2}
+    texts = {study.trained_as(cell).text for cell in study.published}
+    assert texts == {"stream", "shuffled", "periodic"}
+    assert {study.trained_as(cell).optimizer for cell in study.published} == {"muon", "adamw"}
+    assert {cell.corpus for cell in study.published.values()} == {"", "docstrings"}
+
+
+def test_a_cell_is_trained_as_all_but_for_what_it_says():
+    study = parse(Study, changed("cells.attn1_s0.train", {"warmup_steps": 7}), "")
+    assert study.trained_as("attn1_s0") == replace(study.train, warmup_steps=7)
+    assert study.trained_as("attn2_s0") == study.train
+
+
 @pytest.mark.parametrize(
     ("key", "value", "wanted"),
     [
@@ -56,6 +77,20 @@ def test_committed_params_are_valid():
         ("train.muon_lr", "1e-3", r"train\.muon_lr: found '1e-3', expected a number; .*0\.001"),
         ("train.muon_lr", float("nan"), r"train\.muon_lr: found nan"),
         ("train.muon_lr", float("inf"), r"train\.muon_lr: found inf"),
+        ("cells.attn1_s0.train", {"optimizer": "sgd"}, r"cells\.attn1_s0\.train\.optimizer: found"),
+        ("cells.attn1_s0.train", {"tokens": 5}, r"attn1_s0\.train\.tokens: found 5, .*one of"),
+        ("cells.attn1_s0.train", {"muon_lr": 0}, r"cells\.attn1_s0\.train\.muon_lr: found 0"),
+        ("cells.attn1_s0.corpus", "prose", r"cells\.attn1_s0\.corpus: found 'prose', .*docstrings"),
+        ("cells.attn1_s1", {"model": "attn1", "seed": 1}, r"published\.attn1_s1: .*not taken"),
+        ("cells.more", {"model": "attn1", "seed": 1}, r"published\.attn1_s1: .*than cell more"),
+        ("cells.published", {"model": "attn1", "seed": 9}, r"cells\.published: .*not taken"),
+        ("corpora.attn1_s0", {"source": "docstrings"}, r"corpora\.attn1_s0: .*not taken"),
+        ("corpora.docstrings", {"source": "web"}, r"corpora\.docstrings\.source: found 'web'"),
+        ("corpora.docstrings", {"source": "files"}, r"corpora\.docstrings\.files: found ''"),
+        ("corpora.docstrings", {"n_ctx": 9}, r"corpora\.docstrings\.n_ctx: .*one of"),
+        ("cells", {}, r"cells: found \{\}, expected a mapping of at least one name"),
+        ("claims.rules.much_after", ..., r"rules\.much_after: found nothing, expected a rule"),
+        ("claims.rules.surprise", {"seeds": 3, "at_least": 0}, r"rules\.surprise: .*scoreboard"),
         ("train.optimizer", "sgd", r"train\.optimizer: found 'sgd', expected 'muon' or 'adamw'"),
         ("train.checkpoints", [], r"train\.checkpoints: found \[\]"),
         ("train.checkpoints", [{"until": 5}], r"train\.checkpoints\[0\]\.every: found nothing"),
@@ -87,7 +122,7 @@ def test_committed_params_are_valid():
         ("ablations.modes", ["full", "full"], r"ablations\.modes: .*each once"),
         ("pca.components", 1, r"pca\.components: found 1"),
         ("device", "tpu", r"device: found 'tpu', expected 'auto' or 'cpu' or 'cuda'"),
-        ("report.phase.peak_share", 0.0, r"report\.phase\.peak_share: found 0\.0"),
+        ("phases.peak_share", 0.0, r"phases\.peak_share: found 0\.0"),
         ("train.checkpoints", [{"until": 10**12, "every": 1}], r"train\.checkpoints: .*10,000"),
         ("train.tokens", 10**13, r"train\.tokens: .*999,999 steps"),
         ("train.adamw_lr", 1e31, r"train\.adamw_lr: found 1e\+31, .*fp32"),

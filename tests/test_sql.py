@@ -1,5 +1,7 @@
 """Every SQL file by given and expected rows."""
 
+import math
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -82,143 +84,147 @@ def test_sampled_takes_each_sequence_s_own_position():
     assert [(row["seq"], row["loss"]) for row in found] == [(0, 3.0), (1, 4.0)]
 
 
-RULE = {
-    "tokens_per_step": 10,
-    "smoothing": 0,
-    "peak_share": 0.2,
-    "min_drop": 0.2,
-    "min_final": 0.2,
-}
+def cell(name: str, place: int = 0, **changed) -> dict:
+    """A row of `cells`: by default alone in its panel, and shown everywhere."""
+    row = {"cell": name, "panel": name, "place": place, "seed": 0}
+    return row | {"is_first": True, "is_detailed": True} | changed
 
 
-def curve(values: list[float], cell: str = "a", interval: float = 0.05) -> list[dict]:
-    return [
-        {"cell": cell, "step": step, "icl": icl, "icl_high": icl + interval}
-        for step, icl in enumerate(values)
-    ]
+CELLS = [cell("a")]
+PAIR = [cell("b", seed=1, panel="p", is_first=False, is_detailed=False), cell("a", panel="p")]
 
 
-def test_phase_finds_a_step_between_two_plateaus():
-    given = curve([0, 0, 0, 0, -0.2, -0.4, -0.4, -0.4])
-    (row,) = ask("report/phase", {"icl": given}, **RULE)
-    assert row["is_phase_change"]
-    # Central differences reach one checkpoint beyond either end of the fall.
-    assert (row["start_tokens"], row["middle_tokens"], row["end_tokens"]) == (30, 40, 50)
-    assert row["icl_drop"] == pytest.approx(0.4)
+def window(name: str, start: int, end: int, holds: bool = True) -> dict:
+    return {
+        "cell": name,
+        "is_phase_change": holds,
+        "start_tokens": start,
+        "middle_tokens": (start + end) // 2,
+        "end_tokens": end,
+        "icl_drop": 0.4,
+    }
 
 
-@pytest.mark.parametrize(
-    ("values", "why"),
-    [
-        ([0.0] * 8, "flat"),
-        ([0, 0.01, -0.02, 0.01, -0.03, 0.0, 0.02, -0.02], "noise"),
-        ([0, 0, -0.3, -0.6, -0.6, -0.3, -0.1, -0.1], "a dip that does not last"),
-        ([0.5, 0.5, 0.5, 0.3, 0.0, 0.0, 0.0, 0.0], "a fall that ends at zero"),
-        ([-0.3] * 8, "low from the start"),
-    ],
-)
-def test_phase_is_not_called_where_there_is_none(values, why):
-    (row,) = ask("report/phase", {"icl": curve(values)}, **RULE)
-    assert not row["is_phase_change"], why
+def test_windows_stand_in_their_panels_by_seed():
+    given = {"phases_windows": [window("b", 10, 20), window("a", 0, 10, False)], "cells": PAIR}
+    found = ask("report/windows", given)
+    assert [(r["cell"], r["panel"], r["seed"]) for r in found] == [("a", "p", 0), ("b", "p", 1)]
+    assert [(r["is_phase_change"], r["end_tokens"]) for r in found] == [(False, 10), (True, 20)]
 
 
-def test_phase_needs_the_final_interval_below_zero():
-    values = [0, 0, 0, -0.2, -0.4, -0.4]
-    (sure,) = ask("report/phase", {"icl": curve(values, interval=0.1)}, **RULE)
-    (unsure,) = ask("report/phase", {"icl": curve(values, interval=0.5)}, **RULE)
-    assert sure["is_phase_change"] and not unsure["is_phase_change"]
-
-
-def test_phase_window_is_one_run_around_the_steepest_fall():
-    """A second, smaller fall later is not part of the window."""
-    given = curve([0, 0, -0.3, -0.3, -0.3, -0.3, -0.4, -0.4, -0.4])
-    (row,) = ask("report/phase", {"icl": given}, **RULE)
-    assert row["end_tokens"] == 20
-
-
-def test_phase_may_begin_at_the_first_checkpoint():
-    (row,) = ask("report/phase", {"icl": curve([0, -0.2, -0.4, -0.4, -0.4])}, **RULE)
-    assert row["start_tokens"] == 0 and row["is_phase_change"]
-
-
-def test_phase_smoothing_averages_neighbours():
-    spiky = [0, 0, -0.25, 0, 0, 0, 0, -0.1, -0.2, -0.3, -0.4, -0.4, -0.4, -0.4]
-    (row,) = ask("report/phase", {"icl": curve(spiky)}, **{**RULE, "smoothing": 2})
-    assert row["middle_tokens"] in (80, 90)
-    assert row["is_phase_change"]
-
-
-def test_phase_treats_cells_apart():
-    given = curve([0, 0, -0.4, -0.4, -0.4], "b") + curve([0.0] * 5, "a")
-    found = ask("report/phase", {"icl": given}, **RULE)
-    assert [(row["cell"], row["is_phase_change"]) for row in found] == [("a", False), ("b", True)]
-
-
-def removed(layer: int, head: int, mode: str, rows: list[tuple], step: int = 1) -> list[dict]:
-    """Rows of table ablations; each of `rows` is (early, late, mean) of one sequence."""
+def removed(
+    layer: int,
+    head: int,
+    mode: str,
+    rows: list[tuple],
+    step: int = 1,
+    replacement: str = "zero",
+    name: str = "a",
+) -> list[dict]:
+    """Rows of table ablations; each of `rows` is (early, late, mean, sampled) of a sequence."""
     return [
         {
-            "cell": "a",
+            "cell": name,
             "step": step,
             "layer": layer,
             "head": head,
+            "replacement": "none" if mode == "none" else replacement,
             "mode": mode,
             "seq": seq,
-            "early": early,
-            "late": late,
-            "mean": mean,
-            "sampled": 0.0,
+            **dict(zip(("early", "late", "mean", "sampled"), (*row, 0.0)[:4], strict=True)),
         }
-        for seq, (early, late, mean) in enumerate(rows)
+        for seq, row in enumerate(rows)
     ]
 
 
 ABLATED = [
     *removed(-1, -1, "none", [(3.0, 2.0, 2.5), (3.0, 2.5, 2.6)]),
     *removed(0, 1, "full", [(3.0, 2.5, 2.7), (3.0, 3.5, 3.0)]),
+    *removed(0, 1, "full", [(3.0, 9.0, 9.0)], replacement="mean"),
     *removed(0, 1, "pattern", [(3.0, 2.0, 2.5), (3.0, 2.5, 2.6)]),
 ]
+ELSEWHERE = [row | {"cell": "b"} for row in ABLATED]
 
 
-def test_ablations_are_paired_with_the_whole_model():
-    found = ask("report/ablations", {"ablations": ABLATED}, tokens_per_step=10)
-    assert [(r["name"], r["mode"], r["tokens"]) for r in found] == [
-        ("L0H1", "full", 10),
-        ("L0H1", "pattern", 10),
+def test_ablations_are_paired_with_the_whole_model_zero_alone_and_one_cell_per_panel():
+    given = {"ablations": ABLATED + ELSEWHERE, "cells": PAIR}
+    found = ask("report/ablations", given, tokens_per_step=10)
+    assert [(r["cell"], r["name"], r["mode"], r["tokens"]) for r in found] == [
+        ("a", "L0H1", "full", 10),
+        ("a", "L0H1", "pattern", 10),
     ]
     # Whole: ICL (-1.0 - 0.5) / 2; without the head: (-0.5 + 0.5) / 2.
     assert found[0]["delta_icl"] == pytest.approx(0.75)
-    assert found[0]["delta_loss"] == pytest.approx(0.3)
     assert found[1]["delta_icl"] == pytest.approx(0.0)
 
 
-def test_final_heads_join_scores_and_intervals_at_the_last_step():
-    scores = [
-        {
-            "cell": "a",
-            "step": step,
-            "layer": 0,
-            "head": 1,
-            "prefix_matching": step / 10,
-            "prefix_matching_gap": 0.0,
-            "same_token": 0.0,
-            "previous_token": 0.0,
-        }
-        for step in (0, 1)
-    ]
+def test_removals_pair_sequences_at_the_last_step_and_resample_zero_alone():
     earlier = removed(0, 1, "full", [(0.0, 9.0, 0.0)] * 2, step=0) + removed(
         -1, -1, "none", [(0.0, 0.0, 0.0)] * 2, step=0
     )
-    full, pattern = ask(
-        "report/final_heads",
-        {"ablations": ABLATED + earlier, "heads": scores, "draws": draws(2, 200, 0)},
+    found = ask(
+        "report/removals",
+        {"ablations": ABLATED + earlier, "draws": draws(2, 200, 0)},
         **tails(0.95),
     )
-    assert full["prefix_matching"] == pytest.approx(0.1)
+    mean, full, pattern = found
+    assert (full["replacement"], full["mode"]) == ("zero", "full")
     assert full["delta_icl"] == pytest.approx(0.75)
+    assert full["delta_loss"] == pytest.approx(0.3)
     # Per sequence the change is 0.5 and 1.0.
     assert (full["delta_icl_low"], full["delta_icl_high"]) == pytest.approx((0.5, 1.0))
     assert (pattern["delta_icl_low"], pattern["delta_icl_high"]) == pytest.approx((0.0, 0.0))
+    # Of its one sequence: (9 - 3) - (2 - 3), and no interval.
+    assert (mean["replacement"], mean["delta_icl"]) == ("mean", pytest.approx(7.0))
+    assert mean["delta_icl_low"] is None and mean["delta_icl_high"] is None
+
+
+def test_undone_is_one_where_ablation_undoes_the_change():
+    """b = (-2, -1) over the window; head 0 gives it back, head 1 does more of the same."""
+    whole = [(0, [2.0, 2.0]), (1, [0.0, 1.0]), (2, [0.0, 0.5])]
+    rows = [
+        row
+        for step, sampled in whole
+        for row in removed(-1, -1, "none", [(0.0, 0.0, 0.0, own) for own in sampled], step=step)
+    ]
+    rows += removed(1, 0, "pattern", [(0.0, 0.0, 0.0, 2.0), (0.0, 0.0, 0.0, 1.5)], step=2)
+    rows += removed(1, 1, "pattern", [(0.0, 0.0, 0.0, -1.0), (0.0, 0.0, 0.0, 0.0)], step=2)
+    rows += removed(1, 1, "full", [(0.0, 0.0, 0.0, 9.0)] * 2, step=2)
+    rows += removed(1, 0, "pattern", [(0.0, 0.0, 0.0, 9.0)] * 2, step=2, replacement="mean")
+    windows = [window("a", 0, 10), window("b", 0, 10, holds=False), window("c", 0, 10)]
+    cells = [cell("a", 1), cell("b", 0), cell("c", 1, seed=1, is_first=False)]
+    given = {
+        "ablations": [row | {"cell": name} for name in "abc" for row in rows],
+        "phases_windows": windows,
+        "cells": cells,
+    }
+    found = ask("report/undone", given, tokens_per_step=10, mode="pattern")
+    assert [(r["cell"], r["name"], r["tokens"]) for r in found] == [
+        ("a", "L1H0", 20),
+        ("a", "L1H1", 20),
+    ]
+    # -(2·-2 + 1·-1) / 5, and -(-1·-2 + -0.5·-1) / 5.
+    assert [r["undone"] for r in found] == pytest.approx([1.0, -0.5])
+
+
+SCORES = (
+    "prefix_matching", "prefix_matching_gap", "same_token", "previous_token", "copying",
+    "ov_positivity", "qk_trace", "qk_positivity", "smear_gate",
+)  # fmt: skip
+
+
+def test_final_heads_are_those_of_the_last_step():
+    given = [
+        {"cell": name, "step": step, "layer": 0, "head": 1, "kind": f"at {step}"}
+        | dict.fromkeys(SCORES, step / 10)
+        | {"qk_trace": None}
+        for name in ("b", "a")
+        for step in (0, 1)
+    ]
+    found = ask("report/final_heads", {"heads": given, "cells": PAIR})
+    assert [(r["cell"], r["is_detailed"]) for r in found] == [("a", True), ("b", False)]
+    assert found[0]["name"] == "L0H1" and found[0]["kind"] == "at 1"
+    assert found[0]["copying"] == pytest.approx(0.1) and found[0]["qk_trace"] is None
 
 
 def test_cells_pick_the_last_step_and_the_best_head():
@@ -242,50 +248,59 @@ def test_cells_pick_the_last_step_and_the_best_head():
             "layer": layer,
             "head": head,
             "name": f"L{layer}H{head}",
-            "mode": mode,
             "prefix_matching": prefix,
             "previous_token": previous,
+        }
+        for layer, head, prefix, previous in ((0, 0, 0.1, 0.9), (1, 0, 0.7, 0.1), (1, 1, 0.7, 0.0))
+    ]
+    removals = [
+        {
+            "cell": "a",
+            "layer": layer,
+            "head": head,
+            "name": f"L{layer}H{head}",
+            "replacement": replacement,
             "delta_icl": delta,
         }
-        for layer, head, mode, prefix, previous, delta in (
-            (0, 0, "full", 0.1, 0.9, 0.4),
-            (0, 0, "pattern", 0.1, 0.9, -0.1),
-            (1, 0, "full", 0.7, 0.1, 0.3),
-            (1, 1, "full", 0.7, 0.0, 0.2),
+        for layer, head, replacement, delta in (
+            (0, 0, "zero", 0.4),
+            (0, 0, "zero", -0.1),
+            (1, 0, "zero", 0.4),
+            (1, 1, "mean", 0.9),
         )
     ]
-    phase = {"cell": "a", "start_tokens": 10, "end_tokens": 20, "icl_drop": 0.4}
-    (row,) = ask(
-        "report/cells",
-        {
-            "icl": icl,
-            "final_heads_result": heads,
-            "phase_result": [{**phase, "is_phase_change": True}],
-        },
-    )
+    given = {
+        "icl": icl,
+        "final_heads_result": heads,
+        "removals_result": removals,
+        "cells": CELLS,
+        "phases_windows": [window("a", 10, 20)],
+    }
+    (row,) = ask("report/cells", given)
     assert (row["icl_final"], row["icl_final_low"], row["loss_final"]) == (-0.5, -0.6, 1.0)
     assert (row["best_head"], row["previous_token_head"]) == ("L1H0", "L0H0")
     assert (row["ablation_head"], row["ablation_icl_max"]) == ("L0H0", 0.4)
     assert (row["phase_start_tokens"], row["phase_end_tokens"]) == (10, 20)
-    (row,) = ask(
-        "report/cells",
-        {
-            "icl": icl,
-            "final_heads_result": heads,
-            "phase_result": [{**phase, "is_phase_change": False}],
-        },
-    )
+    (row,) = ask("report/cells", given | {"phases_windows": [window("a", 10, 20, holds=False)]})
     assert row["phase_start_tokens"] is None and row["phase_end_tokens"] is None
 
 
 def test_position_slope_of_a_logarithm_is_its_factor():
     """Where loss = 5 - 0.3 ln(tokens read), the slope is -0.3 in every bin."""
     given = [
-        {"cell": "a", "step": step, "pos": pos, "loss": 5 - 0.3 * np.log(pos + 1)}
+        {"cell": name, "step": step, "pos": pos, "loss": 5 - 0.3 * np.log(pos + 1)}
+        for name in ("a", "b")
         for step in (0, 4)
         for pos in range(255)
     ]
-    found = ask("report/positions", {"icl_positions": given}, tokens_per_step=10, bins=12, reach=2)
+    found = ask(
+        "report/positions",
+        {"icl_positions": given, "cells": PAIR},
+        tokens_per_step=10,
+        bins=12,
+        reach=2,
+    )
+    assert {row["cell"] for row in found} == {"a"}, "only what is shown in detail"
     first = [row for row in found if row["tokens"] == 0]
     assert {row["end_tokens"] for row in first} == {40}
     assert [row["first_read"] for row in first[1:]] == [row["end_read"] for row in first[:-1]]
@@ -305,11 +320,32 @@ def test_trajectories_pivot_components_and_mark_the_window():
         for step in (0, 1, 2)
         for component in (1, 2)
     ]
-    phase = [{"cell": "a", "is_phase_change": True, "start_tokens": 10, "end_tokens": 10}]
-    found = ask("report/trajectories", {"pca": pca, "phase_result": phase}, tokens_per_step=10)
+    given = {"pca": pca, "phases_windows": [window("a", 10, 10)], "cells": CELLS}
+    found = ask("report/trajectories", given, tokens_per_step=10)
     assert [(row["pc1"], row["pc2"]) for row in found] == [(10, 20), (11, 21), (12, 22)]
     assert [row["is_in_window"] for row in found] == [False, True, False]
     assert found[0]["pc1_share"] == 0.5 and found[0]["pc2_share"] == 0.25
+    given["phases_windows"] = [window("a", 10, 10, holds=False)]
+    found = ask("report/trajectories", given, tokens_per_step=10)
+    assert not any(row["is_in_window"] for row in found)
+
+
+def test_learning_is_the_slope_over_ln_tokens():
+    """Loss 5 - 2 ln(step), which has one slope everywhere; no slope at a single point."""
+    others = ("loss_low", "loss_high", "icl", "icl_low", "icl_high", "icl_paper")
+    given = [
+        {
+            "cell": "a",
+            "step": step,
+            "loss": 5 - 2 * math.log(step or 1),
+            **dict.fromkeys(others, 0.0),
+        }
+        for step in (0, 1, 2, 4, 9)
+    ]
+    found = ask("report/curves", {"icl": given, "cells": PAIR}, tokens_per_step=10, reach=1)
+    slopes = [row["learning"] for row in found]
+    assert slopes[0] is None, "the untrained model has read nothing"
+    assert slopes[2:] == pytest.approx([-2, -2, -2])
 
 
 def test_curves_and_heads_count_tokens():
@@ -317,12 +353,118 @@ def test_curves_and_heads_count_tokens():
         name: 1.0
         for name in ("loss", "loss_low", "loss_high", "icl", "icl_low", "icl_high", "icl_paper")
     }
-    (row,) = ask("report/curves", {"icl": [{"cell": "a", "step": 3, **icl}]}, tokens_per_step=10)
-    assert row["tokens"] == 30
-    scores = {
-        name: 0.5
-        for name in ("prefix_matching", "prefix_matching_gap", "same_token", "previous_token")
+    given = [{"cell": name, "step": 3, **icl} for name in ("b", "a")]
+    found = ask("report/curves", {"icl": given, "cells": PAIR}, tokens_per_step=10, reach=2)
+    assert [(row["cell"], row["seed"], row["tokens"]) for row in found] == [
+        ("a", 0, 30),
+        ("b", 1, 30),
+    ]
+    given = [
+        {"cell": name, "step": 3, "layer": 1, "head": 2, **dict.fromkeys(SCORES, 0.5)}
+        for name in ("b", "a")
+    ]
+    (row,) = ask("report/heads", {"heads": given, "cells": PAIR}, tokens_per_step=10)
+    assert (row["cell"], row["tokens"], row["name"]) == ("a", 30, "L1H2")
+
+
+def test_phases_say_whether_icl_changes_meanwhile():
+    """Signals of a pair stand in alphabetical order, on either side of icl."""
+    given = [
+        {"cell": "a", "signal": signal, "estimator": "levels", "is_defined": signal != "qk_trace"}
+        for signal in ("ab", "icl", "loss_bump", "qk_trace")
+    ]
+    overlaps = [
+        {"cell": "a", "estimator": estimator, "signal": one, "other": two, "overlap": meet}
+        for estimator, one, two, meet in (
+            ("levels", "ab", "icl", True),
+            ("levels", "icl", "loss_bump", False),
+            ("levels", "ab", "loss_bump", True),
+            ("slope", "icl", "loss_bump", True),
+        )
+    ]
+    found = ask("report/phases", {"phases": given, "phases_overlaps": overlaps, "cells": CELLS})
+    assert {row["signal"]: row["overlap"] for row in found} == {
+        "ab": True,
+        "icl": None,
+        "loss_bump": False,
+        "qk_trace": None,
     }
-    given = [{"cell": "a", "step": 3, "layer": 1, "head": 2, **scores}]
-    (row,) = ask("report/heads", {"heads": given}, tokens_per_step=10)
-    assert (row["tokens"], row["name"]) == (30, "L1H2")
+
+
+def edited(name: str, what: str, rows: list[tuple], draw: int = 0, step: int = 2) -> list[dict]:
+    """Rows of table interventions; each of `rows` is (early, late, mean) of one sequence."""
+    return [
+        {"cell": name, "step": step, "intervention": what, "draw": draw, "seq": seq}
+        | {"early": early, "late": late, "mean": mean}
+        for seq, (early, late, mean) in enumerate(rows)
+    ]
+
+
+def test_interventions_are_shares_of_icl_or_reasons():
+    rows = []
+    for name in ("a", "b"):
+        rows += edited(name, "none", [(3.0, 2.0, 1.0), (3.0, 1.0, 1.0)])
+        rows += edited(name, "none", [(0.0, 9.0, 1.0), (0.0, 9.0, 1.0)], step=1)
+        rows += edited(name, "knockout", [(3.0, 2.5, 1.2), (3.0, 2.5, 1.4)])
+        rows += edited(name, "random_induction", [(3.0, 2.0, 1.0), (3.0, 1.0, 1.0)], draw=0)
+        rows += edited(name, "random_induction", [(3.0, 3.0, 1.0), (3.0, 3.0, 1.0)], draw=1)
+    names = {"none": "", "knockout": "L1H0", "random_induction": "", "without_both": ""}
+    sets = [
+        {"cell": name, "step": 2, "intervention": what, "n_heads": 1, "heads": heads}
+        | {"is_defined": what != "without_both", "reason": "none" * (what == "without_both")}
+        for name in ("a", "b")
+        for what, heads in names.items()
+    ]
+    given = {
+        "interventions": rows,
+        "sets": sets,
+        "edit_draws": draws(2, 200, 0),
+        "phases_windows": [window("a", 0, 1), window("b", 0, 1, holds=False)],
+        "cells": [cell("a"), cell("b", 1)],
+    }
+    found = ask("report/interventions", given, **tails(0.95))
+    of_a = [row for row in found if row["cell"] == "a"]
+    assert [(row["intervention"], row["draw"]) for row in of_a] == [
+        ("knockout", 0),
+        ("random_induction", 0),
+        ("random_induction", 1),
+        ("without_both", 0),
+    ]
+    # Of -3 nats of the whole model -1 are left; per sequence, 1 - 0.5 and 1 - 0.25.
+    knockout, same, all_gone, undefined = of_a
+    assert knockout["share"] == pytest.approx(2 / 3)
+    assert (knockout["share_low"], knockout["share_high"]) == pytest.approx((0.5, 0.75))
+    assert knockout["delta_loss"] == pytest.approx(0.3)
+    assert (same["share"], all_gone["share"]) == pytest.approx((0.0, 1.0))
+    assert same["share_low"] is None, "random sets have their draws instead"
+    assert (undefined["share"], undefined["reason"]) == (None, "none")
+    of_b = [row for row in found if row["cell"] == "b"]
+    assert len(of_b) == 3 and all(row["share"] is None and row["reason"] for row in of_b)
+
+
+def test_repeats_are_means_over_probes_and_seeds_at_the_end():
+    given = [
+        {"cell": name, "step": step, "probe": "gap", "block": 10, "seq": seq, "repeat": repeat}
+        | {"loss": loss + 100 * (step == 0)}
+        for name, seq, repeat, loss in (
+            ("a", 0, 0, 6.0),
+            ("a", 1, 0, 8.0),
+            ("b", 0, 0, 1.0),
+            ("b", 1, 0, 1.0),
+            ("a", 0, 1, 2.0),
+        )
+        for step in (0, 5)
+    ]
+    found = ask("report/repeats", {"repeats": given, "cells": PAIR})
+    assert [(row["panel"], row["repeat"], row["loss"]) for row in found] == [
+        ("p", 0, pytest.approx(4.0)),
+        ("p", 1, pytest.approx(2.0)),
+    ]
+
+
+def test_claims_stand_in_the_order_of_the_page_and_evidence_by_claim():
+    given = [{"place": 1, "claim": "a"}, {"place": 0, "claim": "b"}]
+    assert [row["claim"] for row in ask("report/claims", {"claims": given})] == ["b", "a"]
+    given = [{"claim": claim, "cell": cell} for claim, cell in (("b", "x"), ("a", "y"), ("a", "x"))]
+    found = ask("report/evidence", {"evidence": given})
+    assert [(row["claim"], row["cell"]) for row in found] == [("a", "x"), ("a", "y"), ("b", "x")]

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from stages import study
-from stages.plan import PER_CELL
+from stages.plan import PER_CELL, PER_GRID
 from stages.settings.strict import parse
 from stages.settings.study import Study
 from tests.project import CELLS, Project, english
@@ -70,7 +70,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(studied, tmp_path):
     assert "broken for a test; mend it" in line and ".scratch/logs/attn1_s0.log" in line
     assert "run the same command again: it goes on from there" in done.stderr
     assert (project.folder / "data" / "ablations" / "smear2_s0.parquet").exists()
-    assert not {"pca", "report"} & set(RAN.findall(done.stdout))
+    assert not {*PER_GRID} & set(RAN.findall(done.stdout))
     source.write_text(honest)
     done = project.run("python", "-m", "stages.study", "--jobs", "2")
     assert done.returncode == 0, done.stderr
@@ -82,8 +82,8 @@ def test_only_some_cells_leave_the_rest_alone(studied, tmp_path):
     shutil.rmtree(project.folder / "data" / "heads")
     done = project.run("python", "-m", "stages.study", "--cells", "smear2_s0")
     assert done.returncode == 0, done.stderr
-    assert (project.folder / "data" / "heads" / "smear2_s0.parquet").exists()
-    assert not (project.folder / "data" / "heads" / "attn1_s0.parquet").exists()
+    assert (project.folder / "data" / "heads" / "smear2_s0" / "heads.parquet").exists()
+    assert not (project.folder / "data" / "heads" / "attn1_s0").exists()
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,10 @@ def test_what_cannot_be_run_is_named(studied, arguments, wanted):
 def test_the_longest_cells_come_first():
     params = Project.committed()
     found = study.longest_first(parse(Study, params, ""))
-    layers = [params["models"][params["cells"][cell]["model"]]["n_layers"] for cell in found]
-    assert layers == sorted(layers, reverse=True) and set(found) == set(params["cells"])
+    cells = params["cells"] | params["published"]
+    assert set(found) == set(cells)
+    layers = [params["models"][cells[cell]["model"]]["n_layers"] for cell in found]
+    assert layers == sorted(layers, reverse=True)
 
 
 @pytest.mark.slow
@@ -123,5 +125,5 @@ def test_what_one_worker_shared_another_clone_does_not_compute(studied, tmp_path
     joined = clones[2]
     done = joined.run("python", "-m", "stages.study", "--share")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert set(RAN.findall(done.stdout)) <= {"params", "pca", "report"}
+    assert set(RAN.findall(done.stdout)) <= {"params", *PER_GRID}
     assert joined.products() == wanted

@@ -9,13 +9,24 @@ import torch.nn.functional as F
 
 from stages.lib.model import Transformer
 from stages.lib.parallel import Workers
-from stages.lib.training import Trainer, WarmUp, Windows, optimizers, set_gradients
+from stages.lib.training import (
+    Trainer,
+    WarmUp,
+    Windows,
+    optimizers,
+    periodic,
+    set_gradients,
+    shuffled,
+)
 from stages.settings.train import Checkpoints, Train
 from tests.conftest import KINDS, N_CTX, VOCAB, random_model
 
 TRAIN = Train(
     tokens=1000,
     batch=4,
+    text="stream",
+    shuffle_span=1,
+    period=5,
     optimizer="muon",
     muon_lr=0.02,
     muon_momentum=0.95,
@@ -149,6 +160,40 @@ def test_no_window_is_read_twice_and_targets_follow():
     other = Windows(stream, n_ctx=9, batch=4, seed=1)
     assert torch.equal(windows[3][0], again[3][0])
     assert not torch.equal(windows[3][0], other[3][0])
+
+
+@pytest.mark.parametrize("span", [1, 8])
+def test_shuffled_text_keeps_its_tokens_and_nothing_beyond_a_span(span):
+    stream = np.arange(1000, dtype=np.uint16)
+    mixed = shuffled(stream, span, seed=0)
+    assert sorted(mixed) == list(range(1000 // span * span))
+    spans = mixed.reshape(-1, span)
+    assert (np.diff(spans, axis=1) == 1).all()
+    follows = spans[1:, 0] == spans[:-1, -1] + 1
+    assert follows.mean() < 0.05, "neighbouring spans are strangers"
+    assert np.array_equal(mixed, shuffled(stream, span, seed=0))
+    assert not np.array_equal(mixed, shuffled(stream, span, seed=1))
+
+
+def test_periodic_rows_repeat_their_own_block_of_uniform_tokens():
+    rows = periodic(vocab_size=9, period=5, length=23, batch=400, seed=0)
+    assert rows.shape == (400, 23)
+    assert np.array_equal(rows[:, 5:], rows[:, :-5])
+    counts = np.bincount(rows[:, :5].flatten(), minlength=9)
+    assert len(counts) == 9 and np.ptp(counts) < 0.4 * counts.mean()
+    assert len(np.unique(rows[:, :5], axis=0)) > 390
+
+
+def test_periodic_windows_are_new_at_every_step_and_the_same_for_a_seed():
+    stream = np.arange(1000, dtype=np.uint16) % VOCAB
+    windows = Windows(stream, n_ctx=20, batch=4, seed=3, period=6)
+    tokens, targets = windows[1]
+    assert torch.equal(tokens[:, 1:], targets[:, :-1])
+    assert torch.equal(tokens[:, 6:], tokens[:, :-6])
+    assert not torch.equal(tokens, windows[2][0])
+    assert torch.equal(tokens, Windows(stream, 20, 4, 3, period=6)[1][0])
+    assert not torch.equal(tokens, Windows(stream, 20, 4, 4, period=6)[1][0])
+    assert tokens.max() < VOCAB
 
 
 def test_schedule_holds_both_ends_and_the_stretches():

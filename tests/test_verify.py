@@ -90,12 +90,12 @@ def provenance(path: Path) -> dict:
 def test_every_artifact_carries_who_made_it(project):
     data = project.folder / "data"
     found = [*data.rglob("*.parquet"), *data.rglob("*.safetensors")]
-    assert len(found) == 30
+    assert len(found) == 2 * 17 + 12
     for path in found:
         made = provenance(path)
         stage = path.relative_to(data).parts[0]
         assert made["stage"] == stage
-        per_cell = stage not in ("corpus", "pca")
+        per_cell = stage in plan.PER_CELL
         assert made["cell"] == (next(c for c in CELLS if c in str(path)) if per_cell else "")
         paths = code.files(stage, project.folder)
         assert made["code"] == code.combine(code.digests(paths, project.folder))
@@ -106,7 +106,7 @@ def test_every_artifact_carries_who_made_it(project):
     report = json.loads((project.folder / "reports" / "provenance.json").read_text())
     assert manifest["provenance"]["stage"] == "corpus"
     assert report["report"]["stage"] == "report"
-    assert report["inputs"]["data/heads/attn1_s0.parquet"]["cell"] == "attn1_s0"
+    assert report["inputs"]["data/heads/attn1_s0/heads.parquet"]["cell"] == "attn1_s0"
 
 
 def test_every_stage_of_every_cell_read_the_params_it_declares(project, monkeypatch):
@@ -114,6 +114,7 @@ def test_every_stage_of_every_cell_read_the_params_it_declares(project, monkeypa
     monkeypatch.chdir(project.folder)
     params = Params()
     files = {"icl": "{}/icl.parquet", "train": "{}/log.parquet", "corpus": "eval.parquet"}
+    files |= {name: f"{{}}/{name}.parquet" for name in ("heads", "interventions")}
     for stage in plan.expanded(parse(Study, params.all(), "")):
         if stage.name == "params":
             continue

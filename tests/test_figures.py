@@ -1,0 +1,262 @@
+"""Figures by the geometry of their SVG: what stands where is worked out by hand."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets
+from stages.lib.figures.captions import CAPTIONS, SECTIONS
+from stages.lib.figures.every import drawings
+from stages.lib.figures.frame import COLOURS, HEIGHT, WIDTH
+
+MILLION = 1_000_000
+
+
+def marks(svg: str, kind: str) -> list[ElementTree.Element]:
+    """Every mark of a kind (line, rect, rule, symbol, text) that is no part of axes or legends."""
+    root = ElementTree.fromstring(svg)
+    return [
+        mark
+        for group in root.iter("{http://www.w3.org/2000/svg}g")
+        if group.get("class", "").startswith(f"mark-{kind} role-mark")
+        for mark in group
+    ]
+
+
+def texts(svg: str) -> list[str]:
+    root = ElementTree.fromstring(svg)
+    return [found.text for found in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def numbers(text: str | None) -> list[float]:
+    return [float(own) for own in re.findall(r"-?\d+(?:\.\d+)?", text or "")]
+
+
+def place(mark: ElementTree.Element) -> list[float]:
+    return numbers(mark.get("transform"))
+
+
+def window(cell: str, seed: int, start: int, end: int, holds: bool = True, panel="p") -> dict:
+    return {"cell": cell, "panel": panel, "seed": seed, "is_phase_change": holds} | {
+        "start_tokens": start,
+        "middle_tokens": (start + end) // 2,
+        "end_tokens": end,
+    }
+
+
+def curve(cell: str, seed: int, panel: str = "p") -> list[dict]:
+    """From 0 to 4 M tokens, ICL falls from 0 to -1."""
+    low, high = ("_low", "_high")
+    return [
+        {"cell": cell, "panel": panel, "seed": seed, "tokens": 2 * MILLION * i}
+        | {"icl": -i / 2, f"icl{low}": -i / 2, f"icl{high}": -i / 2, "icl_paper": -i / 2}
+        | {"loss": 3.0 - i, f"loss{low}": 3.0 - i, f"loss{high}": 3.0 - i}
+        for i in range(3)
+    ]
+
+
+def test_curves_have_a_line_per_seed_and_a_window_for_each_that_changes():
+    rows = [*curve("a", 0), *curve("b", 1), *curve("c", 0, panel="q")]
+    windows = [window("a", 0, MILLION, 2 * MILLION), window("b", 1, 0, MILLION, holds=False)]
+    svg = curves.loss(rows, windows)
+    lines = marks(svg, "line")
+    assert [line.get("stroke") for line in lines] == [COLOURS[0], COLOURS[1], COLOURS[0]]
+    # From the upper left to the lower right.
+    assert numbers(lines[0].get("d")) == [0, 0, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT]
+    (band,) = marks(svg, "rect")
+    assert numbers(band.get("d"))[:3] == [WIDTH / 4, 0, WIDTH / 4]
+    assert float(band.get("opacity", "")) == pytest.approx(0.35 / 2)
+    assert {"p", "q", "seed", "loss (nats per token)", "training tokens (millions)"} <= {
+        *texts(svg)
+    }
+    drawn = curves.learning([row | {"learning": row["icl"]} for row in rows], windows)
+    assert len(marks(drawn, "line")) == 3 and "d loss / d ln tokens" in texts(drawn)
+    assert len(marks(curves.icl(rows, windows), "line")) == 6, "and the paper's points"
+    assert "seed" not in texts(curves.loss(curve("a", 0), [])), "one seed needs no legend"
+
+
+def test_a_line_per_head_and_the_names_of_the_best_two_if_they_are_any_good():
+    rows = [
+        {"cell": "a", "tokens": tokens, "layer": layer, "name": name, "prefix_matching": score}
+        for tokens in (0, 4 * MILLION)
+        for layer, name, score in ((0, "L0H0", 0.05), (1, "L1H0", 0.5), (1, "L1H1", 0.0))
+    ]
+    svg = heads.prefix_matching(rows, [window("a", 0, 0, 2 * MILLION)])
+    lines = marks(svg, "line")
+    assert sorted(numbers(line.get("d"))[1] / HEIGHT for line in lines) == [0.5, 0.95, 1.0]
+    assert [line.get("stroke") for line in lines].count(COLOURS[1]) == 2
+    assert [mark.text for mark in marks(svg, "text")] == ["L1H0"]
+
+
+def test_gates_are_drawn_where_keys_are_smeared():
+    rows = [
+        {"cell": cell, "tokens": tokens, "layer": 0, "name": "L0H0", "smear_gate": gate}
+        for cell, gate in (("a", None), ("b", 0.25))
+        for tokens in (0, 1)
+    ]
+    svg = heads.gates(rows, [])
+    (line,) = marks(svg, "line")
+    assert numbers(line.get("d"))[1] == 0.75 * HEIGHT
+    assert "b" in texts(svg) and "a" not in texts(svg)
+
+
+def test_ablations_are_drawn_by_mode_on_one_scale():
+    rows = [
+        {"cell": "a", "tokens": tokens, "layer": 0, "name": "L0H0", "mode": mode, "delta_icl": own}
+        for tokens in (0, 1)
+        for mode, own in (("full", 1.0), ("pattern", 0.0))
+    ]
+    (full,) = marks(heads.delta_icl(rows, [], "full"), "line")
+    (pattern,) = marks(heads.delta_icl(rows, [], "pattern"), "line")
+    # Five hundredths of the extent are left free at either end.
+    ends = [numbers(line.get("d"))[1] / HEIGHT for line in (full, pattern)]
+    assert ends == pytest.approx([0.05 / 1.1, 1.05 / 1.1], abs=1e-3)
+
+
+def test_every_head_is_a_point_where_it_has_both_scores():
+    row = {"copying": 0.0, "ov_positivity": 1.0, "prefix_matching": 0.5, "qk_positivity": 0.0}
+    rows = [row | {"kind": "induction"}, row | {"kind": "other", "qk_positivity": None}]
+    found = marks(heads.circuit(rows), "symbol")
+    side = heads.SIDE
+    assert [place(mark) for mark in found] == [[side / 2, 0], [side / 2, 0], [side / 2, side / 2]]
+    colours = [heads.KINDS[kind][0] for kind in ("induction", "other", "induction")]
+    assert [mark.get("fill") for mark in found] == colours
+    first_layer_only = [row | {"kind": "other", "qk_positivity": None}]
+    svg = heads.circuit(first_layer_only)
+    assert len(marks(svg, "symbol")) == 1 and "prefix matching" not in texts(svg)
+
+
+def test_maps_leave_out_the_last_checkpoint_which_has_no_width():
+    rows = [
+        {"cell": "a", "tokens": tokens, "end_tokens": end, "first_read": 1, "end_read": 10}
+        | {"loss": 1.0 + tokens / MILLION, "slope": -0.1}
+        for tokens, end in ((0, MILLION), (MILLION, 2 * MILLION), (2 * MILLION, 2 * MILLION))
+    ]
+    windows = [window("a", 0, 0, MILLION)]
+    for svg in (maps.loss_map(rows, windows), maps.slope_map(rows, windows)):
+        assert len(marks(svg, "rect")) == 2
+        assert [place(rule)[0] for rule in marks(svg, "rule")] == [0, WIDTH / 2]
+
+
+def test_paths_are_those_of_the_detailed_and_grey_for_all():
+    rows = [
+        {"cell": cell, "is_detailed": cell == "a", "tokens": i, "pc1": float(i), "pc2": float(i)}
+        | {"pc1_share": 0.5, "pc2_share": 0.25, "is_in_window": i == 1}
+        for cell in ("a", "b")
+        for i in range(3)
+    ]
+    svg = paths.trajectories(rows)
+    strokes = [line.get("stroke") for line in marks(svg, "line")]
+    assert strokes.count("#dddddd") == 2 and strokes.count(COLOURS[0]) == 1
+    assert {"a", "PC1 (50 %)", "PC2 (25 %)"} <= {*texts(svg)} and "b" not in texts(svg)
+
+
+def date(signal: str, estimator: str = "levels", seed: int = 0, panel="p", **found) -> dict:
+    none = {
+        f"{name}_{end}": None
+        for name in ("start", "middle", "end")
+        for end in ("tokens", "low", "high")
+    }
+    row = {"panel": panel, "seed": seed, "signal": signal, "estimator": estimator}
+    return {**row, "is_defined": bool(found), **none, **found}
+
+
+def test_a_bar_reaches_from_start_to_end_with_its_middle_and_intervals():
+    dated = date(
+        "icl",
+        start_tokens=MILLION,
+        middle_tokens=2 * MILLION,
+        end_tokens=3 * MILLION,
+        start_low=0.5 * MILLION,
+        start_high=1.5 * MILLION,
+    )
+    rows = [dated, date("ab"), date("icl", panel="still")]
+    svg = dates.phases(rows, [window("a", 0, MILLION, 2 * MILLION)], 4 * MILLION)
+    bar, interval = marks(svg, "rule")
+    assert place(bar)[0] == WIDTH / 4 and numbers(bar.get("x2")) == [WIDTH / 2]
+    assert place(interval)[0] == WIDTH / 8 and numbers(interval.get("x2")) == [WIDTH / 4]
+    (middle,) = marks(svg, "symbol")
+    assert place(middle)[0] == WIDTH / 2
+    assert place(bar)[1] == place(interval)[1] == place(middle)[1], "all on one line"
+    assert [mark.text for mark in marks(svg, "text")] == ["not defined here"]
+    assert "p" in texts(svg) and "still" not in texts(svg)
+
+
+def test_bars_of_seeds_and_estimators_lie_side_by_side():
+    found = {"start_tokens": 0, "middle_tokens": 0}
+    rows = [
+        date("icl", estimator, seed, **found, end_tokens=seed * MILLION)
+        for seed in (1, 10, 2)
+        for estimator in ("levels", "slope")
+    ]
+    bars = marks(dates.phases(rows, [], 10 * MILLION), "rule")
+    from_above = sorted(bars, key=lambda bar: place(bar)[1])
+    assert len({place(bar)[1] for bar in bars}) == 6
+    assert [bar.get("stroke") for bar in from_above] == [COLOURS[0], COLOURS[5]] * 3
+    ends = [numbers(bar.get("x2"))[0] / WIDTH for bar in from_above]
+    assert ends == pytest.approx([0.1, 0.1, 0.2, 0.2, 1.0, 1.0]), "seeds in their order"
+
+
+def share(intervention: str, value: float | None, seed: int = 0, **ends) -> dict:
+    row = {"panel": "p", "seed": seed, "intervention": intervention, "share": value}
+    return row | {"share_low": None, "share_high": None} | ends
+
+
+def test_shares_are_dots_and_random_sets_are_small_ones():
+    rows = [
+        share("knockout", 0.5, share_low=0.25, share_high=9.0),
+        share("random_induction", 0.0),
+        share("random_induction", 1.0),
+        share("without_induction", None),
+        share("ideal_both", 0.5),
+    ]
+    svg = sets.interventions(rows)
+    # The scale reaches from -0.25 to 1.25.
+    small, other, large = marks(svg, "symbol")
+    found = [place(mark)[0] / WIDTH for mark in (small, other, large)]
+    assert found == pytest.approx([0.25 / 1.5, 1.25 / 1.5, 0.5])
+    zero, one, interval = marks(svg, "rule")
+    assert [place(mark)[0] / WIDTH for mark in (zero, one)] == pytest.approx(found[:2])
+    assert place(interval)[0] / WIDTH == pytest.approx(0.5 / 1.5)
+    end = place(interval)[0] + numbers(interval.get("x2"))[0]
+    assert end == pytest.approx(WIDTH), "it is cut at the frame"
+    assert "clip" not in svg, "whose numbers would differ from run to run"
+
+
+def test_repeats_have_a_line_per_block_and_probe():
+    rows = [
+        {"panel": "p", "probe": probe, "block": block, "repeat": repeat, "loss": 4.0 - repeat}
+        for probe in ("fixed", "gap")
+        for block in (10, 25)
+        for repeat in (0, 1)
+    ]
+    lines = marks(repeats.repeats(rows), "line")
+    assert sorted((own.get("stroke"), own.get("stroke-dasharray")) for own in lines) == sorted(
+        (colour, dash) for colour in COLOURS[:2] for dash in ("1,0", "4,3")
+    )
+    assert numbers(lines[0].get("d")) == [0, 0, WIDTH, HEIGHT]
+
+
+QUERIES = (
+    "windows", "curves", "heads", "positions", "ablations", "undone", "trajectories", "phases",
+    "interventions", "repeats", "final_heads",
+)  # fmt: skip
+
+
+def test_what_has_no_rows_has_no_figure():
+    empty = {name: [] for name in QUERIES}
+    assert drawings(empty, 1) == {}
+    undefined = empty | {"phases": [date("icl")], "interventions": [share("knockout", None)]}
+    undefined["heads"] = [{"smear_gate": None}]
+    assert set(drawings(undefined, 1)) == {"prefix_matching", "previous_token"}
+
+
+def test_every_figure_has_a_caption_and_stands_under_one_heading():
+    rows = {name: [{"is_defined": True, "is_detailed": True}] for name in QUERIES}
+    rows["heads"] = [{"smear_gate": 0.5}]
+    rows["curves"] = [{"learning": -0.5}]
+    rows["interventions"] = [{"share": 0.5}]
+    rows["ablations"] = [{"mode": "full"}, {"mode": "pattern"}]
+    listed = [name for names in SECTIONS.values() for name in names]
+    assert sorted(drawings(rows, 1)) == sorted(CAPTIONS) == sorted(listed)

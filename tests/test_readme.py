@@ -1,0 +1,99 @@
+"""The blocks of README, from made reports."""
+
+import pytest
+
+from stages import readme
+from stages.files.stage import StageError
+from stages.settings.strict import parse
+from stages.settings.study import Study
+from tests.project import Project
+
+
+def study(cells: dict, published: dict) -> Study:
+    params = Project.committed() | {"cells": cells, "published": published}
+    return parse(Study, params, "")
+
+
+def metrics(**changed) -> dict:
+    own = {
+        "icl_final": -0.5,
+        "phase_change": True,
+        "phase_start_tokens": 1_000_000,
+        "phase_end_tokens": 2_500_000,
+        "prefix_matching_max": 0.625,
+    }
+    return own | changed
+
+
+def claim(**changed) -> dict:
+    own = {
+        "kind": "claim",
+        "text": "It holds.",
+        "statistic": "share",
+        "rule": "at least 0.5, 3 seeds",
+        "value": 0.75,
+        "low": 0.7,
+        "high": 0.8,
+        "verdict": "supported",
+    }
+    return own | changed
+
+
+REPORTS = {
+    readme.METRICS: {
+        "cells": {
+            "attn2_s0": metrics(),
+            "attn2_s1": metrics(icl_final=-0.25, phase_change=False),
+            "adamw_s0": metrics(icl_final=0.125),
+        },
+        "claims": {"supported": 1, "contradicted": 1, "inconclusive": 0},
+        "controls": {"supported": 1, "contradicted": 0, "inconclusive": 0},
+    },
+    readme.CLAIMS: [
+        claim(),
+        claim(text="It fails.", verdict="contradicted", value=0.1, low=None, high=None),
+        claim(text="Nobody asked.", verdict="not tested here", value=None),
+        claim(kind="control", text="It controls."),
+    ],
+    readme.TIMES: {"train": 500, "study": 1200},
+}
+STUDY = study(
+    {"attn2_s0": {"model": "attn2", "seed": 0}},
+    {
+        "attn2_s1": {"model": "attn2", "seed": 1},
+        "adamw_s0": {"model": "attn2", "seed": 0, "train": {"optimizer": "adamw"}},
+    },
+)
+
+
+def made(name: str) -> list[list[str]]:
+    """The rows of a block's table, without its head."""
+    text = readme.filled(f"a <!-- {name} -->\nstale text\n<!-- /{name} --> b", STUDY, REPORTS)
+    assert text.startswith(f"a <!-- {name} -->\n|") and text.endswith(f"<!-- /{name} --> b")
+    assert "stale" not in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_models_have_every_seed_and_variations_stand_apart():
+    assert made("models") == [["`attn2`", "-0.50, -0.25", "1.00 M – 2.50 M, none", "0.62, 0.62"]]
+    assert made("variations") == [["`adamw_s0`", "+0.12", "1.00 M – 2.50 M", "0.62"]]
+
+
+def test_claims_that_fail_stay():
+    assert made("claims") == [
+        ["It holds.", "share", "0.75 [0.7, 0.8]", "at least 0.5, 3 seeds", "supported"],
+        ["It fails.", "share", "0.1", "at least 0.5, 3 seeds", "**contradicted**"],
+    ]
+    assert [row[0] for row in made("controls")] == ["It controls."]
+
+
+def test_counts_and_times():
+    text = readme.filled("<!-- verdicts -->\n<!-- /verdicts -->", STUDY, REPORTS)
+    assert "**1 supported, 1 contradicted, 0 inconclusive**, 1 not tested here" in text
+    assert made("times") == [["500", "1,200"]]
+
+
+def test_an_unknown_block_is_named():
+    with pytest.raises(StageError, match="found block 'x', expected one of models"):
+        readme.filled("<!-- x -->\n<!-- /x -->", STUDY, REPORTS)
