@@ -32,6 +32,7 @@ class Verification:
         self.locked = read_locks()
         self.outs = {p: h for own in self.locked.values() for p, h in hashes(own, "outs").items()}
         self.documents: dict[str, int] = {}
+        self.code: dict[str, str] = {}
 
     def problems(self, stage: Expanded) -> list[str]:
         """All that is wrong with what a stage made."""
@@ -49,8 +50,8 @@ class Verification:
 
     def _checks(self, stage: Expanded) -> audit.Problems:
         def wanted(without: tuple[str, ...]) -> Provenance:
-            made_by = code.combine(code.digests(code.files(stage.name)))
             read = hash_params(self.params.values(stage.params), without)
+            made_by = self._code(stage.name)
             return Provenance(stage.name, stage.cell, made_by, read, versions(), "", "")
 
         if stage.label in self.locked:
@@ -70,6 +71,11 @@ class Verification:
                 rows = row_count(self.study, entry.table.name, stage.cell, self.documents)
                 source = Source(path, stage.label)
                 yield audit.check_table(entry.table, source, wanted(entry.table.without), rows)
+
+    def _code(self, name: str) -> str:
+        if name not in self.code:
+            self.code[name] = code.combine(code.digests(code.files(name)))
+        return self.code[name]
 
     def _corpus(self, corpus: str, wanted: audit.Wanted) -> audit.Problems:
         manifest = audit.read_manifest(corpus)

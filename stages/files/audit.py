@@ -32,22 +32,22 @@ def check_lock(stage: Expanded, locked: dict, params: Params, outs: dict[str, st
 
     `outs` are all locked outputs by their paths.
     """
-    again, lock = f"run `dvc repro {address(stage.label)}`", lock_of(stage.label)
+    lock, label = lock_of(stage.label), stage.label
     if locked["cmd"] != stage.cmd:
-        yield f"{lock}: ran as {locked['cmd']!r}, dvc.yaml has {stage.cmd!r}; {again}"
+        yield f"{lock}: ran as {locked['cmd']!r}, dvc.yaml has {stage.cmd!r}; {_again(label)}"
     deps = hashes(locked, "deps")
     for dep in sorted(deps.keys() ^ set(stage.deps)):
-        yield f"{dep}: only one of {lock} and dvc.yaml has it as a dependency; {again}"
+        yield f"{dep}: only one of {lock} and dvc.yaml has it as a dependency; {_again(label)}"
     for dep in sorted(deps.keys() & set(stage.deps)):
         path = Path(dep)
         if dep in outs:
             if outs[dep] != deps[dep]:
-                yield f"{dep}: was made anew since this stage ran; {again}"
+                yield f"{dep}: was made anew since this stage ran; {_again(label)}"
         # A part of an output that was not pulled is no problem.
         elif (path.exists() or not dep.startswith("data/")) and md5(path) != deps[dep]:
-            yield f"{dep}: changed since this stage ran; {again}"
+            yield f"{dep}: changed since this stage ran; {_again(label)}"
     if params_of(locked) != params.values(stage.params):
-        yield f"params.yaml: its values are not those this stage ran with; {again}"
+        yield f"params.yaml: its values are not those this stage ran with; {_again(label)}"
     found = hashes(locked, "outs")
     for out in stage.outs:
         # Reports are in Git, not in DVC's cache.
@@ -67,7 +67,6 @@ def check_made(found: Provenance, wanted: Provenance, where: object, stage: str)
 
     Device and dtype are for the reader to judge.
     """
-    remedy = _anew(stage)
     for name, about in (
         ("stage", "by another stage"),
         ("cell", "for another cell"),
@@ -79,7 +78,7 @@ def check_made(found: Provenance, wanted: Provenance, where: object, stage: str)
         if own != expected:
             if name == "versions":
                 own, expected = sorted({*own} - {*expected}), sorted({*expected} - {*own})
-            yield f"{where}: made {about} {own}, expected {expected}; {remedy}"
+            yield f"{where}: made {about} {own}, expected {expected}; {_anew(stage)}"
 
 
 def check_table(table: Table, source: Source, wanted: Provenance, rows: int | None) -> Problems:
@@ -98,32 +97,32 @@ def check_checkpoints(cell: str, study: Study, wanted: Provenance) -> Problems:
     Cells may share weights: untrained ones do, of models that differ in positions alone.
     """
     seen: dict[str, Path] = {}
-    folder = DATA / "train" / cell
-    remedy = _anew(f"train@{cell}")
+    folder, label = DATA / "train" / cell, f"train@{cell}"
     steps = study.trained_as(cell).schedule(study.corpus.n_ctx)
     expected = {checkpoints.path_of(folder, step).name for step in steps} | {"log.parquet"}
     odd = sorted(expected ^ {path.name for path in folder.iterdir()})
     if odd:
-        yield f"{folder}: missing or not asked for: {', '.join(odd)}; {remedy}"
-    for path in checkpoints.listed(folder, f"train@{cell}"):
+        yield f"{folder}: missing or not asked for: {', '.join(odd)}; {_anew(label)}"
+    for path in checkpoints.listed(folder, label):
         try:
             model, header = checkpoints.load(path)
         except StageError as error:
             yield str(error)
             continue
-        yield from check_made(header.provenance, wanted, path, f"train@{cell}")
+        yield from check_made(header.provenance, wanted, path, label)
         per_step = study.train.batch * study.corpus.n_ctx
         if (
             path != checkpoints.path_of(folder, header.step)
             or header.tokens_seen != header.step * per_step
         ):
-            yield f"{path}: says it is step {header.step}, {header.tokens_seen} tokens; {remedy}"
+            said = f"says it is step {header.step}, {header.tokens_seen} tokens"
+            yield f"{path}: {said}; {_anew(label)}"
         weights = hashlib.sha256()
         for value in model.state_dict().values():
             weights.update(value.numpy().tobytes())
         twin = seen.setdefault(weights.hexdigest(), path)
         if twin != path:
-            yield f"{path}: the same weights as {twin}; {remedy}"
+            yield f"{path}: the same weights as {twin}; {_anew(label)}"
 
 
 def read_manifest(corpus: str) -> dict[str, Any]:
@@ -145,28 +144,26 @@ def check_corpus(
     """What of a corpus is no table: manifest, tokenizer, token stream."""
     folder = corpus_folder(corpus)
     label = corpus_in(folder)
-    remedy = _anew(label)
-    made = loads(manifest["provenance"], folder / "manifest.json", lambda: remedy)
+    made = loads(manifest["provenance"], folder / "manifest.json", lambda: _anew(label))
     yield from check_made(made, wanted(()), folder / "manifest.json", label)
     tokenizer = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
     if manifest["tokenizer_sha256"] != tokenizer:
-        yield f"{folder}/tokenizer.json: not that of manifest.json; {remedy}"
+        yield f"{folder}/tokenizer.json: not that of manifest.json; {_anew(label)}"
     tokens, _, by = training_stream(folder, vocab_size)
     yield from check_made(by, wanted(WITHOUT), folder / STREAM, label)
     if manifest["train_tokens"] != len(tokens):
         named = manifest["train_tokens"]
-        yield f"{folder / STREAM}: {len(tokens)} tokens, manifest.json has {named}; {remedy}"
+        yield f"{folder / STREAM}: {len(tokens)} tokens, manifest.json has {named}; {_anew(label)}"
 
 
 def check_report(grid: str, wanted: Provenance) -> Problems:
     path, label = Path("reports") / grid / "provenance.json", label_of("report", grid)
-    remedy = _anew(label)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["report"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        yield f"{path}: unreadable ({error!r}); {remedy}"
+        yield f"{path}: unreadable ({error!r}); {_anew(label)}"
         return
-    yield from check_made(loads(json.dumps(found), path, lambda: remedy), wanted, path, label)
+    yield from check_made(loads(json.dumps(found), path, lambda: _anew(label)), wanted, path, label)
 
 
 def strays(found: list[Expanded]) -> Problems:
@@ -175,6 +172,11 @@ def strays(found: list[Expanded]) -> Problems:
     for path in sorted(DATA.rglob("*")):
         if path.is_file() and not outs & {path, *path.parents}:
             yield f"{path}: no stage makes it; `dvc checkout` or remove it"
+
+
+# Asked for where there is a problem, and nowhere else: they read params.yaml.
+def _again(stage: str) -> str:
+    return f"run `dvc repro {address(stage)}`"
 
 
 def _anew(stage: str) -> str:
