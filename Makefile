@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 JOBS := 1
+# Tests of one file stay with one worker.
+SPREAD := -n logical --maxprocesses 4 --dist loadfile
 BIN := $(abspath $(VENV))/bin
 # DVC runs `python -m stages.<name>`: that must be the one of .venv.
 export PATH := $(BIN):$(PATH)
@@ -23,10 +25,10 @@ verify: $(VENV)/installed ## whether all on disk is what dvc.lock, params.yaml a
 	@python -m stages.verify
 
 test: $(VENV)/installed ## the tests
-	@python -m pytest
+	@python -m pytest $(SPREAD)
 
-test-slow: $(VENV)/installed ## hundreds of kills, remotes, every rerun rule: about 20 minutes
-	@python -m pytest -m slow
+test-slow: $(VENV)/installed ## hundreds of kills, remotes, every rerun rule
+	@python -m pytest $(SPREAD) -m slow
 
 lint: $(VENV)/installed ## the linter
 	@ruff check .

@@ -1,7 +1,10 @@
 """Models with a known truth: random ones of every kind, and two induction circuits by hand."""
 
+import os
+
 import pytest
 import torch
+from filelock import FileLock
 
 from stages.files.checkpoints import FORMAT, Header
 from stages.files.provenance import Provenance
@@ -9,6 +12,9 @@ from stages.lib.model import Transformer
 from stages.plan import PER_CELL, PER_GRID
 from stages.settings.model import Init, Model
 from tests.project import CELLS, Project, english
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the workers share the cores
 
 VOCAB, N_CTX = 50, 48
 BLOCK, REPEATS = 6, 4
@@ -134,11 +140,19 @@ def header_of(arch: Model, cell: str, step: int = 7) -> Header:
 
 
 @pytest.fixture(scope="session")
-def studied(tmp_path_factory) -> Project:
-    """The small study, finished; for tests that change something of it, to be copied."""
-    made = Project(tmp_path_factory.mktemp("studied"))
-    english(made.folder / "books")
-    ran = made.repro()
-    per_cell = {f"{stage}@{cell}" for stage in PER_CELL for cell in CELLS}
-    assert ran == per_cell | {"params", "corpus", *PER_GRID}
-    return made
+def studied(tmp_path_factory, worker_id) -> Project:
+    """The small study, finished; for tests that change something of it, to be copied.
+
+    Workers of one test run share it: whoever asks first makes it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "studied"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            made = Project(folder.with_name("making"))
+            english(made.folder / "books")
+            ran = made.repro()
+            per_cell = {f"{stage}@{cell}" for stage in PER_CELL for cell in CELLS}
+            assert ran == per_cell | {"params", "corpus", *PER_GRID}
+            made.folder.rename(folder)
+    return Project.at(folder)

@@ -1,6 +1,6 @@
 """Kill stages, many times, at any moment, and see that nothing is lost.
 
-    python tests/kills.py COUNT SEED        (in the folder of a finished small study)
+    python tests/kills.py COUNT SEED [STAGE ...]    (in the folder of a finished small study)
 
 Python and torch take seconds to start, and most kills would hit them. So everything is imported
 once, and each stage runs in a fork. A kill strikes either at a moment drawn at random or at one
@@ -93,6 +93,8 @@ def said() -> str:
 def main() -> None:
     count, rng = int(sys.argv[1]), random.Random(int(sys.argv[2]))
     stages = plan.expanded(parse(Study, Params().all(), ""))
+    if named := sys.argv[3:]:
+        stages = [stage for stage in stages if stage.name in named]
     outs = {(stage.name, stage.cell): stage.outs for stage in stages}
     targets = list(outs)
     # Training has most to lose.

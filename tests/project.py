@@ -17,6 +17,7 @@ from stages.settings.strict import parse
 
 ROOT = Path(__file__).parent.parent
 CELLS = ("attn1_s0", "smear2_s0")
+BYTECODE = str(ROOT / ".scratch" / "bytecode")
 
 
 def small(params: dict) -> dict:
@@ -73,6 +74,11 @@ class Project:
     def copy(self, folder: Path) -> "Project":
         """The same, data, DVC's cache and all, in another folder."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True, symlinks=True)
+        return Project.at(folder)
+
+    @staticmethod
+    def at(folder: Path) -> "Project":
+        """The one that lies in a folder already."""
         made = object.__new__(Project)
         made.folder = folder
         return made
@@ -89,8 +95,11 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
+        # Hundreds of processes import torch and DVC: without bytecode, each compiles them anew.
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         return {
-            **os.environ,
+            **kept,
+            "PYTHONPYCACHEPREFIX": BYTECODE,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             # What a stage imports must be the copy, and what it writes must stay in it.
             "HOME": str(self.folder / "home"),

@@ -22,22 +22,22 @@ def project(studied, tmp_path_factory) -> Project:
     return studied.copy(tmp_path_factory.mktemp("crash"))
 
 
-def kill(project: Project, count: int, seed: int) -> dict:
-    done = project.run("python", str(KILLS), str(count), str(seed))
+def kill(project: Project, count: int, seed: int, *stages: str) -> dict:
+    done = project.run("python", str(KILLS), str(count), str(seed), *stages)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
 
 def test_kills_at_any_moment_lose_nothing(project):
-    found = kill(project, 25, seed=5)
-    assert sum(found["kills"].values()) >= 25
+    found = kill(project, 16, 5, "train", "icl")
+    assert sum(found["kills"].values()) >= 16
     assert found["resumed"] > 0, "training went on from a state"
     assert project.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
 
 
 @pytest.mark.slow
 def test_240_kills_over_all_stages_lose_nothing(project):
-    found = kill(project, 240, seed=1)
+    found = kill(project, 240, 1)
     assert sum(found["kills"].values()) >= 240
     assert found["resumed"] >= 40
     assert all(found["kills"].values()), found
@@ -51,16 +51,16 @@ def test_the_whole_study_killed_again_and_again_ends_in_the_same_bytes(project, 
     again = Project(tmp_path / "again")
     english(again.folder / "books")
     kills = 0
-    for attempt in range(30):
+    for attempt in range(15):
         with again.start("python", "-m", "stages.study", "--jobs", "2") as process:
             try:
                 process.wait(3 + 2.5 * (attempt % 7))
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 kills += 1
-        if process.returncode == 0:
-            break
-    assert process.returncode == 0 and kills >= 3
+    assert kills >= 3
+    done = again.run("python", "-m", "stages.study", "--jobs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert again.products() == wanted
     assert not list((again.folder / ".scratch").rglob("*.partial"))
     done = again.run("python", "-m", "stages.verify")
@@ -107,6 +107,7 @@ def test_a_longer_training_goes_on_and_equals_one_that_was_that_long(edited):
     assert len(steps_of(edited, "smear2_s0")) == 6
 
 
+@pytest.mark.slow
 def test_another_setting_never_takes_up_a_state(edited):
     train = ("python", "-m", "stages.train", "--cell", "attn1_s0")
     edited.run(*train, check=True)
@@ -117,6 +118,7 @@ def test_another_setting_never_takes_up_a_state(edited):
         assert took_up == (not change)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_was_not_kept_costs_a_new_training(edited):
     """A denser schedule asks for steps that are gone."""
     edited.run("python", "-m", "stages.train", "--cell", "attn1_s0", check=True)
@@ -127,6 +129,7 @@ def test_a_checkpoint_that_was_not_kept_costs_a_new_training(edited):
     assert len(steps_of(edited, "attn1_s0")) == 12
 
 
+@pytest.mark.slow
 def test_the_same_text_from_other_code_retrains_nothing(edited):
     """The stream's provenance changes, its tokens don't: training finds its end state again."""
     edited.run("python", "-m", "stages.train", "--cell", "attn1_s0", check=True)
@@ -180,7 +183,8 @@ def at_work(group: int) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("way", ["Ctrl-C", pytest.param("SIGTERM", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["Ctrl-C", "SIGTERM"])
 def test_a_stopped_study_goes_on(project, way):
     before = project.products()
     project.run("rm", "-r", "data/train/attn1_s0", ".dvc/cache/runs", ".scratch/train")
@@ -260,6 +264,7 @@ def test_a_read_only_folder_is_named(project):
     assert "Permission denied" in done.stderr and "give write access" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_states_of_old_trainings_are_swept(project):
     old = project.folder / ".scratch" / "train" / "attn9_s0-0123456789abcdef"
     young = old.with_name("attn8_s0-0123456789abcdef")
@@ -309,7 +314,7 @@ def test_a_stage_at_work_keeps_what_it_has_half_done(project):
 @pytest.mark.parametrize(
     ("name", "left"),
     [
-        (".dvc/tmp/rwlock", ""),
+        pytest.param(".dvc/tmp/rwlock", "", marks=pytest.mark.slow),
         (".dvc/tmp/rwlock", '{"write": {"PATH": {"pid": 1, "cmd": "dvc repro"}}}'),
         ("dvc.lock", "schema: '2.0'\nstages:\n  params:\n    cmd: python -m st"),
     ],

@@ -93,13 +93,17 @@ def test_a_comment_in_losses_never_retrains(project):
 
 @pytest.mark.parametrize(
     ("path", "comment"),
-    [("stages/sql/report/curves.sql", "-- x\n"), ("stages/lib/figures/frame.py", "# x\n")],
+    [
+        ("stages/sql/report/curves.sql", "-- x\n"),
+        pytest.param("stages/lib/figures/frame.py", "# x\n", marks=pytest.mark.slow),
+    ],
 )
 def test_a_query_or_a_figure_reruns_the_report_alone(project, path, comment):
     project.append(path, comment)
     assert project.repro() == {"report"}
 
 
+@pytest.mark.slow
 def test_a_seed_more_runs_that_cell_and_the_aggregates_and_its_removal_removes_it(project):
     before = project.params()
 

@@ -111,8 +111,9 @@ def test_code_deps_are_the_modules_that_are_imported(name):
 
 
 def test_every_expanded_stage_depends_on_its_code_and_on_no_other(expanded):
+    files = {name: {path.as_posix() for path in code.files(name)} for name in PIPELINE}
     for name, stage in expanded.items():
-        own = {path.as_posix() for path in code.files(name.split(":")[-1].split("@")[0])}
+        own = files[name.split(":")[-1].split("@")[0]]
         deps = {Path(str(dep)).as_posix() for dep in stage.deps}
         assert {dep for dep in deps if dep.startswith("stages/")} == own, name
 

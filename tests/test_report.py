@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from stages import report
-from stages.claims import columns
 from stages.files.catalog import sources
 from stages.files.job import Job
 from stages.files.tables import write_table
 from stages.lib.tables.contract import Table
 from stages.lib.tables.heads import COMPOSITIONS
+from stages.lib.tables.rows import columns
 from tests.conftest import made
 from tests.project import Project
 
@@ -113,7 +113,8 @@ def project(tmp_path_factory) -> Project:
         if table not in report.READ:
             continue
         for file in files:
-            rows = columns(table, filled(table))
+            names = [column.name for column in table.columns]
+            rows = columns(table, [tuple(row[name] for name in names) for row in filled(table)])
             stage, _, cell = file.stage.partition("@")
             write_table(table, found.folder / file.path, rows, made(stage, cell))
     manifest = {

@@ -23,6 +23,7 @@ def side_by_side(tmp_path_factory) -> tuple[Project, subprocess.CompletedProcess
     return made, made.run("python", "-m", "stages.study", "--jobs", "2")
 
 
+@pytest.mark.slow
 def test_cells_side_by_side_give_the_bytes_of_one_after_the_other(side_by_side, studied):
     project, done = side_by_side
     assert done.returncode == 0, done.stdout + done.stderr
@@ -33,6 +34,7 @@ def test_cells_side_by_side_give_the_bytes_of_one_after_the_other(side_by_side, 
     assert project.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
 
 
+@pytest.mark.slow
 def test_cells_run_at_the_same_time(side_by_side):
     """Stages of one cell ran while stages of the other did."""
     project, _ = side_by_side
