@@ -38,7 +38,9 @@ def place(mark: ElementTree.Element) -> list[float]:
 
 
 def window(cell: str, seed: int, start: int, end: int, holds: bool = True, panel="p") -> dict:
-    return {"cell": cell, "panel": panel, "seed": seed, "is_phase_change": holds} | {
+    own = {"cell": cell, "panel": panel, "seed": seed, "is_periodic": False}
+    return own | {
+        "is_phase_change": holds,
         "start_tokens": start,
         "middle_tokens": (start + end) // 2,
         "end_tokens": end,
@@ -74,6 +76,19 @@ def test_curves_have_a_line_per_seed_and_a_window_for_each_that_changes():
     assert len(marks(drawn, "line")) == 3 and "d loss / d ln tokens" in texts(drawn)
     assert len(marks(curves.icl(rows, windows), "line")) == 6, "and the paper's points"
     assert "seed" not in texts(curves.loss(curve("a", 0), [])), "one seed needs no legend"
+
+
+def test_a_model_of_periodic_text_does_not_flatten_the_others():
+    rows = [*curve("a", 0), *(row | {"loss": 90.0} for row in curve("b", 0, panel="q"))]
+    rows = [row | {"learning": row["loss"]} for row in rows]
+    windows = [window("a", 0, 0, MILLION), window("b", 0, 0, MILLION, panel="q")]
+    windows[1]["is_periodic"] = True
+    shared = curves.learning([{**row, "learning": row["loss"]} for row in curve("a", 0)], windows)
+    (alone,) = marks(shared, "line")
+    first, second = marks(curves.learning(rows, windows), "line")
+    assert first.get("d") == alone.get("d") != second.get("d")
+    windows[1]["is_periodic"] = False
+    assert marks(curves.learning(rows, windows), "line")[0].get("d") != alone.get("d")
 
 
 def test_a_line_per_head_and_the_names_of_the_best_two_if_they_are_any_good():

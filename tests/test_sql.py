@@ -87,7 +87,7 @@ def test_sampled_takes_each_sequence_s_own_position():
 def cell(name: str, place: int = 0, **changed) -> dict:
     """A row of `cells`: by default alone in its panel, and shown everywhere."""
     row = {"cell": name, "panel": name, "place": place, "seed": 0}
-    return row | {"is_first": True, "is_detailed": True} | changed
+    return row | {"is_first": True, "is_detailed": True, "is_periodic": False} | changed
 
 
 CELLS = [cell("a")]

@@ -38,6 +38,11 @@ def test_where_no_cell_is_plain_all_are_shown_in_detail():
     assert [row[4] for row in rows] == [True, False, True]
 
 
+def test_models_of_periodic_text_are_told_apart():
+    grid = {"a": Cell("a", 0), "b": Cell("a", 0, train=TrainChanges(text="periodic"))}
+    assert [row["is_periodic"] for row in panels(grid)] == [False, True]
+
+
 def test_no_two_panels_have_one_name():
     """`a` would stand for a_s0 and a_s1, and it is a cell of its own."""
     rows = shown(a=Cell("b", 0), a_s0=Cell("a", 0), a_s1=Cell("a", 1))

@@ -13,6 +13,7 @@ def panels(grid: dict[str, Cell]) -> list[dict]:
     that change neither text nor training first. `is_first` is the lowest seed of a panel: the one
     that stands for it where every head has a line. `is_detailed` are those among the first that
     change nothing (or, if all do, all of them): the others would fill pages with tables and maps.
+    `is_periodic` are those trained on repeats of random tokens, which are no language.
     """
     groups: dict[tuple, list[str]] = {}
     for name, cell in grid.items():
@@ -31,6 +32,7 @@ def panels(grid: dict[str, Cell]) -> list[dict]:
             "seed": grid[name].seed,
             "is_first": name == names[0],
             "is_detailed": name == names[0] and key in detailed,
+            "is_periodic": grid[name].train.text == "periodic",
         }
         for place, (key, names) in enumerate(members.items())
         for name in names

@@ -28,7 +28,8 @@ SECTIONS = {
 CAPTIONS = {
     "icl": "In-context learning over training: loss late in the context minus loss early, so "
     "more in-context learning is lower. One line per seed, with its bootstrap interval over "
-    "sequences. Dotted: the paper's two positions. Yellow: the phase window of each seed.",
+    "sequences. Dotted: the paper's two positions. Yellow: the phase window of each seed. "
+    "Models of periodic text have scales of their own, here and below.",
     "loss": "Mean loss over the evaluation set, with its interval. One line per seed. Levels on "
     "different texts cannot be compared.",
     "learning": "d loss / d ln(tokens): what a model learns from reading more, lower is more. "

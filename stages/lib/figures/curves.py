@@ -6,11 +6,11 @@ from stages.lib.figures.frame import (
     TOKENS,
     Rows,
     data,
+    domains,
     extent,
     of,
     palette,
     panels,
-    spread,
     window,
 )
 
@@ -27,12 +27,13 @@ def icl(curves: Rows, windows: Rows) -> str:
 
 def learning(curves: Rows, windows: Rows) -> str:
     """d loss / d ln(tokens): more negative where the model learns faster."""
-    domain = spread(curves, "learning")
+    domain = domains(curves, "panel", windows, "learning")
     color = palette("seed", sorted({row["seed"] for row in curves}), "seed", legend=False)
 
     def panel(name: str, own: Rows) -> alt.LayerChart:
         count = len({row["seed"] for row in own})
-        y = alt.Y("learning:Q", title="d loss / d ln tokens", scale=alt.Scale(domain=domain))
+        scale = alt.Scale(domain=domain[name])
+        y = alt.Y("learning:Q", title="d loss / d ln tokens", scale=scale)
         line = alt.Chart(data(own)).mark_line(strokeWidth=1.5).encode(x=TOKENS, y=y, color=color)
         return alt.layer(window(of(windows, "panel", name), opacity=0.35 / count), line)
 
@@ -40,13 +41,14 @@ def learning(curves: Rows, windows: Rows) -> str:
 
 
 def _curve(rows: Rows, windows: Rows, field: str, title: str, extra: str | None = None) -> str:
-    domain = extent(rows, f"{field}_low", f"{field}_high", *([extra] if extra else []))
-    scale = alt.Scale(domain=domain)
+    fields = [f"{field}_low", f"{field}_high", *([extra] if extra else [])]
+    domain = domains(rows, "panel", windows, *fields, reach=extent)
     seeds = sorted({row["seed"] for row in rows})
     color = palette("seed", seeds, "seed", legend=len(seeds) > 1)
 
     def panel(name: str, own: Rows) -> alt.LayerChart:
         count = len({row["seed"] for row in own})
+        scale = alt.Scale(domain=domain[name])
         base = alt.Chart(data(own)).encode(x=TOKENS, color=color)
         layers = [
             window(of(windows, "panel", name), opacity=0.35 / count),

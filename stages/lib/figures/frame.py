@@ -11,6 +11,7 @@ import vl_convert
 
 Rows = list[dict]
 Panel = alt.Chart | alt.LayerChart
+Reach = Callable[..., list[float]]
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 WINDOW = "#F0E442"
@@ -53,11 +54,26 @@ def extent(rows: Rows, *fields: str) -> list[float | int]:
     return [min(values), max(values)]
 
 
-def spread(rows: Rows, field: str) -> list[float]:
+def spread(rows: Rows, *fields: str) -> list[float]:
     """The extent and a little more, so that nothing lies on the frame."""
-    low, high = extent(rows, field)
+    low, high = extent(rows, *fields)
     pad = 0.05 * (high - low)
     return [low - pad, high + pad]
+
+
+def domains(
+    rows: Rows, key: str, windows: Rows, *fields: str, reach: Reach = spread
+) -> dict[str, list[float]]:
+    """The domain of y in every panel: one for all models of language, so that they compare.
+
+    What models of periodic text reach would flatten the rest: they have scales of their own.
+    """
+    names = list(dict.fromkeys(row[key] for row in rows))
+    apart = {row[key] for row in windows if row["is_periodic"]}
+    language = [row for row in rows if row[key] not in apart]
+    return {
+        name: reach(of(rows, key, name) if name in apart else language, *fields) for name in names
+    }
 
 
 def palette(field: str, values: list, title: str, legend: bool = True) -> alt.Color:

@@ -8,11 +8,11 @@ from stages.lib.figures.frame import (
     TOKENS,
     Rows,
     data,
+    domains,
     known,
     of,
     palette,
     panels,
-    spread,
     svg,
     window,
 )
@@ -28,30 +28,30 @@ SIDE = 300
 
 def prefix_matching(heads: Rows, windows: Rows) -> str:
     """Prefix matching of every head; the two best are named."""
-    return _per_head(heads, windows, "prefix_matching", "prefix matching", [0.0, 1.0])
+    return _per_head(heads, windows, "prefix_matching", "prefix matching")
 
 
 def previous_token(heads: Rows, windows: Rows) -> str:
     """Attention to the previous token, of every head; the two best are named."""
-    return _per_head(heads, windows, "previous_token", "previous-token score", [0.0, 1.0])
+    return _per_head(heads, windows, "previous_token", "previous-token score")
 
 
 def gates(heads: Rows, windows: Rows) -> str:
     """What each head of a model with smeared keys keeps of a position's own key."""
     own = known(heads, "smear_gate")
-    return _per_head(own, windows, "smear_gate", "share of the own key kept", [0.0, 1.0])
+    return _per_head(own, windows, "smear_gate", "share of the own key kept")
 
 
 def delta_icl(ablations: Rows, windows: Rows, mode: str) -> str:
     """Change of ICL when a head is removed: above zero, the head carries in-context learning."""
-    domain = spread(ablations, "delta_icl")
+    domain = domains(ablations, "cell", windows, "delta_icl")
     title = f"ΔICL without the head ({mode}, nats)"
     return _per_head(of(ablations, "mode", mode), windows, "delta_icl", title, domain)
 
 
 def undone(shares: Rows, windows: Rows) -> str:
     """The share of the change of the loss vector that removing a head undoes."""
-    domain = spread(shares, "undone")
+    domain = domains(shares, "cell", windows, "undone")
     return _per_head(shares, windows, "undone", "share of the change undone", domain)
 
 
@@ -91,16 +91,24 @@ def _share(field: str) -> alt.Scale:
     return alt.Scale(domain=[0, 1] if field == "prefix_matching" else [-1, 1])
 
 
-def _per_head(rows: Rows, windows: Rows, field: str, title: str, domain: list[float]) -> str:
+def _per_head(
+    rows: Rows,
+    windows: Rows,
+    field: str,
+    title: str,
+    domain: dict[str, list[float]] | None = None,
+) -> str:
+    """Without a domain, what is drawn are shares: from 0 to 1."""
     color = palette("layer", sorted({row["layer"] for row in rows}), "layer")
-    # Names further down would stand on the axis, and on each other.
-    floor = domain[0] + 0.1 * (domain[1] - domain[0])
 
     def panel(cell: str, own: Rows) -> alt.LayerChart:
+        low, high = domain[cell] if domain else (0.0, 1.0)
+        # Names further down would stand on the axis, and on each other.
+        floor = low + 0.1 * (high - low)
         kept = [{key: row[key] for key in ("tokens", "layer", "name", field)} for row in own]
         base = alt.Chart(data(kept)).encode(
             x=TOKENS,
-            y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(domain=domain, nice=False)),
+            y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(domain=[low, high], nice=False)),
             color=color,
         )
         last = max(row["tokens"] for row in own)
