@@ -32,8 +32,8 @@ def read(name: str) -> Any:
     try:
         return json.loads((REPORTS / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        remedy = "`make published`" if name != TIMES else "`python -m stages.show --times`"
-        raise StageError(f"{REPORTS / name}: not found; {remedy} makes it") from None
+        remedy = "restore it from Git" if name == TIMES else "`make published` makes it"
+        raise StageError(f"{REPORTS / name}: not found; {remedy}") from None
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -139,13 +139,28 @@ def scoreboard(kind: str) -> Callable[[Study, Reports], str]:
     return made
 
 
+def duration(seconds: int) -> str:
+    return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+
+
+def commands(study: Study, reports: Reports) -> str:
+    """What the commands take, and where that was measured."""
+    own = reports[TIMES]
+    parts = [
+        f"`{command}` {duration(took['seconds'])} ({took['what']})"
+        for command, took in own["commands"].items()
+    ]
+    return f"Measured in a fresh clone on {own['machine']}: {', '.join(parts)}.\n"
+
+
 def times(study: Study, reports: Reports) -> str:
     """Seconds of `make study`, stage by stage."""
-    own = reports[TIMES]
+    own = reports[TIMES]["stages"]
     return table(list(own), [[f"{seconds:,}" for seconds in own.values()]])
 
 
 BLOCKS: dict[str, Callable[[Study, Reports], str]] = {
+    "commands": commands,
     "models": models,
     "variations": variations,
     "verdicts": verdicts,

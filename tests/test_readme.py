@@ -1,4 +1,7 @@
-"""The blocks of README, from made reports."""
+"""The blocks of README, from made reports; and README itself, against the committed ones."""
+
+import json
+import re
 
 import pytest
 
@@ -6,7 +9,7 @@ from stages import readme
 from stages.files.stage import StageError
 from stages.settings.strict import parse
 from stages.settings.study import Study
-from tests.project import Project
+from tests.project import ROOT, Project
 
 
 def study(cells: dict, published: dict) -> Study:
@@ -55,7 +58,14 @@ REPORTS = {
         claim(text="Nobody asked.", verdict="not tested here", value=None),
         claim(kind="control", text="It controls."),
     ],
-    readme.TIMES: {"train": 500, "study": 1200},
+    readme.TIMES: {
+        "machine": "a machine",
+        "stages": {"train": 500, "study": 1200},
+        "commands": {
+            "make study": {"seconds": 1203, "what": "install included"},
+            "make verify": {"seconds": 12, "what": "all files"},
+        },
+    },
 }
 STUDY = study(
     {"attn2_s0": {"model": "attn2", "seed": 0}},
@@ -92,8 +102,56 @@ def test_counts_and_times():
     text = readme.filled("<!-- verdicts -->\n<!-- /verdicts -->", STUDY, REPORTS)
     assert "**1 supported, 1 contradicted, 0 inconclusive**, 1 not tested here" in text
     assert made("times") == [["500", "1,200"]]
+    text = readme.filled("<!-- commands -->\n<!-- /commands -->", STUDY, REPORTS)
+    assert "`make study` 20 min 3 s (install included), `make verify` 12 s (all files)." in text
 
 
 def test_an_unknown_block_is_named():
-    with pytest.raises(StageError, match="found block 'x', expected one of models"):
+    with pytest.raises(StageError, match="found block 'x', expected one of commands"):
         readme.filled("<!-- x -->\n<!-- /x -->", STUDY, REPORTS)
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Numbers of README that no run produced and no param holds.
+NAMED = {
+    "2022": "the year of the paper",
+    "2.0": "of the licence",
+    "2.13.0": "torch, as pyproject.toml pins it",
+    "3.11": "Python",
+    "768": "width of the paper's models",
+    "10,000": "evaluation sequences of the paper",
+    "9": "of `kill -9`",
+}
+
+
+def numbers(text: str) -> set[str]:
+    """Numbers of the prose: no code, no link targets, nothing that `make readme` writes."""
+    for skipped in (r"^```.*?^```", readme.BLOCK.pattern, r"`[^`\n]*`", r"\]\([^)]*\)"):
+        text = re.sub(skipped, " ", text, flags=re.DOTALL | re.MULTILINE)
+    return set(re.findall(r"(?<![\w.,])\d[\d.,]*\d|(?<![\w.,])\d", text))
+
+
+def scalars(params) -> set[float]:
+    if isinstance(params, dict | list):
+        inner = params.values() if isinstance(params, dict) else params
+        return set().union(*map(scalars, inner))
+    return {float(params)} if type(params) in (int, float) else set()
+
+
+def test_every_number_of_readme_stands_in_a_report_or_in_params():
+    """Those in blocks are the reports' own; of the rest, none is a result."""
+    known = scalars(Project.committed())
+    stray = {
+        number
+        for number in numbers(README) - NAMED.keys()
+        if not {float(number.replace(",", "")), float(number.replace(",", "")) / 100} & known
+    }
+    assert not stray
+    assert numbers("1.25 and `7` [x](8) −9\n```\n6\n```\nL1H3") == {"1.25", "9"}
+
+
+def test_readme_is_what_the_reports_say():
+    blocks = {name for _, name, _ in readme.BLOCK.findall(README)}
+    assert blocks == readme.BLOCKS.keys()
+    reports = {name: json.loads((ROOT / "reports" / name).read_text()) for name in REPORTS}
+    assert readme.filled(README, parse(Study, Project.committed(), ""), reports) == README
