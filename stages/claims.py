@@ -121,12 +121,14 @@ def judged(rows: list[Row], claims: Claims) -> list[dict]:
             if not row["reason"]:
                 of_seed.setdefault(row["seed"], []).append(row["value"])
         values = np.array([np.mean(values) for _, values in sorted(of_seed.items())])
-        reasons = sorted({row["reason"] for row in own if row["reason"]})
+        undefined = [row["reason"] for row in own if row["reason"]]
+        why = f"not defined in {len(undefined)} of {len(own)} cells: "
+        why = why + "; ".join(sorted({*undefined})) if undefined else ""
         rule = None if claim.reason else claims.rules[claim.name]
         if rule is None or not own:
             finding = untested(claim.reason or NO_CELL)
         else:
-            finding = decide(values, rule, claims.interval, "; ".join(reasons))
+            finding = decide(values, rule, claims.interval, why)
         found.append(
             {
                 "place": place,

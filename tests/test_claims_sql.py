@@ -120,6 +120,7 @@ def phase(name: str, signal: str, estimator: str, start=10.0, middle=15.0, end=2
         "estimator": estimator,
         "is_defined": holds,
         "reason": "" if holds else "no rise",
+        "rise": 1.0,
         "start_tokens": start if holds else None,
         "middle_tokens": middle if holds else None,
         "end_tokens": end if holds else None,
@@ -140,6 +141,8 @@ def test_whether_signals_change_together():
     ]
     both = ("slope", "levels")
     phases = [phase(c["cell"], "icl", e) for c in cells for e in both]
+    signals = ("prefix_matching", "loss_bump", "pca_turn", "qk_trace")
+    phases += [phase("attn2_s0", signal, e) for signal in signals for e in both]
     phases[5] = phase("smear2_s0", "icl", "levels", 2, 4, 8)
     phases[7] = phase("warm_s0", "icl", "levels", 20, 30, 40)
     overlaps = [
@@ -167,12 +170,18 @@ def test_whether_signals_change_together():
 def test_a_model_that_does_not_change_overlaps_with_nothing_and_has_no_window():
     tables = {
         "cells": [cell("attn2_s0")],
-        "phases": [phase("attn2_s0", "icl", e, math.nan) for e in ("slope", "levels")],
+        "phases": [
+            phase("attn2_s0", signal, e, math.nan)
+            | ({"rise": None, "reason": "no control"} if signal == "pca_turn" else {})
+            for signal in ("icl", "prefix_matching", "pca_turn")
+            for e in ("slope", "levels")
+        ],
         "phases_overlaps": [overlap("x", "slope", "icl", "ab", True)],
     }
     got = found("cooccurrence", tables, tokens=50, **STEP)
     assert got["prefix_matching_in_window", "attn2_s0"] == 0.0
     assert got["window_is_narrow", "attn2_s0"] == "no rise"
+    assert got["pca_turns_in_window", "attn2_s0"] == "no control"
 
 
 def test_how_far_paths_turn():
@@ -257,10 +266,11 @@ def test_what_more_context_buys():
 
 
 def test_tokens_that_continue_as_before_and_otherwise():
-    """a b c … a b c … a b d: of the second pair's targets, c is the same, then d another."""
-    text = [1, 2, 3, 9, 1, 2, 3, 8, 1, 2, 4]
-    before = [1.0] * 10
-    after = [1.0] * 10
+    """a b c … a b c … a b d … a b c: c is the same, then d another, then c neither."""
+    text = [1, 2, 3, 9, 1, 2, 3, 8, 1, 2, 4, 1, 2, 3]
+    before = [1.0] * 13
+    after = [1.0] * 13
+    after[12] = 0.1  # a b -> c, as some time before but not the last time: neither
     after[5] = 0.2  # a b -> c again
     after[9] = 1.7  # a b -> d
     after[6] = 0.5  # b c -> 8, where 9 stood: another, too
@@ -269,7 +279,7 @@ def test_tokens_that_continue_as_before_and_otherwise():
         "eval": [{"seq": 0, "pos": pos, "token": token} for pos, token in enumerate(text)],
         "losses": [
             {"cell": "attn2_s0", "step": step, "seq": 0, "pos": pos, "loss": loss}
-            for step, own in ((0, [8.0] * 10), (1, before), (2, after))
+            for step, own in ((0, [8.0] * 13), (1, before), (2, after))
             for pos, loss in enumerate(own)
         ],
         "phases_windows": [
@@ -359,8 +369,10 @@ def test_what_sets_of_heads_carry():
             "random_induction": random_reason,
         }
         return [
-            {"cell": name, "step": 3, "intervention": what, "reason": why}
+            {"cell": name, "step": step, "intervention": what, "reason": why}
+            | {"is_defined": not why}
             for what, why in reasons.items()
+            for step in (2, 3)
         ]
 
     tables = {
@@ -394,6 +406,7 @@ def test_what_sets_of_heads_carry():
                 "cell": "attn3_s0",
                 "step": 3,
                 "intervention": "without_induction",
+                "is_defined": False,
                 "reason": "no induction head",
             },
         ],
@@ -416,6 +429,8 @@ def test_what_sets_of_heads_carry():
     assert got["mlp_carry_the_majority", "mlp2_s0"] == pytest.approx(0.5)
     assert got["mlp_carry_less", "mlp2_s0"] == pytest.approx(0.5 - 0.8)
     assert got["carry_the_majority", "attn3_s0"] == "no induction head"
+    assert got["random_sets_small", "attn3_s0"] == "no induction head"
+    assert got["carry_throughout", "attn3_s0"] == 0.0, "nothing carries it"
     assert ("carry_the_majority", "mlp2_s0") not in got
 
 
@@ -509,3 +524,6 @@ def test_what_heads_are():
     for key, value in wanted.items():
         assert got[key] == pytest.approx(value, abs=1e-6), key
     assert set(got) - set(wanted) == {("copying_is_ov_positivity", "attn2_s0")}
+    tables["cells"].append(cell("attn2_s1"))
+    tables["heads"].append(head("attn2_s1", 2, 1, 0))
+    assert found("heads", tables)["minus_one_offset", "attn2_s1"] == "no induction head"

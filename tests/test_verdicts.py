@@ -53,12 +53,17 @@ def test_the_whole_interval_decides(values, at_least, at_most):
     assert verdict(values, AT_MOST) == at_most
 
 
+def test_cells_that_were_left_out_are_named_whatever_the_verdict():
+    for values in ([0.8, 0.81, 0.82], [0.1, 0.11, 0.12], [0.4, 0.5, 0.6]):
+        assert decide(np.array(values), AT_LEAST, 0.95, "why").reason.endswith("why")
+
+
 def test_too_few_seeds_are_inconclusive_and_said_so():
     found = decide(np.array([0.9, 0.91]), AT_LEAST, 0.95, "")
     assert (found.verdict, found.reason) == ("inconclusive", "2 of 3 seeds")
     assert found.value == pytest.approx(0.905)
     found = decide(np.array([0.9]), AT_LEAST, 0.95, "no window in attn2_s1")
-    assert found.reason == "1 of 3 seeds; not defined: no window in attn2_s1"
+    assert found.reason == "1 of 3 seeds; no window in attn2_s1"
     assert math.isnan(found.low)
 
 
@@ -70,7 +75,7 @@ def test_a_rule_for_one_seed_is_decided_by_it():
 
 def test_no_value_is_no_verdict():
     found = decide(np.array([]), AT_LEAST, 0.95, "no induction head")
-    assert (found.verdict, found.reason) == ("inconclusive", "not defined: no induction head")
+    assert (found.verdict, found.reason) == ("inconclusive", "no induction head")
     assert untested("far too large").verdict == "not tested here"
 
 

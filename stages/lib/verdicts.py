@@ -17,7 +17,7 @@ Verdict = Literal["supported", "contradicted", "inconclusive", "not tested here"
 class Finding:
     """Mean over seeds with its interval, NaN where there are too few; and what follows.
 
-    "not defined" is said of values that a statistic has not got, where it is asked for.
+    The reason also says of which cells a statistic has no value, whatever the verdict.
     """
 
     value: float
@@ -31,7 +31,8 @@ def interval_over_seeds(values: Float[np.ndarray, "seed"], level: float) -> tupl
     """Student's t interval of the mean over seeds; NaN below two.
 
     Seeds are the replicates: sequences, heads and models of one seed share its text and its
-    luck. Three seeds make a wide interval, which is what three seeds are worth.
+    luck. Three seeds make a wide interval, which is what three seeds are worth. It is given the
+    evaluation set: what its sequences err by is common to all seeds, and not in it.
     """
     if len(values) < 2:
         return math.nan, math.nan
@@ -44,23 +45,24 @@ def decide(values: Float[np.ndarray, "seed"], rule: Rule, level: float, why: str
     """Supported where the whole interval lies on the rule's side of its bound, contradicted where
     none of it does, else inconclusive; so, too, with fewer seeds than the rule asks for.
 
-    A rule that asks for one seed is decided by the value, if there is but one. `why` tells why
-    values are not defined.
+    A rule that asks for one seed is decided by the value, if there is but one. `why` tells of
+    cells without a value, and why.
     """
     if len(values) == 0:
-        return Finding(math.nan, math.nan, math.nan, "inconclusive", f"not defined: {why}")
+        return Finding(math.nan, math.nan, math.nan, "inconclusive", why)
     low, high = interval_over_seeds(values, level)
     value = float(values.mean())
     if len(values) < rule.seeds:
-        found = f"{len(values)} of {rule.seeds} seeds" + (f"; not defined: {why}" if why else "")
+        found = f"{len(values)} of {rule.seeds} seeds" + (f"; {why}" if why else "")
         return Finding(value, low, high, "inconclusive", found)
     ends = [value] if math.isnan(low) else [low, high]
     holds = [end >= rule.bound if rule.side == "at least" else end <= rule.bound for end in ends]
     if all(holds):
-        return Finding(value, low, high, "supported", "")
+        return Finding(value, low, high, "supported", why)
     if not any(holds):
-        return Finding(value, low, high, "contradicted", "")
-    return Finding(value, low, high, "inconclusive", "the interval reaches to both sides")
+        return Finding(value, low, high, "contradicted", why)
+    found = "the interval reaches to both sides" + (f"; {why}" if why else "")
+    return Finding(value, low, high, "inconclusive", found)
 
 
 def untested(reason: str) -> Finding:

@@ -1,5 +1,6 @@
 -- Grain: claim, cell. Claims about when signals change, and whether together.
--- A signal that does not change overlaps with nothing. Reads cells, phases, phases_overlaps.
+-- A signal that does not change overlaps with nothing; one that has no curve is not defined.
+-- Reads cells, phases, phases_overlaps.
 with
 
 deeper as (
@@ -34,11 +35,17 @@ select
     claim,
     deeper.cell,
     deeper.seed,
-    avg(coalesce(pairs.overlap, false)::int) as value,
-    '' as reason
+    case
+        when count(own.rise) = count(*) then avg(coalesce(pairs.overlap, false)::int)
+    end as value,
+    coalesce(any_value(own.reason) filter (own.rise is null), '') as reason
 from deeper
 cross join estimators
 cross join claimed
+left join phases as own
+    on own.cell = deeper.cell
+    and own.estimator = estimators.estimator
+    and own.signal = claimed.signal
 left join pairs
     on pairs.cell = deeper.cell
     and pairs.estimator = estimators.estimator

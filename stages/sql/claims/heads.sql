@@ -119,11 +119,13 @@ listed as (
     union all
     select 'prefix_matching_with_copying', main.cell, seed, copying, 'no induction head'
     from main
-    join induction using (cell)
+    left join induction using (cell)
+    where n_layers >= 2 or smeared_keys
     union all
     select 'minus_one_offset', main.cell, seed, minus_one, 'no induction head'
     from main
-    join induction using (cell)
+    left join induction using (cell)
+    where n_layers >= 2 or smeared_keys
     union all
     select 'untrained', cell, seed, untrained, '' from main join best using (cell)
     union all

@@ -107,12 +107,12 @@ from deeper, no_window
 union all
 select 'another_corpus', cell, seed, gained, ''
 from every_cell
-where corpus <> '' and n_layers >= 2
+where corpus <> '' and n_layers >= 2 and changes = '' and positions = 'qk_sinusoidal'
 
 union all
 select 'one_layer_of_another_corpus_flat', cell, seed, gained, ''
 from every_cell
-where corpus <> '' and n_layers = 1 and not smeared_keys
+where corpus <> '' and n_layers = 1 and changes = '' and not smeared_keys
 
 union all
 select 'shuffled_has_no_change', cell, seed, gained, ''

@@ -51,14 +51,16 @@ at_end as (
     group by cell
 ),
 
+-- Where there is no induction head, none carries anything.
 throughout as (
-    select shares.cell, min(share) as least
-    from shares
+    select sets.cell, min(case when is_defined then share else 0 end) as least
+    from sets
     join phases_windows as windows using (cell)
+    left join shares using (cell, step, intervention)
     where intervention = 'without_induction'
         and is_phase_change
         and step * $tokens_per_step >= end_tokens
-    group by shares.cell
+    group by sets.cell
 ),
 
 whys as (
@@ -117,7 +119,7 @@ listed as (
         cell,
         seed,
         least,
-        coalesce(nullif(why_induction, ''), 'no induction head at any checkpoint after a window')
+        'the phase rule finds no change'
     from attention_only
     union all
     select 'mlp_carry_the_majority', cell, seed, induction, why_induction from found where mlp
@@ -127,16 +129,17 @@ listed as (
         own.cell,
         own.seed,
         own.induction - plain.induction,
-        own.why_induction || plain.why_induction
+        coalesce(nullif(own.why_induction, ''), plain.why_induction)
     from found as own
     join attention_only as plain using (seed, n_layers)
     where own.mlp
     union all
-    select 'random_sets_small', cell, seed, random_mean / induction, why_induction || why_random
+    select 'random_sets_small', cell, seed, random_mean / induction,
+        coalesce(nullif(why_induction, ''), why_random)
     from attention_only
     union all
     select 'beats_every_random_set', cell, seed, induction - random_most,
-        why_induction || why_random
+        coalesce(nullif(why_induction, ''), why_random)
     from attention_only
     union all
     select 'knockout_of_the_pattern', cell, seed, knockout / induction, why_induction

@@ -1,5 +1,6 @@
 -- Grain: claim, cell. What the window does to tokens whose two predecessors stood together
--- before in the context: continued as then, continued otherwise, and (for comparison) a new pair.
+-- before in the context: continued as the last time, continued as never before, and (for
+-- comparison) a new pair. What continues as some time before, but not the last time, is neither.
 -- Reads cells, phases_windows, losses, eval.
 with
 
@@ -19,7 +20,8 @@ continued as (
         seq,
         pos,
         target,
-        lag(target) over (partition by seq, before, token order by pos) as then_target
+        lag(target) over (partition by seq, before, token order by pos) as then_target,
+        row_number() over (partition by seq, before, token, target order by pos) > 1 as seen_so
     from pairs
     where before is not null and target is not null
 ),
@@ -31,7 +33,7 @@ kinds as (
         case
             when then_target is null then 'new'
             when then_target = target then 'same'
-            else 'other'
+            when not seen_so then 'other'
         end as kind
     from continued
 ),
