@@ -419,7 +419,11 @@ def test_interventions_are_shares_of_icl_or_reasons():
         "interventions": rows,
         "sets": sets,
         "edit_draws": draws(2, 200, 0),
-        "phases_windows": [window("a", 0, 1), window("b", 0, 1, holds=False)],
+        "phases": [
+            {"cell": name, "signal": signal, "estimator": "levels", "is_defined": name == "a"}
+            for name in ("a", "b")
+            for signal in ("icl", "ab")
+        ],
         "cells": [cell("a"), cell("b", 1)],
     }
     found = ask("report/interventions", given, **tails(0.95))

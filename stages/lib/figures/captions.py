@@ -71,6 +71,6 @@ CAPTIONS = {
     "ICL/ICL of the whole model. Large dots: seeds, with bootstrap intervals over sequences. Small "
     "dots: random sets of as many other heads of the same layers. Knocked out: induction heads may "
     "not attend to the tokens after matches, or, as a control, to as many other keys. Intervals "
-    "are cut at the frame. Models without a phase change have next to no in-context learning to "
+    "are cut at the frame. Models whose in-context learning does not change have next to none to "
     "share out, and no panel.",
 }

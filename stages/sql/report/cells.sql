@@ -57,7 +57,8 @@ select
     previous_token_head,
     ablation_head,
     icl_drop as phase_icl_drop,
-    is_detailed
+    is_detailed,
+    is_periodic
 from finals
 join phases_windows using (cell)
 join best using (cell)

@@ -1,8 +1,12 @@
 -- Grain: cell, intervention, draw. The share of ICL that goes with each intervention at its last
 -- checkpoint, 1 - ICL / ICL of the whole model, with a bootstrap interval over sequences
--- (edit_draws: draw, seq, weight; none for the draws of random sets). Not defined without a phase
--- change, where there is next to no ICL to share out. Reads cells.
+-- (edit_draws: draw, seq, weight; none for the draws of random sets). Not defined where ICL does not
+-- change over training: there is next to none to share out. Reads cells.
 with
+
+changing as (
+    select cell from phases where signal = 'icl' and estimator = 'levels' and is_defined
+),
 
 lasts as (
     select cell, max(step) as step from interventions group by cell
@@ -28,8 +32,7 @@ paired as (
         on whole.cell = edited.cell
         and whole.seq = edited.seq
         and whole.intervention = 'none'
-    join phases_windows as windows on windows.cell = edited.cell
-    where edited.intervention <> 'none' and is_phase_change
+    where edited.intervention <> 'none' and edited.cell in (from changing)
 ),
 
 points as (
@@ -81,13 +84,12 @@ select
     delta_loss,
     case
         when not is_defined then reason
-        when not is_phase_change then 'no phase change: next to no ICL to share out'
+        when cell not in (from changing) then 'ICL does not change: next to none to share out'
         else ''
     end as reason
 from sets
 join lasts using (cell, step)
 join cells using (cell)
-join phases_windows using (cell)
 left join points using (cell, intervention)
 left join intervals using (cell, intervention, draw)
 where intervention <> 'none'
