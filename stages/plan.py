@@ -28,9 +28,15 @@ HEADER = """\
 # edit params.yaml or stages/, not this file.
 """
 # The stages that run once per cell, and once per grid, in order.
-PER_CELL = ("train", "losses", "icl", "heads", "ablations", "interventions")
+PER_CELL = ("train", "losses", "icl", "heads", "ablations", "interventions", "circuits")
 PER_GRID = ("pca", "phases", "claims", "report")
 PHASES = ("curves", "overlaps", "phases", "windows")
+READ_BY_CIRCUITS = (
+    "eval.parquet",
+    "tokenizer.json",
+    "train_tokens.safetensors",
+    "vocabulary.parquet",
+)
 CORPUS_FILES = [
     "documents.parquet",
     "eval.parquet",
@@ -127,6 +133,18 @@ def _per_cell(study: Study, section: str) -> dict:
             [trained, evaluation, sequences, "data/heads/${key}/heads.parquet"],
             ["device", "icl.windows", "interventions", "losses"],
             "data/interventions/${key}",
+        ),
+        "circuits": stage(
+            "circuits",
+            "Weights read: token, position and K circuits; edges cut, paths kept, on text",
+            [
+                trained,
+                *("${item.corpus}/" + name for name in READ_BY_CIRCUITS),
+                "data/icl/${key}/icl.parquet",
+                "data/heads/${key}/heads.parquet",
+            ],
+            ["circuits", "corpus.n_ctx", "heads", "icl.windows", "losses", "phases", "train"],
+            "data/circuits/${key}",
         ),
     }
 

@@ -48,7 +48,8 @@ def dated(
         control = control if isinstance(control, Missing) else found[control]
         tokens = own.steps.astype(np.float64) * tokens_per_step
         icl_curves = means(own.icl, weights(len(own.icl)))
-        window = icl_window(icl_curves, tokens, rule, icl.interval)
+        final_low = with_interval(icl_curves[:, -1], icl.interval)[1]
+        window = icl_window(icl_curves[0], final_low, tokens, rule)
         edges = (
             (window.first, window.last)
             if window.is_phase_change

@@ -90,21 +90,21 @@ def slope_window(
 
 
 def icl_window(
-    curves: Float[np.ndarray, "draw step"],
+    curve: Float[np.ndarray, "step"],
+    final_low: float,
     tokens: Float[np.ndarray, "step"],
     rule: Phases,
-    interval: float,
 ) -> Window:
     """The published rule: the window of ICL, here with its sign turned, and what it makes of it.
 
     It is a phase change if ICL falls by at least `min_drop` inside the window and the last ICL
-    (not smoothed) lies `min_final` or more below zero, with its whole interval below zero.
+    (not smoothed) lies `min_final` or more below zero, with its whole interval below zero:
+    `final_low`, also with its sign turned, is the end of that interval nearer to zero.
     """
-    own = smoothed(curves[:1], rule.smoothing)
+    own = smoothed(curve[None], rule.smoothing)
     first, peak, last = (int(i) for i in slope_window(slopes(own, tokens), rule.peak_share)[0])
     drop = float(own[0, last] - own[0, first])
-    final, final_low, _ = with_interval(curves[:, -1], interval)
-    is_change = drop >= rule.min_drop and final >= rule.min_final and final_low > 0
+    is_change = drop >= rule.min_drop and curve[-1] >= rule.min_final and final_low > 0
     return Window(first, peak, last, drop, bool(is_change))
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from stages.settings.ablations import Ablations
 from stages.settings.cells import Cell
+from stages.settings.circuits import Circuits
 from stages.settings.claims import Claims
 from stages.settings.corpus import Corpus, CorpusChanges
 from stages.settings.heads import Heads
@@ -41,6 +42,7 @@ class Study:
     heads: Heads
     ablations: Ablations
     interventions: Interventions
+    circuits: Circuits
     phases: Phases
     claims: Claims
     report: Report
@@ -59,6 +61,7 @@ class Study:
         self.heads.check_fits("heads", n_ctx, self.corpus.vocab_size)
         for name in ("ablations", "interventions"):
             getattr(self, name).check_fits(name, self.corpus.evaluation.sequences)
+        self.circuits.check_fits("circuits", n_ctx, self.corpus.evaluation.sequences)
         require(
             self.heads.text_sequences <= self.corpus.evaluation.sequences,
             "heads.text_sequences",

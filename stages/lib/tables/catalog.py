@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stages.lib.tables import (
     ablations,
+    circuits,
     claims,
     corpus,
     heads,
@@ -53,6 +54,7 @@ CATALOG = (
         interventions.INTERVENTIONS, "interventions", "interventions/{cell}/interventions.parquet"
     ),
     Entry(interventions.SETS, "interventions", "interventions/{cell}/sets.parquet"),
+    *(Entry(own, "circuits", f"circuits/{{cell}}/{own.name}.parquet") for own in circuits.ALL),
     Entry(phases.CURVES, "phases", "phases/{grid}/curves.parquet"),
     Entry(phases.PHASES, "phases", "phases/{grid}/phases.parquet"),
     Entry(phases.WINDOWS, "phases", "phases/{grid}/windows.parquet"),

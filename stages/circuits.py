@@ -1,0 +1,162 @@
+"""The circuits of a cell, read from its weights and tried on text, at a few checkpoints."""
+
+from contextlib import ExitStack
+from functools import partial
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from stages.files import cells, checkpoints, evaluation
+from stages.files.job import Job, run
+from stages.files.remedy import corpus_in, rebuild
+from stages.files.stage import DATA, StageError, progress
+from stages.files.stream import training_stream
+from stages.files.tables import TableWriter, read_table
+from stages.lib import device as devices
+from stages.lib.circuits import repeated_blocks, usable_tokens
+from stages.lib.framework import bigrams, rows, tokens, trigrams, when
+from stages.lib.framework.edges import Edge, Head
+from stages.lib.framework.reading import Reading, read, sum_error, trials
+from stages.lib.framework.rows import Behaviour, Rows, Vocabulary
+from stages.lib.parallel import Workers
+from stages.lib.tables import circuits as tables
+from stages.lib.tables.corpus import VOCABULARY
+from stages.lib.tables.heads import HEADS
+from stages.lib.tables.icl import ICL
+from stages.settings.circuits import Circuits
+from stages.settings.heads import Heads
+from stages.settings.icl import Windows
+from stages.settings.losses import Losses
+from stages.settings.phases import Phases
+from stages.settings.train import Train
+
+
+def main(job: Job) -> None:
+    params, cell = job.params, job.cell
+    own, heads = params.section("circuits", Circuits), params.section("heads", Heads)
+    windows = params.section("icl.windows", Windows)
+    batch, n_ctx = params.section("losses", Losses).batch, params.integer("corpus.n_ctx")
+    # The readings are of weights; a GPU would wait for the CPU.
+    device = devices.pick("cpu")
+    corpus = cells.corpus_folder(cells.own(params, cell)[1].corpus)
+    text = evaluation.sequences(corpus, own.sequences)
+    own.check_fits("circuits", text.shape[1], len(text))
+    windows.check_fits("icl.windows", text.shape[1])
+    vocabulary = read_table(VOCABULARY, corpus / "vocabulary.parquet", corpus_in(corpus))
+    vocab_size = len(vocabulary["count"])
+    stream = training_stream(corpus, vocab_size)[0]
+    counts = vocabulary["count"].copy()
+    vocab = Vocabulary(
+        vocabulary["text"].tolist(), counts, tokens.common(torch.from_numpy(counts), own.min_count)
+    )
+    if len(vocab.common) < 2:
+        raise StageError(
+            f"params.yaml: circuits.min_count: found {own.min_count}, but {len(vocab.common)} "
+            "token(s) of the vocabulary occur so often in training; lower it or add text"
+        )
+    tokenizer = Tokenizer.from_file(str(corpus / "tokenizer.json"))
+    usable = usable_tokens(counts, heads.exclude_share)
+    rng = np.random.default_rng(heads.seed)
+    probe = repeated_blocks(rng, usable, heads.sequences, heads.block, heads.repeats)
+    shown = {
+        "random": repeated_blocks(rng, usable, 1, own.shown.block, own.shown.repeats),
+        "text": text[:1, : own.shown.text],
+    }
+
+    paths = {
+        int(path.stem.removeprefix("step_")): path
+        for path in checkpoints.listed(DATA / "train" / cell, f"train@{cell}")
+    }
+    tokens_per_step = params.section("train", Train).batch * n_ctx
+    window, steps = window_of(cell, tokens_per_step, params.section("phases", Phases), [*paths])
+    wanted = when.readings(steps, window, own.checkpoints)
+    behaviour = behaviour_by_step(cell, [*wanted])
+    made: dict[int, Rows] = {}
+    attention: dict[int, dict] = {}
+    circuit: list[Edge] | None = None
+    with Workers(device) as workers:
+        reading = Reading(
+            own,
+            heads,
+            windows,
+            text.split(batch),
+            probe.split(batch),
+            vocab,
+            bigrams.bigrams(stream, counts, own.sources),
+            trigrams.Counts(stream[: own.counted], vocab_size, own.context),
+            partial(tokenizer.decode, skip_special_tokens=False),
+            workers,
+        )
+        # The last first: its circuit is followed back through training.
+        for step in progress([*wanted][::-1], f"circuits {cell}", "checkpoint"):
+            model, header = checkpoints.load(paths[step])
+            evaluation.check_fits(text, header, paths[step])
+            found, own_edges, why = read(model, reading, behaviour[step])
+            if circuit is None:
+                circuit = own_edges
+            trials(model, reading, found, circuit)
+            named = " ".join(
+                f"{rows.name_of(writer)}>{rows.name_of(reader)}" for reader, writer in own_edges
+            )
+            found[tables.READINGS] = [(wanted[step], sum_error(model, text), named, why)]
+            made[step] = found
+            attention[step] = rows.attention_rows(model, shown)
+
+    with job.output(DATA / "circuits" / cell) as folder, ExitStack() as stack:
+        folder.mkdir()
+        for table in tables.ALL:
+            writer = stack.enter_context(
+                TableWriter(table, folder / f"{table.name}.parquet", job.provenance)
+            )
+            if table is tables.SHOWN:  # the same at every checkpoint
+                writer.write(
+                    {
+                        "probe": [name for name, own in shown.items() for _ in own[0]],
+                        "pos": np.concatenate(
+                            [np.arange(own.shape[1], dtype=np.int16) for own in shown.values()]
+                        ),
+                        "token": [vocab.texts[i] for own in shown.values() for i in own[0]],
+                    }
+                )
+                continue
+            for step in wanted:
+                if table is tables.ATTENTION:
+                    count = len(attention[step]["probe"])
+                    writer.write({"step": np.full(count, step, np.int32), **attention[step]})
+                elif made[step].get(table):
+                    writer.write(rows.with_step(table, step, made[step][table]))
+
+
+def window_of(
+    cell: str, tokens_per_step: int, rule: Phases, steps: list[int]
+) -> tuple[when.Window, np.ndarray]:
+    """The phase window, from table `icl`. Raises StageError if that is of other checkpoints."""
+    path = DATA / "icl" / cell / "icl.parquet"
+    table = read_table(ICL, path, f"icl@{cell}")
+    if table["step"].tolist() != steps:
+        raise StageError(
+            f"{path}: its checkpoints are not those of training; {rebuild(f'icl@{cell}')}"
+        )
+    own = when.window_of(table["step"], table["icl"], table["icl_high"], tokens_per_step, rule)
+    return own, table["step"]
+
+
+def behaviour_by_step(cell: str, steps: list[int]) -> dict[int, dict[Head, Behaviour]]:
+    """What table `heads` says of every head. Raises StageError if a checkpoint is not in it."""
+    path = DATA / "heads" / cell / "heads.parquet"
+    table = read_table(HEADS, path, f"heads@{cell}")
+    found: dict[int, dict[Head, Behaviour]] = {}
+    names = ("kind", "previous_token", "prefix_matching", "ov_positivity")
+    for i, (step, *head) in enumerate(
+        zip(*(table[name].tolist() for name in ("step", "layer", "head")), strict=True)
+    ):
+        found.setdefault(step, {})[tuple(head)] = Behaviour(*(table[name][i] for name in names))
+    missing = [step for step in steps if step not in found]
+    if missing:
+        raise StageError(f"{path}: step {missing[0]} is not in it; {rebuild(f'heads@{cell}')}")
+    return found
+
+
+if __name__ == "__main__":
+    run(main, "circuits", __doc__, per="cell")
