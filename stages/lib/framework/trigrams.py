@@ -143,11 +143,11 @@ class Bug(NamedTuple):
 def _trigram(counts: Counts, source: int, destination: int, out: int, effect: float) -> Trigram:
     here, anywhere = counts.after(source, destination)
     pairs = int(here.sum())
-    # Half an occurrence more on either side, so that what was never seen has a logarithm.
-    lift = np.log((here[out] + 0.5) / (pairs + 1)) - np.log(
-        (anywhere[out] + 0.5) / (anywhere.sum() + 1)
-    )
-    return Trigram(source, destination, out, effect, int(here[out]), pairs, float(lift))
+    # One more destination with the source, followed by what follows any: few pairs say little, and
+    # what was never seen has a logarithm.
+    at_all = (anywhere[out] + 0.5) / (anywhere.sum() + 1)
+    lift = math.log((here[out] + at_all) / (pairs + 1) / at_all)
+    return Trigram(source, destination, out, effect, int(here[out]), pairs, lift)
 
 
 def tables(found: Sources, counts: Counts, among: int) -> list[list[list[Trigram]]]:
