@@ -40,7 +40,8 @@ def main(job: Job) -> None:
     # The readings are of weights; a GPU would wait for the CPU.
     device = devices.pick("cpu")
     corpus = cells.corpus_folder(cells.own(params, cell)[1].corpus)
-    text = evaluation.sequences(corpus, own.sequences)
+    most = max(own.sequences, own.trial_sequences)
+    text = evaluation.sequences(corpus, most)
     own.check_fits("circuits", text.shape[1], len(text))
     windows.check_fits("icl.windows", text.shape[1])
     vocabulary = read_table(VOCABULARY, corpus / "vocabulary.parquet", corpus_in(corpus))
@@ -80,8 +81,10 @@ def main(job: Job) -> None:
             own,
             heads,
             windows,
-            text.split(batch),
-            probe.split(batch),
+            text[: own.sequences],
+            text[: own.trial_sequences],
+            probe,
+            batch,
             vocab,
             bigrams.bigrams(stream, counts, own.sources),
             trigrams.Counts(stream[: own.counted], vocab_size, own.context),

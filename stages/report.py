@@ -16,16 +16,17 @@ from stages.files.duck import Source, connect, query
 from stages.files.job import Job, run
 from stages.files.stage import DATA, progress
 from stages.files.tables import provenance_of
-from stages.lib import spell, summary
+from stages.lib import explorer, spell, summary
 from stages.lib.bootstrap import draws, tails
 from stages.lib.figures import dates
-from stages.lib.figures.captions import CAPTIONS, SECTIONS
+from stages.lib.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
 from stages.lib.figures.every import Found, drawings
 from stages.lib.panels import panels
+from stages.lib.tables import circuits
 from stages.lib.tables.ablations import ABLATIONS
 from stages.lib.tables.claims import CLAIMS, EVIDENCE
 from stages.lib.tables.contract import Table
-from stages.lib.tables.heads import HEADS, REPEATS
+from stages.lib.tables.heads import COMPOSITIONS, HEADS, REPEATS
 from stages.lib.tables.icl import ICL, POSITIONS
 from stages.lib.tables.interventions import INTERVENTIONS, SETS
 from stages.lib.tables.pca import PCA
@@ -39,11 +40,27 @@ from stages.settings.train import Train
 
 REPORTS = Path("reports")
 MANIFEST = DATA / "corpus" / "manifest.json"
-TEMPLATES = Path(__file__).parent / "templates" / "report"
-READ = (
-    ICL, POSITIONS, PCA, HEADS, REPEATS, ABLATIONS, INTERVENTIONS, SETS, PHASES, WINDOWS, OVERLAPS,
-    CLAIMS, EVIDENCE,
+EXPLORED = (
+    "attribution", "lens", "orders", "offsets", "entries", "eigenvalues", "trigrams", "bugs",
+    "tokens", "attention", "shown",
 )  # fmt: skip
+TEMPLATES = Path(__file__).parent / "templates" / "report"
+SCRIPT = TEMPLATES / "circuits.js"
+READ = (
+    ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, SETS,
+    *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
+)  # fmt: skip
+
+
+# Draws of the bootstrap, and the table whose sequences they are of.
+RESAMPLED = {
+    "draws": "ablations",
+    "edit_draws": "interventions",
+    "circuit_draws": "paths",
+    "cut_draws": "cuts",
+}
+# Edges that cost less ICL when cut, in nats, get no interval.
+LEAST_CUT = 0.02
 
 
 def main(job: Job) -> None:
@@ -68,10 +85,15 @@ def main(job: Job) -> None:
         "carried": summary.carried(found["interventions"]),
         "removed": summary.removed(found["removals"]),
         "ways": summary.ways(found["removals"]),
+        "circuits": summary.circuits(found["circuit_readings"], found["circuit_paths"]),
         "signals": dates.SIGNALS,
         "manifest": manifest,
         "captions": CAPTIONS,
         "sections": SECTIONS,
+        "circuit_figures": CIRCUITS,
+        "explorer": explorer.script_data(explorer.explored(found)),
+        "script": SCRIPT.read_text(encoding="utf-8"),
+        "script_hash": explorer.script_hash(SCRIPT.read_text(encoding="utf-8")),
         "svgs": {name: base64.b64encode(svg.encode()).decode() for name, svg in svgs.items()},
     }
     products = {
@@ -83,7 +105,7 @@ def main(job: Job) -> None:
         (folder / "figures").mkdir()
         for name, svg in svgs.items():
             (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-        for name in ("index.html", "summary.md"):
+        for name in ("index.html", "circuits.html", "summary.md"):
             text = _templates().get_template(f"{name}.j2").render(context)
             (folder / name).write_text(text, encoding="utf-8")
         for name, own in products.items():
@@ -113,9 +135,12 @@ def ask(
     """Asks every query; a later one may read an earlier result."""
     connection = connect(tables(grid, name))
     connection.register("cells", pa.Table.from_pylist(panels(grid)))
-    for resamples, table in (("draws", "ablations"), ("edit_draws", "interventions")):
+    for resamples, table in RESAMPLED.items():
         ((count,),) = connection.sql(f"select count(distinct seq) from {table}").fetchall()
-        connection.register(resamples, draws(count, icl.bootstrap_draws, icl.bootstrap_seed))
+        # There may be no edge to cut.
+        connection.register(
+            resamples, draws(max(count, 1), icl.bootstrap_draws, icl.bootstrap_seed)
+        )
     tokens = {"tokens_per_step": train.batch * n_ctx}
     interval = tails(icl.interval)
     bound: dict[str, dict[str, Any]] = {
@@ -132,6 +157,12 @@ def ask(
         "phases": {},
         "interventions": interval,
         "repeats": {},
+        "circuit_readings": tokens,
+        "circuit_edges": {**tokens, **interval, "least": LEAST_CUT},
+        "circuit_paths": {**tokens, **interval},
+        "circuit_heads": tokens,
+        "circuit_direct": tokens,
+        **{f"circuit_{name}": {} for name in EXPLORED},
         "claims": {},
         "evidence": {},
     }

@@ -50,6 +50,9 @@ def small(params: dict) -> dict:
     params["heads"] |= {"lengths": [3, 6]}
     params["ablations"] |= {"sequences": 4, "other_sequences": 2}
     params["interventions"] |= {"sequences": 4, "every": 3, "draws": 3}
+    params["circuits"] |= {"sequences": 4, "trial_sequences": 6, "sources": 60, "min_count": 5}
+    params["circuits"] |= {"context": 20, "counted": 20_000, "among": 10}
+    params["circuits"]["shown"] = {"block": 5, "repeats": 2, "text": 20, "offsets": 8}
     params["phases"] |= {"min_checkpoints": 4}
     params["report"] |= {"position_bins": 8}
     return params

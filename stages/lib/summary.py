@@ -97,3 +97,21 @@ def otherwise(cell: Cell) -> str:
     changes = {key: value for key, value in asdict(cell.train).items() if value is not None}
     text = {"corpus": cell.corpus} if cell.corpus else {}
     return ", ".join(f"{key} {value}" for key, value in (text | changes).items())
+
+
+def circuits(readings: Rows, paths: Rows) -> Rows:
+    """The circuit of every cell at the end of training: what it is, what goes without it (`cut`)
+    and what it preserves alone (`kept`): rows of `paths`, or None."""
+    shares = {
+        (row["cell"], row["run"]): row
+        for row in paths
+        if row["is_last"]
+        and row["path"] == "circuit"
+        and row["replacement"] == "mean"
+        and row["share"] is not None
+    }
+    return [
+        row | {run: shares.get((row["cell"], run)) for run in ("cut", "kept")}
+        for row in readings
+        if row["is_last"]
+    ]

@@ -44,6 +44,7 @@ class Shown:
 class Circuits:
     checkpoints: tuple[Reading, ...]
     sequences: int
+    trial_sequences: int
     replacements: tuple[Literal["mean", "zero"], ...]
     rule: CircuitRule
     sources: int
@@ -63,9 +64,8 @@ class Circuits:
             require(
                 len(set(found)) == len(found), f"{key}.{name}", list(found), "each once", "drop one"
             )
-        require_range(
-            self, key, ("sequences",), 2, 1_000, "their activations are in memory at once"
-        )
+        names = ("sequences", "trial_sequences")
+        require_range(self, key, names, 2, 1_000, "their activations are in memory at once")
         require_range(self, key, ("sources",), 1, 100_000)
         require_range(self, key, ("entries", "columns", "among"), 1, 1_000)
         require_range(self, key, ("min_count", "min_seen"), 1, 10**9)
@@ -73,13 +73,14 @@ class Circuits:
         require_range(self, key, ("counted",), 1_000, 100_000_000, "they are sorted in memory")
 
     def check_fits(self, key: str, n_ctx: int, eval_sequences: int) -> None:
-        require(
-            self.sequences <= eval_sequences,
-            f"{key}.sequences",
-            self.sequences,
-            f"at most corpus.evaluation.sequences = {eval_sequences}",
-            "lower it or enlarge the evaluation set",
-        )
+        for name in ("sequences", "trial_sequences"):
+            require(
+                getattr(self, name) <= eval_sequences,
+                f"{key}.{name}",
+                getattr(self, name),
+                f"at most corpus.evaluation.sequences = {eval_sequences}",
+                "lower it or enlarge the evaluation set",
+            )
         own = self.shown
         for name, length in (
             ("block", 1 + own.block * own.repeats),

@@ -25,6 +25,21 @@ SECTIONS = {
     ),
 }
 
+# Of the page of circuits, in its order.
+CIRCUITS = (
+    "circuit_paths",
+    "circuit_edges",
+    "circuit_graph",
+    "circuit_attention",
+    "circuit_positions",
+    "circuit_offsets",
+    "circuit_eigenvalues",
+    "circuit_parts",
+    "circuit_orders",
+    "circuit_direct",
+    "circuit_trigrams",
+)
+
 CAPTIONS = {
     "icl": "In-context learning over training: loss late in the context minus loss early, so "
     "more in-context learning is lower. One line per seed, with its bootstrap interval over "
@@ -73,4 +88,36 @@ CAPTIONS = {
     "not attend to the tokens after matches, or, as a control, to as many other keys. Intervals "
     "are cut at the frame. Models whose in-context learning does not change have next to none to "
     "share out, and no panel.",
+    "circuit_paths": "Is the circuit necessary and enough? In-context learning of the whole "
+    "model, with the circuit's edges cut, with nothing but the circuit and the direct path, and "
+    "with the direct path alone; what is cut gives its mean. At the end of training, a dot per "
+    "seed, with bootstrap intervals over sequences. Models without a circuit have no panel.",
+    "circuit_edges": "What in-context learning loses when one edge, from what a head writes into "
+    "the keys of a later head, is cut. One line per edge; blue: edges that meet all of the rule "
+    "at that checkpoint. The lowest seed of each model.",
+    "circuit_graph": "K-composition between heads, at every checkpoint read: wider where more "
+    "rows of the circuit W_E W_QK (W_OV)ᵀ W_Eᵀ have their maximum on the diagonal, so that a "
+    "query looks for keys preceded by its own token. Blue: the induction circuit.",
+    "circuit_attention": "The circuit's writer and its reader on BOS and a random block that "
+    "comes twice, at every checkpoint read. The writer finds the previous token; later the reader "
+    "finds what followed the last time. Attention below 0.05 is left white.",
+    "circuit_positions": "Attention to the previous token: by the position circuit alone, without "
+    "any token, and as measured on text. Every head of every cell at the end of training; "
+    "colours: whether the position circuit is a term of its own.",
+    "circuit_offsets": "The position circuits, pos W_QK posᵀ, by distance: attention to the token "
+    "itself (0), the previous one (1) and so on, at the end of training.",
+    "circuit_eigenvalues": "Eigenvalues of W_E W_OV W_U of every head, divided by the largest of "
+    "their head: on the right, the head raises the logit of what it attends to. End of training.",
+    "circuit_parts": "Direct logit attribution: what the token itself, each head, each MLP and "
+    "the bias of the last LayerNorm give the right token's logit, above the mean logit. On text "
+    "late in the context and on random blocks from their second repeat on. End of training.",
+    "circuit_orders": "What paths through exactly so many heads in a row take off the loss, with "
+    "attention patterns held: 1 counts heads that read tokens, 2 heads that read heads through "
+    "their values (V-composition). End of training, a bar per seed.",
+    "circuit_direct": "The direct path W_E W_U as a table of bigrams: its KL divergence from that "
+    "of the training text, mean over the most common tokens. Dashed: from single-token "
+    "frequencies. One line per seed.",
+    "circuit_trigrams": "Skip-trigrams of one-layer models, source … destination → out: attention "
+    "by the QK circuit times what the OV circuit raises. Colour: how much likelier the text has "
+    "the out with the source than without. ␣ is a space, ↵ a line end. End of training.",
 }

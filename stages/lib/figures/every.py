@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets
+from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets, weights
 from stages.lib.figures.frame import Rows, known, of
 
 MODES = ("full", "pattern")
@@ -44,4 +44,71 @@ def drawings(found: Found, tokens: int) -> dict[str, Callable[[], str]]:
     for mode in MODES:
         make = partial(heads.delta_icl, removals, windows, mode)
         todo.append((f"ablation_{mode}", of(removals, "mode", mode), make))
-    return {name: make for name, rows, make in todo if rows}
+    return {name: make for name, rows, make in todo + _of_weights(found) if rows}
+
+
+def _of_weights(found: Found) -> list[tuple[str, Rows, Callable[[], str]]]:
+    """Figures of the circuits, which stand on their page."""
+    edges, readings = found["circuit_edges"], found["circuit_readings"]
+    written = [row for row in edges if row["is_detailed"] and row["from_layer"] >= 0]
+    pairs = [row for row in written if row["is_circuit"] and row["is_last"]]
+    trigrams = [row for row in found["circuit_trigrams"] if row["is_last"]]
+    return [
+        (name, rows, partial(make, *rest))
+        for name, rows, make, *rest in (
+            (
+                "circuit_paths",
+                of(found["circuit_paths"], "path", "circuit"),
+                weights.paths,
+                found["circuit_paths"],
+            ),
+            ("circuit_edges", of(edges, "reader", "k"), weights.strengthening, edges),
+            ("circuit_graph", written, weights.graph, edges, readings),
+            (
+                "circuit_attention",
+                pairs,
+                weights.attention,
+                found["circuit_attention"],
+                edges,
+                readings,
+            ),
+            (
+                "circuit_positions",
+                found["circuit_heads"],
+                weights.positions,
+                found["circuit_heads"],
+            ),
+            (
+                "circuit_offsets",
+                found["circuit_offsets"],
+                weights.offsets,
+                found["circuit_offsets"],
+            ),
+            (
+                "circuit_eigenvalues",
+                found["circuit_eigenvalues"],
+                weights.eigenvalues,
+                found["circuit_eigenvalues"],
+                found["circuit_heads"],
+            ),
+            (
+                "circuit_parts",
+                found["circuit_attribution"],
+                weights.parts,
+                found["circuit_attribution"],
+            ),
+            (
+                "circuit_orders",
+                known(found["circuit_orders"], "gain"),
+                weights.orders,
+                found["circuit_orders"],
+            ),
+            (
+                "circuit_direct",
+                found["circuit_direct"],
+                weights.direct_path,
+                found["circuit_direct"],
+            ),
+            ("circuit_trigrams", trigrams, weights.skip_trigrams, found["circuit_trigrams"]),
+        )
+    ]

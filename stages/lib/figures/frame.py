@@ -104,7 +104,7 @@ def panels(
     rows: Rows,
     key: str,
     panel: Callable[[str, Rows], Panel],
-    height: int = HEIGHT,
+    height: int | alt.Step = HEIGHT,
     columns: int = COLUMNS,
 ) -> str:
     """One panel per value of `key`, in the order in which the rows have them."""

@@ -27,14 +27,17 @@ Losses = Float[Tensor, "3 seq"]
 
 @dataclass(frozen=True)
 class Reading:
-    """All that the reading of a checkpoint needs besides the model: `parts` of the evaluation set
-    and repeated random tokens, `probe`, each cut into equally large batches."""
+    """All that the reading of a checkpoint needs besides the model: sequences of the evaluation set
+    for what is read and for single edges (`text`) and for whole circuits (`trial_text`), repeated
+    random tokens (`probe`), and how many go through a model at a time."""
 
     own: Circuits
     heads: Heads
     windows: Windows
-    parts: tuple[Int[Tensor, "batch pos"], ...]
-    probe: tuple[Int[Tensor, "seq pos"], ...]
+    text: Int[Tensor, "seq pos"]
+    trial_text: Int[Tensor, "trial_seq pos"]
+    probe: Int[Tensor, "probe_seq probe_pos"]
+    batch: int
     vocab: Vocabulary
     bigrams: bigrams.Bigrams
     counts: trigrams.Counts
@@ -51,21 +54,21 @@ def read(
     found: Rows = {}
     scales = torch.zeros(0)
     for sequences, spans in (
-        (reading.probe, rows.spans_of_probe(reading.heads.block, reading.probe[0].shape[1])),
-        (reading.parts, rows.spans_of_text(reading.windows, reading.parts[0].shape[1])),
+        (reading.probe, rows.spans_of_probe(reading.heads.block, reading.probe.shape[1])),
+        (reading.text, rows.spans_of_text(reading.windows, reading.text.shape[1])),
     ):
-        values = workers.map(partial(rows.stream_values, model, spans=spans), sequences)
+        values = workers.map(partial(rows.stream_values, model, spans=spans), sequences.split(1))
         for table, those in rows.stream_rows(values, spans).items():
             found[table] = sorted([*found.get(table, []), *those])
         scales = torch.stack([each[-1] for each in values]).mean(0)
     circuits = tokens.circuits(model, scales)
-    text = torch.cat(reading.parts)[: reading.heads.text_sequences]
+    text = reading.text[: reading.heads.text_sequences]
     found |= rows.direct_rows(model, reading.bigrams, scales[-1].item(), own, vocab)
     found |= rows.head_rows(model, circuits, scales, text, own, vocab)
     found |= rows.trigram_rows(model, circuits, reading.counts, own, vocab, reading.spell)
 
     every = edges_of(model)
-    runs = workers.map(partial(edges.run, model), reading.parts)
+    runs = workers.map(partial(edges.run, model), reading.text.split(reading.batch))
     instead = edges.means(runs, own.replacements[0])
     cuts = cut_losses(model, reading, runs, every, instead, "k")
     whole = reading_losses(reading.windows, [each.nll for each in runs])
@@ -83,7 +86,7 @@ def read(
 def trials(model: Transformer, reading: Reading, found: Rows, circuit: list[Edge]) -> None:
     """Adds to `found` what becomes of the losses with the circuit cut, and with it alone."""
     own, workers = reading.own, reading.workers
-    runs = workers.map(partial(edges.run, model), reading.parts)
+    runs = workers.map(partial(edges.run, model), reading.trial_text.split(reading.batch))
 
     def losses(nll: Callable[[edges.Run], Tensor]) -> Tensor:
         return reading_losses(reading.windows, workers.map(nll, runs))
@@ -103,12 +106,14 @@ def trials(model: Transformer, reading: Reading, found: Rows, circuit: list[Edge
         for seq, values in enumerate(own_losses.T.tolist())
     )
     written = [edge for edge in circuit if edge[1] != SMEAR]
+    runs = workers.map(partial(edges.run, model), reading.text.split(reading.batch))
     instead = edges.means(runs, own.replacements[0])
     for reader in ("q", "v"):
         cuts = cut_losses(model, reading, runs, written, instead, reader)
         found[tables.CUTS] += cut_rows(written, reader, cuts)
     found[tables.CUTS].sort()
-    orders = torch.cat(workers.map(partial(residual.orders_nll, model), reading.parts), 1)
+    parts = reading.text.split(reading.batch)
+    orders = torch.cat(workers.map(partial(residual.orders_nll, model), parts), 1)
     found[tables.ORDERS] = [
         (order, seq, *values)
         for order, nll in enumerate(orders)

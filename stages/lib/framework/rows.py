@@ -87,7 +87,7 @@ def stream_values(
 def stream_rows(
     values: Iterable[tuple[list[residual.Part], Tensor, Tensor, Tensor]], spans: Iterable[str]
 ) -> Rows:
-    """Tables `attribution` and `lens`, from `stream_values` of equally large parts."""
+    """Tables `attribution` and `lens`, from `stream_values` of one sequence each."""
     values = list(values)
     parts = values[0][0]
     given, lens = (torch.stack([own[i] for own in values]).mean(0) for i in (1, 2))
