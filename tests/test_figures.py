@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets
-from stages.lib.figures.captions import CAPTIONS, SECTIONS
+from stages.lib.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
 from stages.lib.figures.every import drawings
 from stages.lib.figures.frame import COLOURS, HEIGHT, WIDTH
 
@@ -255,7 +255,9 @@ def test_repeats_have_a_line_per_block_and_probe():
 
 QUERIES = (
     "windows", "curves", "heads", "positions", "ablations", "undone", "trajectories", "phases",
-    "interventions", "repeats", "final_heads",
+    "interventions", "repeats", "final_heads", "circuit_readings", "circuit_edges", "circuit_paths",
+    "circuit_heads", "circuit_direct", "circuit_attribution", "circuit_orders", "circuit_offsets",
+    "circuit_eigenvalues", "circuit_trigrams", "circuit_attention",
 )  # fmt: skip
 
 
@@ -273,5 +275,10 @@ def test_every_figure_has_a_caption_and_stands_under_one_heading():
     rows["curves"] = [{"learning": -0.5}]
     rows["interventions"] = [{"share": 0.5}]
     rows["ablations"] = [{"mode": "full"}, {"mode": "pattern"}]
-    listed = [name for names in SECTIONS.values() for name in names]
+    rows["circuit_trigrams"] = [{"is_last": True}]
+    rows["circuit_orders"] = [{"gain": 0.1}]
+    rows["circuit_paths"] = [{"path": "circuit"}]
+    edge = {"is_detailed": True, "from_layer": 0, "is_circuit": True, "is_last": True}
+    rows["circuit_edges"] = [edge | {"reader": "k"}]
+    listed = [*(name for names in SECTIONS.values() for name in names), *CIRCUITS]
     assert sorted(drawings(rows, 1)) == sorted(CAPTIONS) == sorted(listed)

@@ -120,7 +120,7 @@ def test_every_expanded_stage_depends_on_its_code_and_on_no_other(expanded):
 
 def test_sql_and_templates_are_deps_of_the_stage_that_reads_them():
     declared = {
-        name: {dep for dep in body(name)["deps"] if dep.endswith((".sql", ".j2"))}
+        name: {dep for dep in body(name)["deps"] if dep.endswith((".sql", ".j2", ".js"))}
         for name in PIPELINE
     }
     used = [dep for own in declared.values() for dep in own]

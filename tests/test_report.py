@@ -1,5 +1,7 @@
 """The report's files, made of tables that are made up."""
 
+import base64
+import hashlib
 import json
 import re
 from itertools import product
@@ -14,7 +16,7 @@ from stages.files.catalog import sources
 from stages.files.job import Job
 from stages.files.tables import write_table
 from stages.lib.tables.contract import Table
-from stages.lib.tables.heads import COMPOSITIONS
+from stages.lib.tables.heads import PROBES as PROBES_TABLE
 from stages.lib.tables.rows import columns
 from tests.conftest import made
 from tests.project import Project
@@ -24,6 +26,15 @@ CELLS = ("attn1_s0", "attn2_s0", "attn2_s1")
 STEPS = tuple(range(4))
 ODD = "falls by <b>|ICL|</b>"
 HEADS = {"layer": (0, 1), "head": (0, 1)}
+EDGE = {"layer": (1,), "head": (0, 1), "from_layer": (0,), "from_head": (0, 1)}
+SPANS = ("random_again", "random_first", "text", "text_early", "text_late")
+PROBES = ("random", "text")
+TRIALS = [("whole", "whole", "none"), ("direct", "kept", "mean")] + [
+    ("circuit", run, replacement) for run in ("cut", "kept") for replacement in ("mean", "zero")
+]
+# What a vocabulary may spell.
+TOKEN = "</script><b>Ġ"
+TOKENS = ("token", "other", "source", "destination", "out", "text_out")
 ABLATED = [("none", "none", -1, -1)] + [
     (replacement, mode, layer, head)
     for replacement, mode, layer, head in product(
@@ -55,6 +66,30 @@ AXES = {
         "signal": ("ab",),
         "other": ("icl",),
     },
+    "readings": {"step": STEPS},
+    "attribution": {"step": STEPS, "span": SPANS, "layer": (-1, 0), "part": ("embed", "h0")},
+    "lens": {"step": STEPS, "span": SPANS, "after": (0, 1)},
+    "direct_path": {"step": STEPS},
+    "direct_tokens": {"step": STEPS, "row": (0, 1), "place": (0, 1)},
+    "head_circuits": {"step": STEPS, **HEADS},
+    "entries": {"step": STEPS, **HEADS, "circuit": ("ov", "qk"), "row": (0, 1), "place": (0, 1)},
+    "eigenvalues": {"step": STEPS, **HEADS, "index": (0, 1)},
+    "offsets": {"step": STEPS, **HEADS, "offset": (0, 1, 2)},
+    "compositions": {"step": STEPS, **EDGE},
+    "edges": {"step": STEPS, **EDGE},
+    "cuts": {"step": STEPS, **EDGE, "reader": ("k", "q"), "seq": (0, 1)},
+    "paths": {"step": STEPS, "trial": TRIALS, "seq": (0, 1)},
+    "orders": {"step": STEPS, "order": (0, 1), "seq": (0, 1)},
+    "attention": {"step": STEPS, "probe": PROBES, **HEADS, "pair": ((0, 0), (1, 0), (1, 1))},
+    "shown": {"probe": PROBES, "pos": (0, 1)},
+    "skip_trigrams": {"step": STEPS, "layer": (0,), "head": (0,), "row": (0, 1)},
+    "bugs": {
+        "step": STEPS,
+        "layer": (0,),
+        "head": (0,),
+        "row": (0,),
+        "role": ("first", "forced", "second"),
+    },
     "claims": {"place": (0, 1)},
     "evidence": {"claim": ("a",), "cell": CELLS},
 }
@@ -68,6 +103,10 @@ def filled(table: Table) -> list[dict]:
         row = dict(zip(AXES[table.name], values, strict=True))
         if "way" in row:
             row |= dict(zip(("replacement", "mode", "layer", "head"), row.pop("way"), strict=True))
+        if "trial" in row:
+            row |= dict(zip(("path", "run", "replacement"), row.pop("trial"), strict=True))
+        if "pair" in row:
+            row |= dict(zip(("query", "key"), row.pop("pair"), strict=True))
         for column in table.columns:
             if column.name not in row:
                 row[column.name] = value(column.type, rng)
@@ -93,6 +132,15 @@ def special(name: str, row: dict) -> dict:
         return nowhere | {"rise": np.nan, "is_defined": False, "reason": ODD}
     if name == "phases_windows":
         return {"start_tokens": 512, "end_tokens": 1024, "is_phase_change": row["cell"] != CELLS[0]}
+    if name == "readings":
+        return {"at": f"step {row['step']}", "circuit": "L0H0>L1H0", "reason": ODD}
+    if name == "attention":
+        return {"weight": 255 if row["key"] == 0 else 0}
+    if name in ("paths", "cuts"):
+        # More in-context learning in every sequence, so that there is something to share out.
+        return {"early": 2.0 + row["seq"], "late": 1.0}
+    if any(key in row for key in TOKENS):
+        return {key: TOKEN for key in TOKENS if key in row}
     if name == "claims":
         kind, verdict = (("claim", "supported"), ("control", "not tested here"))[row["place"]]
         none = {} if row["place"] == 0 else {"value": np.nan, "low": np.nan, "high": np.nan}
@@ -148,13 +196,14 @@ def test_the_page_holds_every_figure_and_nothing_undefined(reports):
     figures = {path.stem for path in (reports / "figures").glob("*.svg")}
     assert {"icl", "phases", "undone", "interventions", "repeats", "circuit"} <= figures
     assert "gates" not in figures, "no keys are smeared"
+    circuits = (reports / "circuits.html").read_text(encoding="utf-8")
     for name in figures:
-        assert f'<figure id="{name}">' in page
+        assert f'<figure id="{name}">' in (circuits if name.startswith("circuit_") else page)
     plain = re.sub(r"data:[^\"]+", "", page)
     summary = (reports / "summary.md").read_text(encoding="utf-8")
-    for text in (plain, summary):
+    for text in (plain, summary, re.sub(r"data:[^\"]+|<script.*", "", circuits)):
         assert not re.search(r"\b(None|nan|NaN|inf|Undefined)\b", text)
-        assert "not defined here: falls by" in text
+        assert ODD.split("<")[0] in text
     assert "default-src 'none'" in page and "<script" not in page
 
 
@@ -167,6 +216,29 @@ def test_what_comes_from_tables_is_escaped(reports):
     rows = [line for line in lines if line.startswith("| falls by")]
     assert len(rows) == 2
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in (*rows, header)} == {10}
+
+
+def test_the_page_of_circuits_runs_its_own_script_alone(reports):
+    page = (reports / "circuits.html").read_text(encoding="utf-8")
+    opened = re.findall(r"<script[^>]*>(.*?)</script>", page, flags=re.S)
+    assert len(opened) == page.count("<script") == 2, "nothing in the data ends its element"
+    data, script = opened
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', page)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
+    assert not re.search(r"\son\w+=", page.replace(script, "")), "no inline event handlers"
+    for unsafe in ("innerHTML", "outerHTML", "document.write", "eval(", "insertAdjacentHTML"):
+        assert unsafe not in script
+    cells = json.loads(data)
+    assert sorted(cells) == ["attn1_s0", "attn2_s0"], "those shown in detail"
+    reading = cells["attn2_s0"]["readings"][-1]
+    assert reading["at"] == "step 3"
+    head = reading["heads"]["L1H0"]
+    assert head["ov"][0][0] == "</script><b>␣"
+    assert list(base64.b64decode(head["attention"]["text"])) == [255, 255, 0]
+    assert {edge["edge"] for edge in reading["edges"]} == {
+        f"L0H{a}>L1H{b}" for a in (0, 1) for b in (0, 1)
+    }
 
 
 def test_tables_in_markdown_have_one_length_of_row(reports):
@@ -215,7 +287,7 @@ def test_provenance_lists_every_file(reports):
     wanted = {path.as_posix() for path in Path("data").rglob("*.parquet")}
     assert set(listed) == wanted | {report.MANIFEST.as_posix()}
     assert listed["data/heads/attn2_s1/heads.parquet"]["cell"] == "attn2_s1"
-    assert COMPOSITIONS not in report.READ
+    assert PROBES_TABLE not in report.READ
 
 
 def test_the_same_tables_give_the_same_bytes_and_leave_another_grid_s_report_alone(reports):

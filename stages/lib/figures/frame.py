@@ -4,6 +4,7 @@ Figures take rows (dictionaries, as the SQL files return them) and give an SVG s
 those of Okabe and Ito, which colour-blind readers can tell apart.
 """
 
+import re
 from collections.abc import Callable
 
 import altair as alt
@@ -30,7 +31,10 @@ def svg(chart: alt.TopLevelMixin) -> str:
         grid=False, labelFontSize=10, titleFontSize=10, titleFontWeight="normal"
     )
     spec.config.aria = False
-    return vl_convert.vegalite_to_svg(spec.to_json(), vl_version=alt.SCHEMA_VERSION[1:4])
+    text = vl_convert.vegalite_to_svg(spec.to_json(), vl_version=alt.SCHEMA_VERSION[1:4])
+    # The renderer numbers gradients through all figures of a process: here, each from 0.
+    order = list(dict.fromkeys(re.findall(r"gradient_\d+", text)))
+    return re.sub(r"gradient_\d+", lambda found: f"gradient_{order.index(found[0])}", text)
 
 
 def data(rows: Rows) -> alt.Data:

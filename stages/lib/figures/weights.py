@@ -225,8 +225,8 @@ def graph(edges: Rows, readings: Rows) -> str:
     ]
     heads = extent(lines, "x", "x2")[1]
 
-    def axis(title: str, most: float) -> dict:
-        values = list(range(int(most) + 1))
+    def axis(title: str, most: int) -> dict:
+        values = list(range(most + 1))
         return {
             "title": title,
             "scale": alt.Scale(domain=[-0.3, most + 0.3], nice=False),
