@@ -16,15 +16,22 @@ from stages.files.params import Params
 from stages.files.stage import StageError
 from stages.lens import bridge
 from stages.lib.ablation import ablated_nll
+from stages.lib.framework.edges import kept_nll, means, run
+from stages.lib.framework.reading import edges_of
+from stages.lib.framework.tokens import Factored
 from stages.lib.model import Transformer
 from stages.lib.nll import token_nll
 from stages.lib.parallel import Workers
 from stages.lib.training import optimizers, set_gradients
+from stages.settings.circuits import Circuits
 from stages.settings.model import Model
 from stages.settings.strict import ParamsError
 from stages.settings.train import Train
 
 ROUNDS = 5
+# Other vocabularies, and the rows of a token circuit that are timed.
+VOCABULARIES = (1_024, 50_000)
+ROWS = 500
 
 
 def seconds(ours: Callable[[], object], plain: Callable[[], object]) -> tuple[float, float]:
@@ -46,12 +53,36 @@ def line(what: str, tokens: int, ours: float, plain: float, against: str) -> Non
     )
 
 
+def reading_cost(arch: Model, vocab_size: int, n_ctx: int, own: Circuits, cores: int) -> float:
+    """Seconds that stage `circuits` takes for a cell at this vocabulary, estimated from what grows
+    with it: one block of rows of a token circuit, and the losses of one sequence with an edge cut.
+    """
+    model = Transformer(arch, vocab_size, n_ctx)
+    model.init_weights(0)
+    rng = torch.Generator().manual_seed(0)
+    tokens = torch.randint(0, vocab_size, (1, n_ctx), generator=rng)
+    found = run(model, tokens)
+    block = Factored(*torch.randn(2, vocab_size, arch.d_head, generator=rng, dtype=torch.float64))
+    rows = min(vocab_size, ROWS)
+    torch.set_num_threads(1)
+    circuit, cut = seconds(
+        lambda: Factored(block.left[:rows], block.right).top(1, 1),
+        lambda: kept_nll(model, found, (), means([found], "mean")),
+    )
+    heads = arch.n_layers * arch.n_heads
+    edges = len(edges_of(model))
+    runs = edges * own.sequences + 3 * len(own.replacements) * own.trial_sequences
+    circuits = (3 * heads + edges) * vocab_size / rows
+    return len(own.checkpoints) * (circuits * circuit + runs * cut / cores)
+
+
 def main() -> None:
     argparse.ArgumentParser(prog="python -m stages.bench", description=__doc__).parse_args()
     try:
         params = Params()
         train = params.section("train", Train)
         models = params.sections("models", Model)
+        own = params.section("circuits", Circuits)
         n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     except (StageError, ParamsError) as error:
         sys.exit(f"error: {error}")
@@ -118,6 +149,9 @@ def main() -> None:
                 *seconds(ablations, hooked_ablations),
                 "TransformerLens hooks",
             )
+        for size in (vocab_size, *VOCABULARIES):
+            took = reading_cost(arch, size, n_ctx, own, cores)
+            print(f"{name} circuits of a cell, vocabulary {size:<6,} {took:>9,.0f} s, estimated")
         torch.set_num_threads(cores)
 
 

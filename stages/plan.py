@@ -221,6 +221,7 @@ def _per_grid(study: Study, grid: str) -> dict:
             ["corpus.n_ctx", "icl", "models", "phases", "report", "train"],
             outs=[
                 {f"{folder}/circuits.html": {"cache": False}},
+                {f"{folder}/circuits.json": {"cache": False}},
                 {f"{folder}/claims.json": {"cache": False}},
                 {f"{folder}/index.html": {"cache": False}},
                 {f"{folder}/provenance.json": {"cache": False}},

@@ -24,6 +24,7 @@ from stages.settings.study import Study
 README = Path("README.md")
 REPORTS = Path("reports")
 METRICS, CLAIMS, TIMES = f"{PUBLISHED}/metrics.json", f"{PUBLISHED}/claims.json", "times.json"
+CIRCUITS = f"{PUBLISHED}/circuits.json"
 BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 Reports = dict[str, Any]
 
@@ -139,6 +140,29 @@ def scoreboard(kind: str) -> Callable[[Study, Reports], str]:
     return made
 
 
+def circuits(study: Study, reports: Reports) -> str:
+    """The circuits of the models of the paper's kind, every seed."""
+    own = reports[CIRCUITS]
+
+    def share(cells: list[str], run: str) -> str:
+        found = [own[cell][f"share_{run}"] for cell in cells]
+        return several(["–" if one is None else fixed(one[0], "%.2f") for one in found])
+
+    return table(
+        ["model", "circuit, by seed", "share of ICL lost without it", "kept by it alone"],
+        [
+            [
+                f"`{name}`",
+                several([" + ".join(own[cell]["circuit"]) or "none" for cell in cells]),
+                share(cells, "cut"),
+                share(cells, "kept"),
+            ]
+            for name, cells in groups(study)
+            if is_main(study, cells)
+        ],
+    )
+
+
 def duration(seconds: int) -> str:
     return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
 
@@ -163,6 +187,7 @@ BLOCKS: dict[str, Callable[[Study, Reports], str]] = {
     "commands": commands,
     "models": models,
     "variations": variations,
+    "circuits": circuits,
     "verdicts": verdicts,
     "claims": scoreboard("claim"),
     "controls": scoreboard("control"),
@@ -188,7 +213,7 @@ def main() -> None:
     check_only = parser.parse_args().check
     try:
         study = parse(Study, Params().all(), "")
-        reports = {name: read(name) for name in (METRICS, CLAIMS, TIMES)}
+        reports = {name: read(name) for name in (METRICS, CLAIMS, CIRCUITS, TIMES)}
         before = README.read_text(encoding="utf-8")
         after = filled(before, study, reports)
     except (ParamsError, StageError) as error:

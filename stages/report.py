@@ -75,6 +75,7 @@ def main(job: Job) -> None:
     found = ask(grid, job.cell, n_ctx=params.integer("corpus.n_ctx"), **settings)
     svgs = draw(found, settings["train"].tokens)
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    found_circuits = summary.circuits(found["circuit_readings"], found["circuit_paths"])
     context = {
         **settings,
         **found,
@@ -85,7 +86,7 @@ def main(job: Job) -> None:
         "carried": summary.carried(found["interventions"]),
         "removed": summary.removed(found["removals"]),
         "ways": summary.ways(found["removals"]),
-        "circuits": summary.circuits(found["circuit_readings"], found["circuit_paths"]),
+        "circuits": found_circuits,
         "signals": dates.SIGNALS,
         "manifest": manifest,
         "captions": CAPTIONS,
@@ -97,6 +98,7 @@ def main(job: Job) -> None:
         "svgs": {name: base64.b64encode(svg.encode()).decode() for name, svg in svgs.items()},
     }
     products = {
+        "circuits": summary.circuit_products(found_circuits),
         "claims": summary.claims(found["claims"], found["evidence"]),
         "metrics": summary.metrics(found["cells"], found["claims"]),
         "provenance": made(job, grid, manifest),
@@ -162,6 +164,7 @@ def ask(
         "circuit_paths": {**tokens, **interval},
         "circuit_heads": tokens,
         "circuit_direct": tokens,
+        "circuit_compositions": tokens,
         **{f"circuit_{name}": {} for name in EXPLORED},
         "claims": {},
         "evidence": {},

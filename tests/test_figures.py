@@ -257,7 +257,7 @@ QUERIES = (
     "windows", "curves", "heads", "positions", "ablations", "undone", "trajectories", "phases",
     "interventions", "repeats", "final_heads", "circuit_readings", "circuit_edges", "circuit_paths",
     "circuit_heads", "circuit_direct", "circuit_attribution", "circuit_orders", "circuit_offsets",
-    "circuit_eigenvalues", "circuit_trigrams", "circuit_attention",
+    "circuit_eigenvalues", "circuit_trigrams", "circuit_attention", "circuit_compositions",
 )  # fmt: skip
 
 

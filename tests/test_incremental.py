@@ -84,8 +84,9 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "`heads`": (param("heads.seed", 1), CELLS),
     "`ablations`": (param("ablations.sequences", 5), CELLS),
     "`interventions`": (param("interventions.draws", 4), CELLS),
+    "`circuits`": (param("circuits.entries", 5), CELLS),
     "`pca`": (param("pca.components", 3), ()),
-    "`phases`": (param("phases.smoothing", 0), ()),
+    "`phases`": (param("phases.smoothing", 0), CELLS),
     "a rule of `claims`": (param("claims.rules.much_after.at_least", 0.31), ()),
     "`report`": (param("report.position_bins", 9), ()),
     "a query in `stages/sql/icl/`": (
@@ -171,13 +172,13 @@ def still(studied, tmp_path_factory) -> Project:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
-    sorted(p for p in Path("stages").rglob("*") if p.suffix in (".py", ".sql", ".j2")),
+    sorted(p for p in Path("stages").rglob("*") if p.suffix in (".py", ".sql", ".j2", ".js")),
     ids=str,
 )
 def test_a_comment_in_any_file_makes_stale_the_stages_that_read_it_and_no_other(
     still, monkeypatch, path
 ):
-    comment = {".py": "# x\n", ".sql": "-- x\n", ".j2": "{# x #}\n"}[path.suffix]
+    comment = {".py": "# x\n", ".sql": "-- x\n", ".j2": "{# x #}\n", ".js": "// x\n"}[path.suffix]
     names = [*(folder.name for folder in (still.folder / "data").iterdir()), "report"]
     users = [name for name in names if path in code.files(name, still.folder)]
     file = still.folder / path

@@ -58,6 +58,15 @@ REPORTS = {
         claim(text="Nobody asked.", verdict="not tested here", value=None),
         claim(kind="control", text="It controls."),
     ],
+    readme.CIRCUITS: {
+        "attn2_s0": {
+            "circuit": ["L0H0>L1H3", "L0H1>L1H3"],
+            "share_cut": [0.75, 0.5, 1.5],
+            "share_kept": [1.25, 0.5, 1.5],
+        },
+        "attn2_s1": {"circuit": [], "share_cut": None, "share_kept": None},
+        "adamw_s0": {"circuit": [], "share_cut": None, "share_kept": None},
+    },
     readme.TIMES: {
         "machine": "a machine",
         "stages": {"train": 500, "study": 1200},
@@ -88,6 +97,12 @@ def made(name: str) -> list[list[str]]:
 def test_models_have_every_seed_and_variations_stand_apart():
     assert made("models") == [["`attn2`", "-0.50, -0.25", "1.00 M – 2.50 M, none", "0.62, 0.62"]]
     assert made("variations") == [["`adamw_s0`", "+0.12", "1.00 M – 2.50 M", "0.62"]]
+
+
+def test_circuits_have_every_seed():
+    assert made("circuits") == [
+        ["`attn2`", "L0H0>L1H3 + L0H1>L1H3, none", "0.75, –", "1.25, –"],
+    ]
 
 
 def test_claims_that_fail_stay():

@@ -282,6 +282,15 @@ def test_claims_and_metrics_are_strict_json(reports):
     assert metrics["controls"] == {"supported": 0, "contradicted": 0, "inconclusive": 0}
 
 
+def test_circuits_json_has_every_cell_with_its_shares(reports):
+    found = json.loads((reports / "circuits.json").read_text())
+    assert sorted(found) == sorted(CELLS)
+    own = found["attn2_s1"]
+    assert own["circuit"] == ["L0H0>L1H0"] and own["reason"] == ODD
+    # Early is 2 and 3 in two sequences, late is 1, whatever is cut or kept.
+    assert own["share_cut"] == [0, 0, 0] and own["share_kept"] == [1, 1, 1]
+
+
 def test_provenance_lists_every_file(reports):
     listed = json.loads((reports / "provenance.json").read_text())["inputs"]
     wanted = {path.as_posix() for path in Path("data").rglob("*.parquet")}

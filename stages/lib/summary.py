@@ -115,3 +115,20 @@ def circuits(readings: Rows, paths: Rows) -> Rows:
         for row in readings
         if row["is_last"]
     ]
+
+
+def circuit_products(rows: Rows) -> dict[str, dict]:
+    """What circuits.json holds, by cell, from the rows of `circuits`."""
+    return {
+        row["cell"]: {
+            "circuit": row["circuit"].split(),
+            "reason": row["reason"],
+            **{
+                f"share_{run}": None
+                if row[run] is None
+                else [row[run][key] for key in ("share", "share_low", "share_high")]
+                for run in ("cut", "kept")
+            },
+        }
+        for row in rows
+    }

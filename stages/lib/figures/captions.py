@@ -30,6 +30,7 @@ CIRCUITS = (
     "circuit_paths",
     "circuit_edges",
     "circuit_graph",
+    "circuit_compositions",
     "circuit_attention",
     "circuit_positions",
     "circuit_offsets",
@@ -98,6 +99,9 @@ CAPTIONS = {
     "circuit_graph": "K-composition between heads, at every checkpoint read: wider where more "
     "rows of the circuit W_E W_QK (W_OV)ᵀ W_Eᵀ have their maximum on the diagonal, so that a "
     "query looks for keys preceded by its own token. Blue: the induction circuit.",
+    "circuit_compositions": "Composition scores by Frobenius norms, over all of training: what a "
+    "later head reads of what an earlier one writes, into queries, keys and values, minus the mean "
+    "of circuits in random orientations. One line per pair of heads and input.",
     "circuit_attention": "The circuit's writer and its reader on BOS and a random block that "
     "comes twice, at every checkpoint read. The writer finds the previous token; later the reader "
     "finds what followed the last time. Attention below 0.05 is left white.",

@@ -65,6 +65,12 @@ def _of_weights(found: Found) -> list[tuple[str, Rows, Callable[[], str]]]:
             ("circuit_edges", of(edges, "reader", "k"), weights.strengthening, edges),
             ("circuit_graph", written, weights.graph, edges, readings),
             (
+                "circuit_compositions",
+                found["circuit_compositions"],
+                weights.compositions,
+                found["circuit_compositions"],
+            ),
+            (
                 "circuit_attention",
                 pairs,
                 weights.attention,

@@ -167,7 +167,11 @@ def offsets(rows: Rows) -> str:
             alt.Chart(alt.Data(values=own))
             .mark_rect()
             .encode(
-                x=alt.X("offset:O", title="positions back", axis=alt.Axis(labelAngle=0)),
+                x=alt.X(
+                    "offset:O",
+                    title="positions back",
+                    axis=alt.Axis(labelAngle=0, labelOverlap=True),
+                ),
                 y=alt.Y("head:O", title=None),
                 color=alt.Color(
                     "share:Q",
@@ -257,6 +261,27 @@ def graph(edges: Rows, readings: Rows) -> str:
         )
 
     return panels(lines, "panel", panel, height=110)
+
+
+def compositions(rows: Rows) -> str:
+    """Composition scores above chance over training, a line per pair of heads and input."""
+    readers = {"q": "queries", "k": "keys", "v": "values"}
+    named = [row | {"into": readers[row["reader"]]} for row in rows]
+    scale = alt.Scale(domain=extent(rows, "above"))
+
+    def panel(_: str, own: Rows) -> Panel:
+        return (
+            alt.Chart(data(own))
+            .mark_line(strokeWidth=1, opacity=0.7)
+            .encode(
+                x=TOKENS,
+                y=alt.Y("above:Q", title="composition above chance", scale=scale),
+                color=palette("into", list(readers.values()), "into"),
+                detail="edge:N",
+            )
+        )
+
+    return panels(named, "cell", panel)
 
 
 def strengthening(edges: Rows) -> str:

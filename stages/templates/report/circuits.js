@@ -128,13 +128,13 @@
     ];
     if (touching.length) {
       children.push(table("Edges of this head",
-        ["edge", "into", "diagonal of the K circuit", "K-composition (chance, its 97.5 %)",
+        ["edge", "into", "diagonal of the K circuit", "Q-, K- and V-composition (high by chance)",
           "ICL lost without it, nats [interval]"],
         touching.map((edge) => [
           edge.edge + (edge.is_circuit && edge.reader === "k" ? " ●" : ""), edge.reader,
           number(edge.k_diagonal),
-          edge.k_composition === null ? "–"
-            : `${number(edge.k_composition)} (${number(edge.k_random)}, ${number(edge.k_high)})`,
+          edge.k_composition === null ? "–" : ["q", "k", "v"].map((reader) =>
+            `${number(edge[`${reader}_composition`])} (${number(edge[`${reader}_high`])})`).join(" "),
           number(edge.cut, 3) + (edge.cut_low === null ? ""
             : ` [${number(edge.cut_low, 3)}, ${number(edge.cut_high, 3)}]`)])));
     }
