@@ -25,6 +25,7 @@ def explored(found: dict[str, Rows]) -> dict[str, Any]:
                     "edges": [],
                     "direct": [],
                     "parts": [],
+                    "lens": [],
                 }
             )
     for row in found["circuit_shown"]:
@@ -69,6 +70,12 @@ def explored(found: dict[str, Rows]) -> dict[str, Any]:
         reading["parts"].append(
             [row["span"], part, _short(row["logit"]), _short(row["difference"])]
         )
+    for row, reading in of_reading("lens"):
+        numbers = [_short(row[key]) for key in ("loss", "accuracy", "kl")]
+        reading["lens"].append([row["span"], row["after"], *numbers])
+    for row, reading in of_reading("direct"):
+        kept = ("kl", "kl_unigram", "rank_correlation", "same_first", "inexact")
+        reading["agreement"] = {key: _short(row[key]) for key in kept}
     for row, reading in of_reading("tokens"):
         reading["direct"].append(
             [

@@ -149,12 +149,21 @@
           own.bugs.map((one) => [one[0], ...row(one)]))));
     }
     children.push(make("div", { class: "row" },
-      table("Direct path and bigrams: likeliest next tokens", ["after", "direct path", "text"],
+      table(direct(reading.agreement), ["after", "direct path", "text"],
         reading.direct.map(([token, path, text]) => [token, pairs(path), pairs(text)])),
       table("Direct logit attribution, nats", ["part", "text, late", "random, repeated",
-        "right − likeliest wrong, repeated"], parts(reading.parts))));
+        "right − likeliest wrong, repeated"], parts(reading.parts)),
+      table("Logit lens on text: predictions after so many layers",
+        ["layers", "loss (nats)", "right", "KL of the whole (nats)"],
+        reading.lens.filter(([span]) => span === "text").map(([, after, loss, right, kl]) =>
+          [after, number(loss), number(right), number(kl)]))));
     panel.replaceChildren(...children);
   };
+
+  const direct = (own) => "Direct path and bigrams: likeliest next tokens. Over all common tokens: " +
+    `KL ${number(own.kl)} nats (of single-token frequencies ${number(own.kl_unigram)}), rank ` +
+    `correlation ${number(own.rank_correlation)}, same likeliest next ` +
+    `${number(100 * own.same_first, 0)} %; ${own.inexact}`;
 
   const parts = (rows) => {
     const found = new Map();
