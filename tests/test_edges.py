@@ -80,6 +80,8 @@ def test_nothing_changes_if_what_is_cut_is_put_back(any_model, tokens):
     for reader in ("q", "k", "v"):
         got = cut_nll(any_model, found, edges, itself, reader)
         torch.testing.assert_close(got, found.nll, **CLOSE)
+    kept = kept_nll(any_model, found, edges, itself)
+    torch.testing.assert_close(kept, found.nll, **CLOSE)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "learned" not in kind])

@@ -117,7 +117,7 @@ CAPTIONS = {
     "late in the context and on random blocks from their second repeat on. End of training.",
     "circuit_orders": "What paths through exactly so many heads in a row take off the loss, with "
     "attention patterns held: 1 counts heads that read tokens, 2 heads that read heads through "
-    "their values (V-composition). End of training, a bar per seed.",
+    "their values (V-composition). End of training, a dot per seed.",
     "circuit_direct": "The direct path W_E W_U as a table of bigrams: its KL divergence from that "
     "of the training text, mean over the most common tokens. Dashed: from single-token "
     "frequencies. One line per seed.",

@@ -359,20 +359,20 @@ def paths(rows: Rows) -> str:
 
 
 def orders(rows: Rows) -> str:
-    """What paths through one more head take off the loss, at the end of training."""
+    """What paths through one more head take off the loss, end of training, a dot per seed."""
     gains = known(rows, "gain")
     seeds = sorted({row["seed"] for row in gains})
+    zero = alt.Chart(alt.Data(values=[{"gain": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
 
     def panel(_: str, own: Rows) -> Panel:
-        return (
-            alt.Chart(alt.Data(values=own))
-            .mark_bar()
-            .encode(
+        dots = alt.Chart(alt.Data(values=own)).mark_point(filled=True, size=36, opacity=0.8)
+        return alt.layer(
+            zero.encode(y="gain:Q"),
+            dots.encode(
                 x=alt.X("order:O", title="heads in a row", axis=alt.Axis(labelAngle=0)),
-                xOffset=alt.XOffset("seed:N", scale=alt.Scale(domain=seeds)),
                 y=alt.Y("gain:Q", title="off the loss (nats)"),
                 color=palette("seed", seeds, "seed", legend=len(seeds) > 1),
-            )
+            ),
         )
 
     return panels(gains, "panel", panel)
