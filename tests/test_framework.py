@@ -13,7 +13,10 @@ from stages.lib.framework.tokens import Factored
 from stages.lib.nll import token_nll
 from stages.lib.phases import Window
 from stages.settings.icl import Windows
+from stages.settings.strict import parse
+from stages.settings.study import Study
 from tests.conftest import BLOCK, KINDS, REPEATS, VOCAB, V, random_model
+from tests.project import Project
 from tests.test_weights import head_of, ln, roughened
 
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
@@ -345,6 +348,18 @@ def test_readings_name_the_window_or_quarters():
         0: "first", 20: "25 %", 30: "50 %", 50: "75 %", 70: "last",
     }  # fmt: skip
     assert when.readings(steps, window, ("last",)) == {70: "last"}
+
+
+def test_the_window_is_that_of_the_published_rule():
+    steps, tokens_per_step = np.arange(0, 30), 100
+    icl = -0.6 / (1 + np.exp(-(steps - 15.0)))
+    high = np.full(30, -0.1)
+    rule = parse(Study, Project.committed(), "").phases
+    found = when.window_of(steps, icl, high, tokens_per_step, rule)
+    assert found.is_phase_change and found.first < found.peak < found.last
+    assert found.peak in (14, 15) and found.drop == pytest.approx(0.6, abs=0.1)
+    above = np.append(high[:-1], 0.01)
+    assert not when.window_of(steps, icl, above, tokens_per_step, rule).is_phase_change
 
 
 def test_spans_are_where_they_say():

@@ -97,6 +97,14 @@ def test_keep_in_bay_is_a_bug(found, counts):
     assert bug.forced.seen == 0 and bug.forced.effect == pytest.approx(1.2)
 
 
+def test_what_the_text_has_rarely_but_for_the_source_is_no_bug(found, counts):
+    """keep … at -> mind three times, and never without keep: too rare to hold, too likely to be
+    forced; the other mixed one remains."""
+    text = np.concatenate([counts.tokens, [1, 6, 6, 4, 3, *[6] * 5] * 3]).astype(np.uint16)
+    (bug,) = bugs(tables(found, Counts(text, 8, 4), 3), 3, 5)
+    assert bug.forced[:3] == (1, 2, 5)
+
+
 def test_no_bug_where_the_text_has_both(found):
     row = np.array(
         [1, 2, 3, 1, 4, 5, 1, 4, 3, 1, 2, 5, *[6] * 9, *2 * [2, 7, 4, 7, 2, 6, 4, 6]] * 50

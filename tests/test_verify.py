@@ -21,6 +21,7 @@ from stages.files.locked import md5
 from stages.files.params import Params
 from stages.files.provenance import hash_params
 from stages.files.stream import WITHOUT
+from stages.lib.tables import circuits
 from stages.settings.strict import parse
 from stages.settings.study import Study
 from tests.project import CELLS, Project
@@ -90,7 +91,7 @@ def provenance(path: Path) -> dict:
 def test_every_artifact_carries_who_made_it(project):
     data = project.folder / "data"
     found = [*data.rglob("*.parquet"), *data.rglob("*.safetensors")]
-    assert len(found) == 2 * 17 + 12
+    assert len(found) == 2 * (17 + len(circuits.ALL)) + 12
     for path in found:
         made = provenance(path)
         stage = path.relative_to(data).parts[0]
@@ -115,6 +116,7 @@ def test_every_stage_of_every_cell_read_the_params_it_declares(project, monkeypa
     params = Params()
     files = {"icl": "{}/icl.parquet", "train": "{}/log.parquet", "corpus": "eval.parquet"}
     files |= {name: f"{{}}/{name}.parquet" for name in ("heads", "interventions")}
+    files["circuits"] = "{}/readings.parquet"
     for stage in plan.expanded(parse(Study, params.all(), "")):
         if stage.name == "params":
             continue
