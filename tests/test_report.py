@@ -249,7 +249,7 @@ def test_tables_in_markdown_have_one_length_of_row(reports):
         rows = [line for line in table.split("\n") if line.startswith("|")]
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) <= 1, rows[:3]
         checked += len(rows) > 2
-    assert checked == 6
+    assert checked == 7
 
 
 def test_the_scoreboard_stands_on_the_page_with_its_verdicts(reports):

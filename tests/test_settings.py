@@ -120,6 +120,12 @@ def test_a_cell_is_trained_as_all_but_for_what_it_says():
         ("ablations.sequences", 10_000, r"ablations\.sequences: found 10000.*256"),
         ("ablations.modes", ["mean"], r"ablations\.modes\[0\]: found 'mean'"),
         ("ablations.modes", ["full", "full"], r"ablations\.modes: .*each once"),
+        ("circuits.checkpoints", ["best"], r"circuits\.checkpoints\[0\]: found 'best', .*'last'"),
+        ("circuits.checkpoints", ["last", "last"], r"circuits\.checkpoints: .*each once"),
+        ("circuits.trial_sequences", 300, r"circuits\.trial_sequences: found 300, .*256"),
+        ("circuits.shown.block", 128, r"circuits\.shown\.block: found 128, .*256 tokens, got 257"),
+        ("circuits.shown.text", 1, r"circuits\.shown\.text: found 1"),
+        ("circuits.rule.diagonal", 2.0, r"circuits\.rule\.diagonal: found 2\.0"),
         ("pca.components", 1, r"pca\.components: found 1"),
         ("device", "tpu", r"device: found 'tpu', expected 'auto' or 'cpu' or 'cuda'"),
         ("phases.peak_share", 0.0, r"phases\.peak_share: found 0\.0"),
@@ -220,6 +226,13 @@ def test_a_model_beyond_memory_is_refused(changes, wanted):
     params = copy.deepcopy(COMMITTED)
     params["models"]["attn2"] |= changes
     with pytest.raises(ParamsError, match=wanted):
+        parse(Study, params, "")
+
+
+def test_a_block_to_show_must_have_its_tokens():
+    params = copy.deepcopy(COMMITTED)
+    params["heads"] |= {"block": 5, "lengths": [5]}
+    with pytest.raises(ParamsError, match=r"circuits\.shown\.block: found 20, .*at most 10, twice"):
         parse(Study, params, "")
 
 

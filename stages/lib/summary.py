@@ -107,7 +107,7 @@ def circuits(readings: Rows, paths: Rows) -> Rows:
         for row in paths
         if row["is_last"]
         and row["path"] == "circuit"
-        and row["replacement"] == "mean"
+        and row["is_shown"]
         and row["share"] is not None
     }
     return [

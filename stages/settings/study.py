@@ -62,6 +62,14 @@ class Study:
         for name in ("ablations", "interventions"):
             getattr(self, name).check_fits(name, self.corpus.evaluation.sequences)
         self.circuits.check_fits("circuits", n_ctx, self.corpus.evaluation.sequences)
+        most = 2 * self.heads.largest_block
+        require(
+            self.circuits.shown.block <= most,
+            "circuits.shown.block",
+            self.circuits.shown.block,
+            f"at most {most}, twice the largest block of heads, for which there are tokens",
+            "lower it or raise heads.lengths",
+        )
         require(
             self.heads.text_sequences <= self.corpus.evaluation.sequences,
             "heads.text_sequences",

@@ -331,7 +331,7 @@ def paths(rows: Rows) -> str:
             "what": RUNS[row["path"], row["run"]],
         }
         for row in rows
-        if row["is_last"] and row["replacement"] in ("none", "mean")
+        if row["is_last"] and row["is_shown"]
     ]
     having = {row["panel"] for row in own_rows if row["what"] == "circuit cut"}
     own_rows = [row for row in own_rows if row["panel"] in having]

@@ -90,7 +90,10 @@ select
         when run = 'cut' then 1 - left_low
         else left_high
     end as share_high,
-    step = max(step) over (partition by cell) as is_last
+    step = max(step) over (partition by cell) as is_last,
+    -- Means where there are any, else zeros.
+    replacement in ('none', (select min(replacement) from paths where replacement <> 'none'))
+        as is_shown
 from points
 join intervals using (cell, step, path, run, replacement)
 join cells using (cell)
