@@ -16,7 +16,7 @@ from stages.files.params import Params
 from stages.files.stage import StageError
 from stages.lens import bridge
 from stages.lib.ablation import ablated_nll
-from stages.lib.framework.edges import kept_nll, means, run
+from stages.lib.framework.edges import run
 from stages.lib.framework.reading import edges_of
 from stages.lib.framework.tokens import Factored
 from stages.lib.model import Transformer
@@ -55,25 +55,25 @@ def line(what: str, tokens: int, ours: float, plain: float, against: str) -> Non
 
 def reading_cost(arch: Model, vocab_size: int, n_ctx: int, own: Circuits, cores: int) -> float:
     """Seconds that stage `circuits` takes for a cell at this vocabulary, estimated from what grows
-    with it: one block of rows of a token circuit, and the losses of one sequence with an edge cut.
+    with it: one block of rows of a token circuit, and one sequence's run and losses, which an edge
+    cut takes about as long as. What does not grow, some seconds, is left out.
     """
     model = Transformer(arch, vocab_size, n_ctx)
     model.init_weights(0)
     rng = torch.Generator().manual_seed(0)
     tokens = torch.randint(0, vocab_size, (1, n_ctx), generator=rng)
-    found = run(model, tokens)
     block = Factored(*torch.randn(2, vocab_size, arch.d_head, generator=rng, dtype=torch.float64))
     rows = min(vocab_size, ROWS)
     torch.set_num_threads(1)
-    circuit, cut = seconds(
+    circuit, once = seconds(
         lambda: Factored(block.left[:rows], block.right).top(1, 1),
-        lambda: kept_nll(model, found, (), means([found], "mean")),
+        lambda: run(model, tokens),
     )
     heads = arch.n_layers * arch.n_heads
     edges = len(edges_of(model))
     runs = edges * own.sequences + 3 * len(own.replacements) * own.trial_sequences
     circuits = (3 * heads + edges) * vocab_size / rows
-    return len(own.checkpoints) * (circuits * circuit + runs * cut / cores)
+    return len(own.checkpoints) * (circuits * circuit + runs * once / cores)
 
 
 def main() -> None:
