@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets
+from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets, weights
 from stages.lib.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
 from stages.lib.figures.every import drawings
 from stages.lib.figures.frame import COLOURS, HEIGHT, WIDTH
@@ -253,11 +253,43 @@ def test_repeats_have_a_line_per_block_and_probe():
     assert numbers(lines[0].get("d")) == [0, 0, WIDTH, HEIGHT]
 
 
+def test_labels_are_kept_apart_and_in_order():
+    assert weights.apart([0.5, 0.1, 0.52, 0.51], 0.1) == pytest.approx([0.5, 0.1, 0.7, 0.6])
+    assert weights.apart([], 0.1) == []
+
+
+def test_tokens_show_their_spaces():
+    assert weights.spelled("ĊĠĠdef") == "↵␣␣def"
+
+
+def test_attention_is_drawn_of_the_circuit_s_two_heads_where_there_is_some():
+    edge = {"is_last": True, "is_circuit": True, "is_detailed": True, "cell": "a"}
+    edge |= {"from_layer": 0, "from_head": 1, "layer": 1, "head": 0}
+    row = {"cell": "a", "step": 5, "probe": "random", "weights": [255, 200, 55, 0, 255, 2]}
+    rows = [row | {"layer": layer, "head": head} for layer, head in ((0, 1), (0, 0), (1, 0))]
+    svg = weights.attention(rows, [edge], [{"cell": "a", "step": 5, "at": "last"}])
+    assert "L0H1, last" in svg and "L1H0, last" in svg and "L0H0, last" not in svg
+    drawn = marks(svg, "rect")
+    # Of six weights, the zero and the 2 are left white.
+    assert len(drawn) == 2 * 4
+    assert len({mark.get("d") for mark in drawn}) == 4
+
+
+def test_the_edges_of_a_circuit_are_named_at_the_end_alone():
+    edge = {"cell": "a", "reader": "k", "is_first": True, "edge": "L0H0>L1H3"}
+    rows = [
+        edge | {"tokens": at * 1_000_000, "cut": 0.2 * at, "is_circuit": at > 0, "is_last": at == 2}
+        for at in (0, 1, 2)
+    ]
+    other = [row | {"edge": "L0H1>L1H3", "cut": 0.0, "is_circuit": False} for row in rows]
+    svg = weights.strengthening(rows + other)
+    assert texts(svg).count("L0H0>L1H3") == 1 and "L0H1>L1H3" not in texts(svg)
+    assert len(marks(svg, "line")) == 2 and len(marks(svg, "symbol")) == 2
+
+
 QUERIES = (
     "windows", "curves", "heads", "positions", "ablations", "undone", "trajectories", "phases",
-    "interventions", "repeats", "final_heads", "circuit_readings", "circuit_edges", "circuit_paths",
-    "circuit_heads", "circuit_direct", "circuit_attribution", "circuit_orders", "circuit_offsets",
-    "circuit_eigenvalues", "circuit_trigrams", "circuit_attention", "circuit_compositions",
+    "interventions", "repeats", "final_heads", *(f"circuit_{name}" for name in weights.QUERIES),
 )  # fmt: skip
 
 

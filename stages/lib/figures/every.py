@@ -49,72 +49,28 @@ def drawings(found: Found, tokens: int) -> dict[str, Callable[[], str]]:
 
 def _of_weights(found: Found) -> list[tuple[str, Rows, Callable[[], str]]]:
     """Figures of the circuits, which stand on their page."""
-    edges, readings = found["circuit_edges"], found["circuit_readings"]
+    own = {name: found[f"circuit_{name}"] for name in weights.QUERIES}
+    edges, heads_read, readings = own["edges"], own["heads"], own["readings"]
     written = [row for row in edges if row["is_detailed"] and row["from_layer"] >= 0]
     pairs = [row for row in written if row["is_circuit"] and row["is_last"]]
-    trigrams = [row for row in found["circuit_trigrams"] if row["is_last"]]
-    return [
-        (name, rows, partial(make, *rest))
-        for name, rows, make, *rest in (
-            (
-                "circuit_paths",
-                of(found["circuit_paths"], "path", "circuit"),
-                weights.paths,
-                found["circuit_paths"],
-            ),
-            ("circuit_edges", of(edges, "reader", "k"), weights.strengthening, edges),
-            ("circuit_graph", written, weights.graph, edges, readings),
-            (
-                "circuit_compositions",
-                found["circuit_compositions"],
-                weights.compositions,
-                found["circuit_compositions"],
-            ),
-            (
-                "circuit_attention",
-                pairs,
-                weights.attention,
-                found["circuit_attention"],
-                edges,
-                readings,
-            ),
-            (
-                "circuit_positions",
-                found["circuit_heads"],
-                weights.positions,
-                found["circuit_heads"],
-            ),
-            (
-                "circuit_offsets",
-                found["circuit_offsets"],
-                weights.offsets,
-                found["circuit_offsets"],
-            ),
-            (
-                "circuit_eigenvalues",
-                found["circuit_eigenvalues"],
-                weights.eigenvalues,
-                found["circuit_eigenvalues"],
-                found["circuit_heads"],
-            ),
-            (
-                "circuit_parts",
-                found["circuit_attribution"],
-                weights.parts,
-                found["circuit_attribution"],
-            ),
-            (
-                "circuit_orders",
-                known(found["circuit_orders"], "gain"),
-                weights.orders,
-                found["circuit_orders"],
-            ),
-            (
-                "circuit_direct",
-                found["circuit_direct"],
-                weights.direct_path,
-                found["circuit_direct"],
-            ),
-            ("circuit_trigrams", trigrams, weights.skip_trigrams, found["circuit_trigrams"]),
-        )
-    ]
+    trigrams = [row for row in own["trigrams"] if row["is_last"]]
+    figures = {
+        "paths": (of(own["paths"], "path", "circuit"), partial(weights.paths, own["paths"])),
+        "edges": (of(edges, "reader", "k"), partial(weights.strengthening, edges)),
+        "graph": (written, partial(weights.graph, edges, readings)),
+        "compositions": _all(weights.compositions, own["compositions"]),
+        "attention": (pairs, partial(weights.attention, own["attention"], edges, readings)),
+        "positions": _all(weights.positions, heads_read),
+        "offsets": _all(weights.offsets, own["offsets"]),
+        "eigenvalues": _all(weights.eigenvalues, own["eigenvalues"], heads_read),
+        "parts": _all(weights.parts, own["attribution"]),
+        "orders": _all(weights.orders, known(own["orders"], "gain")),
+        "direct": _all(weights.direct_path, own["direct"]),
+        "trigrams": _all(weights.skip_trigrams, trigrams),
+    }
+    return [(f"circuit_{name}", rows, make) for name, (rows, make) in figures.items()]
+
+
+def _all(make: Callable[..., str], rows: Rows, *more: Rows) -> tuple[Rows, Callable[[], str]]:
+    """A figure that is drawn from `rows` wherever there are any."""
+    return rows, partial(make, rows, *more)

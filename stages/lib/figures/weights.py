@@ -11,12 +11,16 @@ from stages.lib.figures.frame import (
     Rows,
     data,
     extent,
-    known,
     palette,
     panels,
     svg,
 )
 
+# What is drawn from: stages/sql/report/circuit_<name>.sql.
+QUERIES = (
+    "readings", "edges", "paths", "heads", "direct", "compositions", "attribution", "orders",
+    "offsets", "eigenvalues", "trigrams", "attention",
+)  # fmt: skip
 KINDS = ["induction", "previous-token", "positional", "other"]
 SPANS = {"text_late": "text, late", "random_again": "random, repeated"}
 RUNS = {
@@ -360,8 +364,7 @@ def paths(rows: Rows) -> str:
 
 def orders(rows: Rows) -> str:
     """What paths through one more head take off the loss, end of training, a dot per seed."""
-    gains = known(rows, "gain")
-    seeds = sorted({row["seed"] for row in gains})
+    seeds = sorted({row["seed"] for row in rows})
     zero = alt.Chart(alt.Data(values=[{"gain": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
 
     def panel(_: str, own: Rows) -> Panel:
@@ -375,7 +378,7 @@ def orders(rows: Rows) -> str:
             ),
         )
 
-    return panels(gains, "panel", panel)
+    return panels(rows, "panel", panel)
 
 
 def attention(rows: Rows, edges: Rows, readings: Rows) -> str:
