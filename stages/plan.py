@@ -37,6 +37,32 @@ READ_BY_CIRCUITS = (
     "train_tokens.safetensors",
     "vocabulary.parquet",
 )
+READ_BY_REPORT = [
+    f"data/corpus/{name}"
+    for name in (
+        "documents.parquet",
+        "eval.parquet",
+        "eval_sequences.parquet",
+        "manifest.json",
+        "vocabulary.parquet",
+    )
+]
+# All that makes the study; the page shows it.
+SHOWN_BY_REPORT = [
+    "ablations",
+    "circuits",
+    "claims",
+    "corpus",
+    "heads",
+    "icl",
+    "interventions",
+    "losses",
+    "models",
+    "pca",
+    "phases",
+    "report",
+    "train",
+]
 CORPUS_FILES = [
     "documents.parquet",
     "eval.parquet",
@@ -206,7 +232,8 @@ def _per_grid(study: Study, grid: str) -> dict:
             "report",
             "SQL over the tables -> reports/: the page, figures, summary, claims, metrics",
             [
-                "data/corpus/manifest.json",
+                *READ_BY_REPORT,
+                *every("data/losses/{}.parquet"),
                 *every("data/icl/{}/icl.parquet"),
                 *every("data/icl/{}/positions.parquet"),
                 joint,
@@ -218,7 +245,7 @@ def _per_grid(study: Study, grid: str) -> dict:
                 f"{judged}/claims.parquet",
                 f"{judged}/evidence.parquet",
             ],
-            ["corpus.n_ctx", "icl", "models", "phases", "report", "train"],
+            SHOWN_BY_REPORT,
             outs=[
                 {f"{folder}/circuits.html": {"cache": False}},
                 {f"{folder}/circuits.json": {"cache": False}},

@@ -22,19 +22,20 @@ from stages.settings.strict import ParamsError, parse
 from stages.settings.study import Study
 
 README = Path("README.md")
-REPORTS = Path("reports")
-METRICS, CLAIMS, TIMES = f"{PUBLISHED}/metrics.json", f"{PUBLISHED}/claims.json", "times.json"
-CIRCUITS = f"{PUBLISHED}/circuits.json"
+METRICS, CLAIMS, CIRCUITS = (
+    f"reports/{PUBLISHED}/{name}.json" for name in ("metrics", "claims", "circuits")
+)
+TIMES = "stages/templates/report/times.json"
 BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 Reports = dict[str, Any]
 
 
 def read(name: str) -> Any:
     try:
-        return json.loads((REPORTS / name).read_text(encoding="utf-8"))
+        return json.loads(Path(name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         remedy = "restore it from Git" if name == TIMES else "`make published` makes it"
-        raise StageError(f"{REPORTS / name}: not found; {remedy}") from None
+        raise StageError(f"{name}: not found; {remedy}") from None
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -1,6 +1,7 @@
 """SQL over the tables -> reports/: the page, the figures, the summary, the claims, the metrics."""
 
 import base64
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -16,19 +17,24 @@ from stages.files.duck import Source, connect, query
 from stages.files.job import Job, run
 from stages.files.stage import DATA, progress
 from stages.files.tables import provenance_of
-from stages.lib import explorer, spell, summary
+from stages.lib import answer, explorer, page, spell, summary
 from stages.lib.bootstrap import draws, tails
-from stages.lib.figures import dates
+from stages.lib.figures import analysis, dates
+from stages.lib.figures.analysis import Measure
+from stages.lib.figures.answer import rows as best_heads
 from stages.lib.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
 from stages.lib.figures.every import Found, drawings
+from stages.lib.flat import flat
 from stages.lib.panels import panels
 from stages.lib.tables import circuits
 from stages.lib.tables.ablations import ABLATIONS
 from stages.lib.tables.claims import CLAIMS, EVIDENCE
 from stages.lib.tables.contract import Table
+from stages.lib.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
 from stages.lib.tables.heads import COMPOSITIONS, HEADS, REPEATS
 from stages.lib.tables.icl import ICL, POSITIONS
 from stages.lib.tables.interventions import INTERVENTIONS, SETS
+from stages.lib.tables.losses import LOSSES
 from stages.lib.tables.pca import PCA
 from stages.lib.tables.phases import OVERLAPS, PHASES, WINDOWS
 from stages.settings.cells import Cell
@@ -45,8 +51,14 @@ EXPLORED = (
     "tokens", "attention", "shown",
 )  # fmt: skip
 TEMPLATES = Path(__file__).parent / "templates" / "report"
-SCRIPT = TEMPLATES / "circuits.js"
+SCRIPTS = ("index.js", "circuits.js")
+# What the page says about its making: every section but the machine it ran on.
+SECTIONS_SHOWN = (
+    "corpus", "models", "train", "losses", "icl", "pca", "heads", "ablations", "interventions",
+    "circuits", "phases", "claims", "report",
+)  # fmt: skip
 READ = (
+    DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, LOSSES,
     ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, SETS,
     *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
 )  # fmt: skip
@@ -59,6 +71,8 @@ RESAMPLED = {
     "circuit_draws": "paths",
     "cut_draws": "cuts",
 }
+# Tokens that gain and lose most, of each cell, and how many tokens before them are shown.
+SHOWN, CONTEXT = 8, 24
 # Edges that cost less ICL when cut, in nats, get no interval.
 LEAST_CUT = 0.02
 
@@ -73,16 +87,26 @@ def main(job: Job) -> None:
         "train": params.section("train", Train),
     }
     found = ask(grid, job.cell, n_ctx=params.integer("corpus.n_ctx"), **settings)
-    svgs = draw(found, settings["train"].tokens)
+    tokens = max(row["tokens"] for row in found["curves"])
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    provenance = made(job, grid, manifest)
+    svgs = draw(found, settings["train"].tokens)
+    measures, rows = pictures(found, tokens)
+    cells_found = answer.findings(found)
+    verdicts = summary.verdicts(found["claims"])
     found_circuits = summary.circuits(found["circuit_readings"], found["circuit_paths"])
+    detailed = [row for row in found["cells"] if row["is_detailed"]]
+    shared, style = asset("common.js"), asset("page.css")
+    scripts = {name: f'"use strict";\n(() => {{\n{shared}{asset(name)}}})();\n' for name in SCRIPTS}
+    rule = params.section("phases", Phases)
     context = {
         **settings,
         **found,
-        "phase_rule": params.section("phases", Phases),
-        "models": {name: models[cell.model] for name, cell in grid.items()},
+        "grid": job.cell,
+        "phase_rule": rule,
+        "architectures": {name: models[cell.model] for name, cell in grid.items()},
         "otherwise": {name: summary.otherwise(cell) for name, cell in grid.items()},
-        "verdicts": summary.verdicts(found["claims"]),
+        "verdicts": verdicts,
         "carried": summary.carried(found["interventions"]),
         "removed": summary.removed(found["removals"]),
         "ways": summary.ways(found["removals"]),
@@ -92,27 +116,66 @@ def main(job: Job) -> None:
         "captions": CAPTIONS,
         "sections": SECTIONS,
         "circuit_figures": CIRCUITS,
-        "explorer": explorer.script_data(explorer.explored(found)),
-        "script": SCRIPT.read_text(encoding="utf-8"),
-        "script_hash": explorer.script_hash(SCRIPT.read_text(encoding="utf-8")),
-        "svgs": {name: base64.b64encode(svg.encode()).decode() for name, svg in svgs.items()},
+        "svgs": {name: encoded(svg) for name, svg in svgs.items()},
+        "detailed": detailed,
+        "first": next((row for row in detailed if row["phase_change"]), detailed[0])["cell"],
+        "found": cells_found,
+        "models": answer.models(cells_found),
+        "sentences": answer.sentences(
+            cells_found, verdicts["claim"], summary.failed(found["claims"]), rule.min_drop
+        ),
+        "columns": page.columns(cells_found),
+        "measures": rows,
+        "spans": page.windows(cells_found, tokens),
+        "sparks": {row["cell"]: page.sparks(found, row["cell"], tokens) for row in detailed},
+        "passages": page.passages(found),
+        "passage": page.first_passage(found),
+        "changes": page.changes(found, tokens),
+        "evidence": page.by_claim(found["evidence"]),
+        "made": provenance,
+        "fingerprint": fingerprint(provenance),
+        "times": json.loads(asset("times.json")),
+        "params": list(flat({name: params.get(name) for name in SECTIONS_SHOWN}).items()),
+        "style": style,
+        "style_hash": explorer.content_hash(style),
+    }
+    pages = {
+        "index": explorer.script_data(page.script(found, measures, cells_found, tokens)),
+        "circuits": explorer.script_data(page.circuits(found)),
     }
     products = {
         "circuits": summary.circuit_products(found_circuits),
         "claims": summary.claims(found["claims"], found["evidence"]),
         "metrics": summary.metrics(found["cells"], found["claims"]),
-        "provenance": made(job, grid, manifest),
+        "provenance": provenance,
     }
     with job.outputs(REPORTS / job.cell) as folder:
         (folder / "figures").mkdir()
         for name, svg in svgs.items():
             (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-        for name in ("index.html", "circuits.html", "summary.md"):
-            text = _templates().get_template(f"{name}.j2").render(context)
-            (folder / name).write_text(text, encoding="utf-8")
+        for name, own in pages.items():
+            script = scripts[f"{name}.js"]
+            context |= {"data": own, "script": script}
+            context |= {"script_hash": explorer.content_hash(script)}
+            _write(folder / f"{name}.html", context)
+        _write(folder / "summary.md", context)
         for name, own in products.items():
             text = json.dumps(own, indent=2, sort_keys=name == "provenance", allow_nan=False)
             (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+def asset(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def encoded(svg: str) -> str:
+    """For a data URI."""
+    return base64.b64encode(svg.encode()).decode()
+
+
+def fingerprint(provenance: dict) -> str:
+    """One hash for a report: over those of the code and params behind every table."""
+    return hashlib.sha256(json.dumps(provenance, sort_keys=True).encode()).hexdigest()
 
 
 def made(job: Job, grid: dict[str, Cell], manifest: dict) -> dict:
@@ -149,16 +212,22 @@ def ask(
         "windows": {},
         "final_heads": {},
         "removals": interval,
+        "induction": {**tokens, "mode": _mode(connection, "full")},
         "cells": {},
         "curves": {**tokens, "reach": report.slope_reach},
         "heads": tokens,
         "positions": {**tokens, "bins": report.position_bins, "reach": report.slope_reach},
         "ablations": tokens,
-        "undone": {**tokens, "mode": _strictest_mode(connection)},
+        "undone": {**tokens, "mode": _mode(connection, "pattern")},
         "trajectories": tokens,
         "phases": {},
         "interventions": interval,
         "repeats": {},
+        "moments": tokens,
+        "passages": {},
+        "passage_losses": {},
+        "token_changes": {"shown": SHOWN, "context": CONTEXT},
+        "token_losses": {},
         "circuit_readings": tokens,
         "circuit_edges": {**tokens, **interval, "least": LEAST_CUT},
         "circuit_paths": {**tokens, **interval},
@@ -174,19 +243,42 @@ def ask(
         result = query(connection, f"report/{query_name}", values)
         connection.register(f"{query_name}_result", result)
         found[query_name] = result.to_pylist()
+    detailed = {row["cell"] for row in found["cells"] if row["is_detailed"]}
+    found["answer"] = [
+        row for row in best_heads(found["curves"], found["heads"]) if row["cell"] in detailed
+    ]
     return found
 
 
-def _strictest_mode(connection: duckdb.DuckDBPyConnection) -> str:
-    """View A of the paper preserves patterns; a study may do without."""
-    found = connection.sql("select distinct mode from ablations").fetchall()
-    return "pattern" if ("pattern",) in found else "full"
+def _mode(connection: duckdb.DuckDBPyConnection, wanted: str) -> str:
+    """How heads were removed: as wanted, or the other way if the study did without."""
+    found = {mode for (mode,) in connection.sql("select distinct mode from ablations").fetchall()}
+    return wanted if wanted in found else max(found - {"none"})
 
 
 def draw(found: Found, tokens: int) -> dict[str, str]:
     """Every figure as SVG, by its name."""
     todo = drawings(found, tokens)
-    return {name: make() for name, make in progress(todo.items(), "report: draw", "figure")}
+    return {name: str(make()) for name, make in progress(todo.items(), "report: draw", "figure")}
+
+
+def pictures(found: Found, tokens: int) -> tuple[list[Measure], list[dict[str, Any]]]:
+    """The rows of the model analysis, and as the page shows them: with a picture per panel."""
+    measures = analysis.measures(found)
+    of_cell = {row["cell"]: row["panel"] for row in found["windows"]}
+    rows = []
+    for measure in progress(measures, "report: panels", "measure"):
+        drawn = analysis.pictures(measure.panels(), tokens)
+        own = {of_cell.get(name, name): encoded(svg) for name, svg in drawn.items()}
+        rows.append(
+            {**vars(measure), "pictures": own, "legend": page.keys(measure, found["windows"])}
+        )
+    return measures, rows
+
+
+def _write(path: Path, context: dict[str, Any]) -> None:
+    text = _templates().get_template(f"{path.name}.j2").render(context)
+    path.write_text(text, encoding="utf-8")
 
 
 def _templates() -> jinja2.Environment:

@@ -8,14 +8,14 @@ import pytest
 from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets, weights
 from stages.lib.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
 from stages.lib.figures.every import drawings
-from stages.lib.figures.frame import COLOURS, HEIGHT, WIDTH
+from stages.lib.figures.frame import COLOURS, HEIGHT, WIDTH, Drawn
 
 MILLION = 1_000_000
 
 
-def marks(svg: str, kind: str) -> list[ElementTree.Element]:
+def marks(svg: Drawn, kind: str) -> list[ElementTree.Element]:
     """Every mark of a kind (line, rect, rule, symbol, text) that is no part of axes or legends."""
-    root = ElementTree.fromstring(svg)
+    root = ElementTree.fromstring(str(svg))
     return [
         mark
         for group in root.iter("{http://www.w3.org/2000/svg}g")
@@ -24,8 +24,8 @@ def marks(svg: str, kind: str) -> list[ElementTree.Element]:
     ]
 
 
-def texts(svg: str) -> list[str]:
-    root = ElementTree.fromstring(svg)
+def texts(svg: Drawn) -> list[str]:
+    root = ElementTree.fromstring(str(svg))
     return [found.text for found in root.iter("{http://www.w3.org/2000/svg}text")]
 
 

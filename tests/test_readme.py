@@ -168,5 +168,5 @@ def test_every_number_of_readme_stands_in_a_report_or_in_params():
 def test_readme_is_what_the_reports_say():
     blocks = {name for _, name, _ in readme.BLOCK.findall(README)}
     assert blocks == readme.BLOCKS.keys()
-    reports = {name: json.loads((ROOT / "reports" / name).read_text()) for name in REPORTS}
+    reports = {name: json.loads((ROOT / name).read_text()) for name in REPORTS}
     assert readme.filled(README, parse(Study, Project.committed(), ""), reports) == README

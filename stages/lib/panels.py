@@ -30,6 +30,7 @@ def panels(grid: dict[str, Cell]) -> list[dict]:
             "panel": short[key] if taken[short[key]] == 1 else " ".join(names),
             "place": place,
             "seed": grid[name].seed,
+            "corpus": grid[name].corpus,
             "is_first": name == names[0],
             "is_detailed": name == names[0] and key in detailed,
             "is_periodic": grid[name].train.text == "periodic",

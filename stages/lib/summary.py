@@ -49,6 +49,12 @@ def verdicts(rows: Rows) -> dict[str, dict[str, int]]:
     return counts
 
 
+def failed(rows: Rows) -> list[str]:
+    """The paper's claims that are contradicted."""
+    contradicted = [row for row in rows if row["verdict"] == "contradicted"]
+    return [row["text"] for row in contradicted if row["kind"] == "claim"]
+
+
 def metrics(cells: Rows, rows: Rows) -> dict:
     """What metrics.json holds; claims that are not tested count nowhere in it."""
     return {

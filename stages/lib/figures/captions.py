@@ -1,6 +1,7 @@
 """What each figure shows, and under which heading of the page it stands."""
 
 SECTIONS = {
+    "In one figure": ("answer",),
     "In-context learning and its change": (
         "icl",
         "loss",
@@ -13,6 +14,7 @@ SECTIONS = {
     "What the heads are": (
         "prefix_matching",
         "previous_token",
+        "qk_trace",
         "gates",
         "circuit",
         "repeats",
@@ -42,6 +44,11 @@ CIRCUITS = (
 )
 
 CAPTIONS = {
+    "answer": "In-context learning, and the highest prefix matching of any head, over training. "
+    "One line per model: its lowest seed; thick inside its phase window.",
+    "qk_trace": "The trace of every head's QK circuit with the previous-token heads before it: "
+    "positive where a token looks for keys that it preceded. It does not exist in the first layer. "
+    "The lowest seed of each model.",
     "icl": "In-context learning over training: loss late in the context minus loss early, so "
     "more in-context learning is lower. One line per seed, with its bootstrap interval over "
     "sequences. Dotted: the paper's two positions. Yellow: the phase window of each seed. "
@@ -104,7 +111,7 @@ CAPTIONS = {
     "of circuits in random orientations. One line per pair of heads and input.",
     "circuit_attention": "The circuit's writer and its reader on BOS and a random block that "
     "comes twice, at every checkpoint read. The writer finds the previous token; later the reader "
-    "finds what followed the last time. Attention below 0.05 is left white.",
+    "finds what followed the last time. Attention below 0.05 is left out.",
     "circuit_positions": "Attention to the previous token: by the position circuit alone, without "
     "any token, and as measured on text. Every head of every cell at the end of training; "
     "colours: whether the position circuit is a term of its own.",

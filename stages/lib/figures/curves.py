@@ -4,28 +4,28 @@ import altair as alt
 
 from stages.lib.figures.frame import (
     TOKENS,
+    Panels,
     Rows,
     data,
     domains,
     extent,
     of,
     palette,
-    panels,
     window,
 )
 
 
-def loss(curves: Rows, windows: Rows) -> str:
+def loss(curves: Rows, windows: Rows) -> Panels:
     """Mean loss over the evaluation set, with its interval."""
     return _curve(curves, windows, "loss", "loss (nats per token)")
 
 
-def icl(curves: Rows, windows: Rows) -> str:
+def icl(curves: Rows, windows: Rows) -> Panels:
     """ICL over windows with its interval; dotted, at the paper's two points."""
     return _curve(curves, windows, "icl", "in-context learning (nats)", extra="icl_paper")
 
 
-def learning(curves: Rows, windows: Rows) -> str:
+def learning(curves: Rows, windows: Rows) -> Panels:
     """d loss / d ln(tokens): more negative where the model learns faster."""
     domain = domains(curves, "panel", windows, "learning")
     color = palette("seed", sorted({row["seed"] for row in curves}), "seed", legend=False)
@@ -37,10 +37,10 @@ def learning(curves: Rows, windows: Rows) -> str:
         line = alt.Chart(data(own)).mark_line(strokeWidth=1.5).encode(x=TOKENS, y=y, color=color)
         return alt.layer(window(of(windows, "panel", name), opacity=0.35 / count), line)
 
-    return panels(curves, "panel", panel)
+    return Panels(curves, "panel", panel)
 
 
-def _curve(rows: Rows, windows: Rows, field: str, title: str, extra: str | None = None) -> str:
+def _curve(rows: Rows, windows: Rows, field: str, title: str, extra: str | None = None) -> Panels:
     fields = [f"{field}_low", f"{field}_high", *([extra] if extra else [])]
     domain = domains(rows, "panel", windows, *fields, reach=extent)
     seeds = sorted({row["seed"] for row in rows})
@@ -62,4 +62,4 @@ def _curve(rows: Rows, windows: Rows, field: str, title: str, extra: str | None 
             layers.append(dotted.encode(y=f"{extra}:Q"))
         return alt.layer(*layers)
 
-    return panels(rows, "panel", panel)
+    return Panels(rows, "panel", panel)

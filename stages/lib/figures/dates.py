@@ -8,10 +8,10 @@ from stages.lib.figures.frame import (
     INK,
     MILLION,
     Panel,
+    Panels,
     Rows,
     known,
     of,
-    panels,
     window,
 )
 
@@ -28,7 +28,7 @@ DATES = ("start", "middle", "end")
 LINE = 8  # pixels per bar
 
 
-def phases(dates: Rows, windows: Rows, tokens: int) -> str:
+def phases(dates: Rows, windows: Rows, tokens: int) -> Panels:
     """Of every signal that changes: from its start to its end, with intervals, and its middle.
 
     `tokens` are those of the whole training. Models without any change have no panel.
@@ -69,7 +69,7 @@ def phases(dates: Rows, windows: Rows, tokens: int) -> str:
             ),
         )
 
-    return panels(rows, "panel", panel, height=height, columns=3)
+    return Panels(rows, "panel", panel, height=height, columns=3)
 
 
 def _row(row: dict) -> dict:

@@ -3,25 +3,28 @@
 from collections.abc import Callable
 from functools import partial
 
-from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets, weights
-from stages.lib.figures.frame import Rows, known, of
+from stages.lib.figures import answer, curves, dates, heads, maps, paths, repeats, sets, weights
+from stages.lib.figures.frame import Drawn, Rows, known, of
 
 MODES = ("full", "pattern")
 # The rows of every query of stages/sql/report/, by its name.
 Found = dict[str, Rows]
 
 
-def drawings(found: Found, tokens: int) -> dict[str, Callable[[], str]]:
+def drawings(found: Found, tokens: int) -> dict[str, Callable[[], Drawn]]:
     """By the name of each figure what makes its SVG; `tokens` are those of the whole training.
 
     What a study has no rows of has no figure.
     """
     windows, removals = found["windows"], found["ablations"]
     gates, shares = known(found["heads"], "smear_gate"), known(found["interventions"], "share")
+    traces = known(found["heads"], "qk_trace")
     detailed = [row for row in found["trajectories"] if row["is_detailed"]]
     learning = known(found["curves"], "learning")
     changes = [row for row in found["phases"] if row["is_defined"]]
-    todo: list[tuple[str, Rows, Callable[[], str]]] = [
+    told = found["answer"]
+    todo: list[tuple[str, Rows, Callable[[], Drawn]]] = [
+        ("answer", told, partial(answer.answer, told, windows)),
         ("icl", found["curves"], partial(curves.icl, found["curves"], windows)),
         ("loss", found["curves"], partial(curves.loss, found["curves"], windows)),
         ("learning", learning, partial(curves.learning, learning, windows)),
@@ -38,6 +41,7 @@ def drawings(found: Found, tokens: int) -> dict[str, Callable[[], str]]:
         ("gates", gates, partial(heads.gates, gates, windows)),
         ("circuit", found["final_heads"], partial(heads.circuit, found["final_heads"])),
         ("repeats", found["repeats"], partial(repeats.repeats, found["repeats"])),
+        ("qk_trace", traces, partial(heads.qk_trace, traces, windows)),
         ("undone", found["undone"], partial(heads.undone, found["undone"], windows)),
         ("interventions", shares, partial(sets.interventions, shares)),
     ]
@@ -47,7 +51,7 @@ def drawings(found: Found, tokens: int) -> dict[str, Callable[[], str]]:
     return {name: make for name, rows, make in todo + _of_weights(found) if rows}
 
 
-def _of_weights(found: Found) -> list[tuple[str, Rows, Callable[[], str]]]:
+def _of_weights(found: Found) -> list[tuple[str, Rows, Callable[[], Drawn]]]:
     """Figures of the circuits, which stand on their page."""
     own = {name: found[f"circuit_{name}"] for name in weights.QUERIES}
     edges, heads_read, readings = own["edges"], own["heads"], own["readings"]
@@ -71,6 +75,6 @@ def _of_weights(found: Found) -> list[tuple[str, Rows, Callable[[], str]]]:
     return [(f"circuit_{name}", rows, make) for name, (rows, make) in figures.items()]
 
 
-def _all(make: Callable[..., str], rows: Rows, *more: Rows) -> tuple[Rows, Callable[[], str]]:
+def _all(make: Callable[..., Drawn], rows: Rows, *more: Rows) -> tuple[Rows, Callable[[], Drawn]]:
     """A figure that is drawn from `rows` wherever there are any."""
     return rows, partial(make, rows, *more)

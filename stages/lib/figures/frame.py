@@ -5,7 +5,8 @@ those of Okabe and Ito, which colour-blind readers can tell apart.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import altair as alt
 import vl_convert
@@ -16,7 +17,8 @@ Reach = Callable[..., list[float]]
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 WINDOW = "#F0E442"
-INK, GREY = "#222222", "#999999"
+# Of the text around it: dark on light, or light on dark.
+INK, GREY = "currentColor", "#999999"
 COLUMNS = 5
 WIDTH, HEIGHT = 190, 150
 MILLION = 1e6
@@ -24,17 +26,49 @@ MILLION = 1e6
 TOKENS = alt.X("tokens:Q", title="training tokens (millions)", scale=alt.Scale(nice=False))
 
 
+# As a picture of its own, a figure is on paper, or in the dark if that is what the reader asks for.
+STYLE = (
+    "<style>:root{color:#222;background:#fff}"
+    "@media screen and (prefers-color-scheme:dark){:root{color:#ddd;background:#17191c}}</style>"
+)
+
+
 def svg(chart: alt.TopLevelMixin) -> str:
+    return rendered(themed(chart))
+
+
+def themed(chart: alt.TopLevelMixin) -> dict:
+    """Its specification, in the look of all figures."""
+    spec = (
+        chart.configure(background="transparent")
+        .configure_view(stroke=GREY)
+        .configure_axis(
+            grid=False,
+            labelFontSize=10,
+            titleFontSize=10,
+            titleFontWeight="normal",
+            labelColor=INK,
+            titleColor=INK,
+            domainColor=GREY,
+            tickColor=GREY,
+        )
+        .configure_legend(labelColor=INK, titleColor=INK)
+        .configure_title(color=INK)
+        .configure_text(color=INK)
+    )
     # A label for assistive technology on each of thousands of rectangles helps nobody, and is
     # most of the file; the caption says what a figure shows.
-    spec = chart.configure_view(stroke="#cccccc").configure_axis(
-        grid=False, labelFontSize=10, titleFontSize=10, titleFontWeight="normal"
-    )
     spec.config.aria = False
-    text = vl_convert.vegalite_to_svg(spec.to_json(), vl_version=alt.SCHEMA_VERSION[1:4])
+    return spec.to_dict()
+
+
+def rendered(spec: dict) -> str:
+    """A specification of Vega-Lite as SVG: the same bytes every time."""
+    text = vl_convert.vegalite_to_svg(spec, vl_version=alt.SCHEMA_VERSION[1:4])
     # The renderer numbers gradients through all figures of a process: here, each from 0.
     order = list(dict.fromkeys(re.findall(r"gradient_\d+", text)))
-    return re.sub(r"gradient_\d+", lambda found: f"gradient_{order.index(found[0])}", text)
+    text = re.sub(r"gradient_\d+", lambda found: f"gradient_{order.index(found[0])}", text)
+    return text.replace(">", f">{STYLE}", 1)
 
 
 def data(rows: Rows) -> alt.Data:
@@ -104,17 +138,27 @@ def of(rows: Rows, key: str, value: str) -> Rows:
     return [row for row in rows if row[key] == value]
 
 
-def panels(
-    rows: Rows,
-    key: str,
-    panel: Callable[[str, Rows], Panel],
-    height: int | alt.Step = HEIGHT,
-    columns: int = COLUMNS,
-) -> str:
-    """One panel per value of `key`, in the order in which the rows have them."""
-    names = list(dict.fromkeys(row[key] for row in rows))
-    charts = [
-        panel(name, of(rows, key, name)).properties(title=name, width=WIDTH, height=height)
-        for name in names
-    ]
-    return svg(alt.concat(*charts, columns=columns).resolve_scale(color="shared"))
+@dataclass(frozen=True)
+class Panels:
+    """One panel per value of `key`, in the order in which the rows have them: side by side as a
+    figure, `str(panels)`, or each alone."""
+
+    rows: Rows
+    key: str
+    panel: Callable[[str, Rows], Panel]
+    height: int | alt.Step = HEIGHT
+    columns: int = COLUMNS
+
+    def __str__(self) -> str:
+        charts = [
+            chart.properties(title=name, width=WIDTH, height=self.height)
+            for name, chart in self.charts()
+        ]
+        return svg(alt.concat(*charts, columns=self.columns).resolve_scale(color="shared"))
+
+    def charts(self) -> Iterator[tuple[str, Panel]]:
+        for name in dict.fromkeys(row[self.key] for row in self.rows):
+            yield name, self.panel(name, of(self.rows, self.key, name))
+
+
+Drawn = Panels | str

@@ -6,13 +6,12 @@ from stages.lib.figures.frame import (
     COLOURS,
     GREY,
     TOKENS,
+    Panels,
     Rows,
     data,
     domains,
     known,
     of,
-    palette,
-    panels,
     svg,
     window,
 )
@@ -26,30 +25,38 @@ KINDS = {
 SIDE = 300
 
 
-def prefix_matching(heads: Rows, windows: Rows) -> str:
+def prefix_matching(heads: Rows, windows: Rows) -> Panels:
     """Prefix matching of every head; the two best are named."""
     return _per_head(heads, windows, "prefix_matching", "prefix matching")
 
 
-def previous_token(heads: Rows, windows: Rows) -> str:
+def previous_token(heads: Rows, windows: Rows) -> Panels:
     """Attention to the previous token, of every head; the two best are named."""
     return _per_head(heads, windows, "previous_token", "previous-token score")
 
 
-def gates(heads: Rows, windows: Rows) -> str:
+def qk_trace(heads: Rows, windows: Rows) -> Panels:
+    """Trace of every head's QK circuit with a previous-token head before it: positive where a
+    token looks for keys that it preceded. Not defined in the first layer."""
+    own = known(heads, "qk_trace")
+    domain = domains(own, "cell", windows, "qk_trace")
+    return _per_head(own, windows, "qk_trace", "trace of the QK circuit", domain)
+
+
+def gates(heads: Rows, windows: Rows) -> Panels:
     """What each head of a model with smeared keys keeps of a position's own key."""
     own = known(heads, "smear_gate")
     return _per_head(own, windows, "smear_gate", "share of the own key kept")
 
 
-def delta_icl(ablations: Rows, windows: Rows, mode: str) -> str:
+def delta_icl(ablations: Rows, windows: Rows, mode: str) -> Panels:
     """Change of ICL when a head is removed: above zero, the head carries in-context learning."""
     domain = domains(ablations, "cell", windows, "delta_icl")
     title = f"ΔICL without the head ({mode}, nats)"
     return _per_head(of(ablations, "mode", mode), windows, "delta_icl", title, domain)
 
 
-def undone(shares: Rows, windows: Rows) -> str:
+def undone(shares: Rows, windows: Rows) -> Panels:
     """The share of the change of the loss vector that removing a head undoes."""
     domain = domains(shares, "cell", windows, "undone")
     return _per_head(shares, windows, "undone", "share of the change undone", domain)
@@ -97,14 +104,21 @@ def _per_head(
     field: str,
     title: str,
     domain: dict[str, list[float]] | None = None,
-) -> str:
+) -> Panels:
     """Without a domain, what is drawn are shares: from 0 to 1."""
-    color = palette("layer", sorted({row["layer"] for row in rows}), "layer")
+    layers = sorted({row["layer"] for row in rows})
+    # A layer has its colour also where the first has no such score.
+    colours = [COLOURS[layer % len(COLOURS)] for layer in layers]
+    color = alt.Color(
+        "layer:N",
+        scale=alt.Scale(domain=layers, range=colours),
+        legend=alt.Legend(symbolOpacity=1),
+    )
 
     def panel(cell: str, own: Rows) -> alt.LayerChart:
         low, high = domain[cell] if domain else (0.0, 1.0)
         # Names further down would stand on the axis, and on each other.
-        floor = low + 0.1 * (high - low)
+        floor, ceiling = low + 0.1 * (high - low), high - 0.1 * (high - low)
         kept = [{key: row[key] for key in ("tokens", "layer", "name", field)} for row in own]
         base = alt.Chart(data(kept)).encode(
             x=TOKENS,
@@ -117,7 +131,7 @@ def _per_head(
         # The best above its line, the second below, so that close lines keep both names.
         names = [
             alt.Chart(data([top]))
-            .mark_text(align="right", dx=-2, dy=dy, fontSize=9)
+            .mark_text(align="right", dx=-2, dy=9 if top[field] > ceiling else dy, fontSize=9)
             .encode(x=TOKENS, y=f"{field}:Q", text="name:N", color=color)
             for top, dy in zip(tops, (-6, 9), strict=False)
         ]
@@ -127,4 +141,4 @@ def _per_head(
             *names,
         )
 
-    return panels(rows, "cell", panel)
+    return Panels(rows, "cell", panel)

@@ -2,23 +2,23 @@
 
 import altair as alt
 
-from stages.lib.figures.frame import TOKENS, WINDOW, Rows, data, extent, of, panels
+from stages.lib.figures.frame import TOKENS, WINDOW, Panels, Rows, data, extent, of
 
 
-def loss_map(positions: Rows, windows: Rows) -> str:
+def loss_map(positions: Rows, windows: Rows) -> Panels:
     """Loss over training (x) and position in the context (y)."""
     scale = alt.Scale(scheme="viridis", domain=extent(positions, "loss"))
     return _map(positions, windows, "loss", "loss (nats)", scale)
 
 
-def slope_map(positions: Rows, windows: Rows) -> str:
+def slope_map(positions: Rows, windows: Rows) -> Panels:
     """d loss / d ln(position): negative (blue) where more context still lowers the loss."""
     # The first few positions fall steeply in every model; clipping lets the rest be seen.
     scale = alt.Scale(scheme="redblue", reverse=True, domain=[-0.5, 0.5], domainMid=0, clamp=True)
     return _map(positions, windows, "slope", "d loss / d ln pos", scale)
 
 
-def _map(rows: Rows, windows: Rows, field: str, title: str, scale: alt.Scale) -> str:
+def _map(rows: Rows, windows: Rows, field: str, title: str, scale: alt.Scale) -> Panels:
     rows = [row for row in rows if row["end_tokens"] > row["tokens"]]
 
     def panel(cell: str, own: Rows) -> alt.LayerChart:
@@ -46,4 +46,4 @@ def _map(rows: Rows, windows: Rows, field: str, title: str, scale: alt.Scale) ->
             alt.Chart(data(edges)).mark_rule(color=WINDOW, strokeDash=[4, 3]).encode(x=TOKENS),
         )
 
-    return panels(rows, "cell", panel)
+    return Panels(rows, "cell", panel)

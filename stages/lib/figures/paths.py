@@ -2,16 +2,16 @@
 
 import altair as alt
 
-from stages.lib.figures.frame import COLOURS, INK, Rows, data, panels, spread
+from stages.lib.figures.frame import COLOURS, GREY, INK, Panels, Rows, data, spread
 
 
-def trajectories(paths: Rows) -> str:
+def trajectories(paths: Rows) -> Panels:
     """The path of each detailed cell, the others grey; orange: inside its phase window."""
     share = [100 * paths[0][name] for name in ("pc1_share", "pc2_share")]
     x = alt.X("pc1:Q", title=f"PC1 ({share[0]:.0f} %)", scale=_scale(paths, "pc1"))
     y = alt.Y("pc2:Q", title=f"PC2 ({share[1]:.0f} %)", scale=_scale(paths, "pc2"))
     points = [{key: row[key] for key in ("cell", "tokens", "pc1", "pc2")} for row in paths]
-    everything = alt.Chart(data(points)).mark_line(color="#dddddd", strokeWidth=1)
+    everything = alt.Chart(data(points)).mark_line(color=GREY, strokeWidth=1, opacity=0.35)
     others = everything.encode(x=x, y=y, detail="cell:N", order="tokens:Q")
 
     def panel(_: str, own: Rows) -> alt.LayerChart:
@@ -26,7 +26,7 @@ def trajectories(paths: Rows) -> str:
             *(chart.encode(x=x, y=y, order="tokens:Q") for chart in (line, window, end)),
         )
 
-    return panels([row for row in paths if row["is_detailed"]], "cell", panel)
+    return Panels([row for row in paths if row["is_detailed"]], "cell", panel)
 
 
 def _scale(paths: Rows, field: str) -> alt.Scale:

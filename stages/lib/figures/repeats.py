@@ -2,12 +2,12 @@
 
 import altair as alt
 
-from stages.lib.figures.frame import INK, Panel, Rows, extent, palette, panels
+from stages.lib.figures.frame import INK, Panel, Panels, Rows, extent, palette
 
 DASHES = {"fixed": [1, 0], "gap": [4, 3]}
 
 
-def repeats(losses: Rows) -> str:
+def repeats(losses: Rows) -> Panels:
     """By how often the block came before, for every length of block and both probes."""
     blocks = sorted({row["block"] for row in losses})
     scale = alt.Scale(domain=extent(losses, "loss"))
@@ -29,4 +29,4 @@ def repeats(losses: Rows) -> str:
         lines = base.mark_line(strokeWidth=1.3).encode(strokeDash=dashes)
         return alt.layer(lines, base.mark_point(filled=True, size=12, opacity=1))
 
-    return panels(losses, "panel", panel)
+    return Panels(losses, "panel", panel)

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from stages.lib.figures.frame import GREY, Panel, Rows, extent, known, palette, panels
+from stages.lib.figures.frame import GREY, Panel, Panels, Rows, extent, known, palette
 
 INTERVENTIONS = {
     "without_induction": "without induction heads",
@@ -14,7 +14,7 @@ INTERVENTIONS = {
 HEIGHT, MARGIN = 170, 0.25
 
 
-def interventions(shares: Rows) -> str:
+def interventions(shares: Rows) -> Panels:
     """The share of ICL that goes with each; models where none is defined have no panel."""
     rows = [
         {
@@ -57,4 +57,4 @@ def interventions(shares: Rows) -> str:
             base.mark_point(filled=True, size=45, opacity=1).encode(x=x),
         )
 
-    return panels(rows, "panel", panel, height=HEIGHT, columns=3)
+    return Panels(rows, "panel", panel, height=HEIGHT, columns=3)

@@ -8,11 +8,11 @@ from stages.lib.figures.frame import (
     INK,
     TOKENS,
     Panel,
+    Panels,
     Rows,
     data,
     extent,
     palette,
-    panels,
     svg,
 )
 
@@ -44,7 +44,7 @@ def part_name(layer: int, part: str) -> str:
     return f"L{layer}{part.upper()}" if part.startswith("h") or part == "mlp" else part
 
 
-def parts(attribution: Rows) -> str:
+def parts(attribution: Rows) -> Panels:
     """Direct logit attribution at the end of training, one panel per cell."""
     rows = [
         {
@@ -70,10 +70,10 @@ def parts(attribution: Rows) -> str:
             )
         )
 
-    return panels(rows, "cell", panel, height=alt.Step(9), columns=4)
+    return Panels(rows, "cell", panel, height=alt.Step(9), columns=4)
 
 
-def direct_path(rows: Rows) -> str:
+def direct_path(rows: Rows) -> Panels:
     """How far the direct path is from the bigrams of the text, a line per seed."""
     seeds = sorted({row["seed"] for row in rows})
     scale = alt.Scale(domain=[0, extent(rows, "kl")[1]])
@@ -88,10 +88,10 @@ def direct_path(rows: Rows) -> str:
             line.encode(y=y, color=palette("seed", seeds, "seed", legend=len(seeds) > 1)),
         )
 
-    return panels(rows, "panel", panel)
+    return Panels(rows, "panel", panel)
 
 
-def eigenvalues(rows: Rows, heads: Rows) -> str:
+def eigenvalues(rows: Rows, heads: Rows) -> Panels:
     """OV eigenvalues in the complex plane, at the end of training, coloured by kind of head."""
     kinds = {
         (row["cell"], row["layer"], row["head"]): row["kind"].replace("_", "-")
@@ -125,10 +125,10 @@ def eigenvalues(rows: Rows, heads: Rows) -> str:
             ),
         )
 
-    return panels(points, "cell", panel, height=190)
+    return Panels(points, "cell", panel, height=190)
 
 
-def skip_trigrams(rows: Rows) -> str:
+def skip_trigrams(rows: Rows) -> Panels:
     """The largest skip-trigrams of every head at the end of training, one panel per head."""
     best = [
         {
@@ -154,10 +154,10 @@ def skip_trigrams(rows: Rows) -> str:
         x = alt.X("effect:Q", title="attention × raise (nats)")
         return alt.Chart(alt.Data(values=own)).mark_bar().encode(x=x, y=y, color=color)
 
-    return panels(best, "head", panel, height=130, columns=4)
+    return Panels(best, "head", panel, height=130, columns=4)
 
 
-def offsets(rows: Rows) -> str:
+def offsets(rows: Rows) -> Panels:
     """Attention by distance of every head's position circuit, at the end of training."""
     cells = [
         {"cell": row["cell"], "head": f"L{row['layer']}H{row['head']}", "offset": i, "share": share}
@@ -185,7 +185,7 @@ def offsets(rows: Rows) -> str:
             )
         )
 
-    return panels(cells, "cell", panel)
+    return Panels(cells, "cell", panel)
 
 
 def positions(heads: Rows) -> str:
@@ -214,7 +214,7 @@ def positions(heads: Rows) -> str:
     return svg(chart.properties(width=260, height=260))
 
 
-def graph(edges: Rows, readings: Rows) -> str:
+def graph(edges: Rows, readings: Rows) -> Panels:
     """Heads as nodes, K-composition as edges, at every checkpoint read: the circuit assembles."""
     called = {(row["cell"], row["step"]): row["at"] for row in readings}
     rows = [row for row in edges if row["is_detailed"] and row["reader"] == "k"]
@@ -264,10 +264,10 @@ def graph(edges: Rows, readings: Rows) -> str:
             dots.mark_point(filled=True, size=60, color=INK, opacity=1).encode(x=x, y=y),
         )
 
-    return panels(lines, "panel", panel, height=110)
+    return Panels(lines, "panel", panel, height=110)
 
 
-def compositions(rows: Rows) -> str:
+def compositions(rows: Rows) -> Panels:
     """Composition scores above chance over training, a line per pair of heads and input."""
     readers = {"q": "queries", "k": "keys", "v": "values"}
     named = [row | {"into": readers[row["reader"]]} for row in rows]
@@ -285,10 +285,10 @@ def compositions(rows: Rows) -> str:
             )
         )
 
-    return panels(named, "cell", panel)
+    return Panels(named, "cell", panel)
 
 
-def strengthening(edges: Rows) -> str:
+def strengthening(edges: Rows) -> Panels:
     """What ICL loses without each edge into keys, over training; those of a circuit are named."""
     rows = [row for row in edges if row["is_first"] and row["reader"] == "k"]
     found = [
@@ -315,7 +315,7 @@ def strengthening(edges: Rows) -> str:
             .encode(x=TOKENS, y=alt.Y("cut:Q", scale=scale), text="edge:N"),
         )
 
-    return panels(found, "cell", panel)
+    return Panels(found, "cell", panel)
 
 
 def apart(values: list[float], gap: float) -> list[float]:
@@ -327,7 +327,7 @@ def apart(values: list[float], gap: float) -> list[float]:
     return [placed[i] for i in range(len(values))]
 
 
-def paths(rows: Rows) -> str:
+def paths(rows: Rows) -> Panels:
     """ICL of the whole model, of the circuit alone, without it, and of no head, end of training."""
     own_rows = [
         {
@@ -359,10 +359,10 @@ def paths(rows: Rows) -> str:
             base.mark_point(filled=True, size=45, opacity=1).encode(x=x),
         )
 
-    return panels(own_rows, "panel", panel, height=110, columns=3)
+    return Panels(own_rows, "panel", panel, height=110, columns=3)
 
 
-def orders(rows: Rows) -> str:
+def orders(rows: Rows) -> Panels:
     """What paths through one more head take off the loss, end of training, a dot per seed."""
     seeds = sorted({row["seed"] for row in rows})
     zero = alt.Chart(alt.Data(values=[{"gain": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
@@ -378,10 +378,10 @@ def orders(rows: Rows) -> str:
             ),
         )
 
-    return panels(rows, "panel", panel)
+    return Panels(rows, "panel", panel)
 
 
-def attention(rows: Rows, edges: Rows, readings: Rows) -> str:
+def attention(rows: Rows, edges: Rows, readings: Rows) -> Panels:
     """A circuit's writer and reader on a repeated random sequence, at every checkpoint read.
 
     Of the first cell that has a circuit of two heads."""
@@ -427,4 +427,4 @@ def attention(rows: Rows, edges: Rows, readings: Rows) -> str:
             )
         )
 
-    return panels(marks, "panel", panel, height=190)
+    return Panels(marks, "panel", panel, height=190)

@@ -7,6 +7,7 @@ select
     format('L{}H{}', layer, head) as name,
     prefix_matching,
     previous_token,
+    qk_trace,
     smear_gate
 from heads
 join cells using (cell)

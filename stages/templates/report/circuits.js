@@ -1,198 +1,163 @@
-"use strict";
-(() => {
-  const cells = JSON.parse(document.getElementById("data").textContent);
-  const at = (id) => document.getElementById(id);
-  const cellOf = at("cell"), readingOf = at("reading"), headOf = at("head"), panel = at("explorer");
+const { cells, tables, drawn } = JSON.parse(at("data").textContent);
+document.documentElement.classList.add("scripted");
+const cellOf = at("cell"), readingOf = at("reading"), headOf = at("head"), panel = at("explorer");
 
-  // Text goes in as text nodes only: tokens may spell anything.
-  const make = (name, attributes, ...children) => {
-    const svg = ["svg", "circle", "line", "rect", "text", "title"].includes(name);
-    const node = svg
-      ? document.createElementNS("http://www.w3.org/2000/svg", name)
-      : document.createElement(name);
-    for (const [key, value] of Object.entries(attributes ?? {})) node.setAttribute(key, value);
-    node.append(...children.map((child) => (child instanceof Node ? child : String(child))));
-    return node;
-  };
-  const number = (value, digits = 2) =>
-    value === null || value === undefined ? "–" : value.toFixed(digits);
-  const options = (select, entries, wanted) => {
-    select.replaceChildren(...entries.map(([value, text]) => make("option", { value }, text)));
-    if (entries.some(([value]) => value === wanted)) select.value = wanted;
-  };
-  const table = (caption, header, rows) => {
-    const head = make("tr", {}, ...header.map((text) => make("th", { scope: "col" }, text)));
-    const body = rows.map((row) => make("tr", {}, ...row.map((text) => make("td", {}, text))));
-    return make(
-      "div", { class: "table" },
-      make("table", {}, make("caption", {}, caption), make("thead", {}, head),
-        make("tbody", {}, ...body)));
-  };
-  const pairs = (list, digits) =>
-    list.map(([token, value]) => `${token} ${number(value, digits)}`).join("   ");
+const table = (caption, header, rows) => {
+  const head = make("tr", {}, ...header.map((text) => make("th", { scope: "col" }, text)));
+  const body = rows.map((row) => make("tr", {}, ...row.map((text) => make("td", {}, text))));
+  return make(
+    "div", { class: "table" },
+    make("table", {}, make("caption", {}, caption), make("thead", {}, head),
+      make("tbody", {}, ...body)));
+};
+const pairs = (list, digits) =>
+  list.map(([token, value]) => `${token} ${number(value, digits)}`).join("   ");
 
-  const heatMap = (encoded, tokens, caption) => {
-    const weights = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
-    const side = tokens.length, size = Math.max(5, Math.floor(300 / side));
-    const canvas = make("canvas", { width: side * size, height: side * size, role: "img",
-      "aria-label": caption });
-    const context = canvas.getContext("2d");
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, side * size, side * size);
-    for (let query = 0, i = 0; query < side; query++) {
-      for (let key = 0; key <= query; key++, i++) {
-        const share = weights[i] / 255;
-        context.fillStyle = `rgb(${255 - 255 * share}, ${255 - 141 * share}, ${255 - 77 * share})`;
-        context.fillRect(key * size, query * size, size, size);
-      }
-    }
-    const says = make("p", { class: "says", "aria-live": "polite" }, "\u00a0");
-    canvas.addEventListener("mousemove", (event) => {
-      const box = canvas.getBoundingClientRect();
-      const key = Math.floor(((event.clientX - box.left) / box.width) * side);
-      const query = Math.floor(((event.clientY - box.top) / box.height) * side);
-      if (key < 0 || key > query || query >= side) return;
-      const share = weights[(query * (query + 1)) / 2 + key] / 255;
-      says.textContent =
-        `${query} ${tokens[query]} attends to ${key} ${tokens[key]}: ${share.toFixed(2)}`;
-    });
-    canvas.addEventListener("mouseleave", () => { says.textContent = "\u00a0"; });
-    return make("figure", {}, canvas, says, make("figcaption", {}, caption));
-  };
+const complexPlane = ([re, im]) => {
+  const x = (value) => 100 + 90 * value, y = (value) => 100 - 90 * value;
+  const svg = make("svg", { viewBox: "0 0 200 200", width: 200, height: 200, role: "img",
+    "aria-label": "eigenvalues of the OV circuit in the complex plane" });
+  svg.append(
+    make("line", { x1: 5, x2: 195, y1: 100, y2: 100, class: "axis" }),
+    make("line", { y1: 5, y2: 195, x1: 100, x2: 100, class: "axis" }));
+  re.forEach((value, i) => svg.append(
+    make("circle", { cx: x(value), cy: y(im[i]), r: 3, class: "dot" },
+      make("title", {}, `${number(value)} ${im[i] < 0 ? "−" : "+"} ${number(Math.abs(im[i]))}i`))));
+  const rows = () => csv(["re", "im"], re.map((value, i) => [value, im[i]]));
+  return make("figure", {}, svg, make("figcaption", {},
+    "Eigenvalues of W_E W_OV W_U, relative to the largest",
+    take(`${cellOf.value}-${headOf.value}-eigenvalues`, rows, () => alone(svg))));
+};
 
-  const complexPlane = ([re, im]) => {
-    const x = (value) => 100 + 90 * value, y = (value) => 100 - 90 * value;
-    const svg = make("svg", { viewBox: "0 0 200 200", width: 200, height: 200, role: "img",
-      "aria-label": "eigenvalues of the OV circuit in the complex plane" });
+const offsets = ([byPosition, measured]) => {
+  const width = 18 * byPosition.length, svg = make("svg", { viewBox: `0 0 ${width} 130`,
+    width, height: 130, role: "img", "aria-label": "attention by distance" });
+  byPosition.forEach((share, i) => {
     svg.append(
-      make("line", { x1: 5, x2: 195, y1: 100, y2: 100, class: "axis" }),
-      make("line", { y1: 5, y2: 195, x1: 100, x2: 100, class: "axis" }));
-    re.forEach((value, i) => svg.append(
-      make("circle", { cx: x(value), cy: y(im[i]), r: 3, class: "dot" },
-        make("title", {}, `${number(value)} ${im[i] < 0 ? "−" : "+"} ${number(Math.abs(im[i]))}i`))));
-    return make("figure", {}, svg, make("figcaption", {},
-      "Eigenvalues of W_E W_OV W_U, relative to the largest"));
-  };
+      make("rect", { x: 18 * i + 2, y: 110 - 100 * share, width: 7, height: 100 * share,
+        class: "weights" }, make("title", {}, `${i} back, by weights: ${number(share)}`)),
+      make("rect", { x: 18 * i + 9, y: 110 - 100 * measured[i], width: 7,
+        height: 100 * measured[i], class: "measured" },
+        make("title", {}, `${i} back, measured: ${number(measured[i])}`)),
+      make("text", { x: 18 * i + 9, y: 124, "text-anchor": "middle" }, i));
+  });
+  const rows = () => csv(["positions_back", "by_weights", "measured"],
+    byPosition.map((share, i) => [i, share, measured[i]]));
+  return make("figure", {}, svg, make("figcaption", {},
+    "Attention by positions back: blue by pos W_QK posᵀ alone, orange as measured on text",
+    take(`${cellOf.value}-${headOf.value}-offsets`, rows, () => alone(svg))));
+};
 
-  const offsets = ([byPosition, measured]) => {
-    const width = 18 * byPosition.length, svg = make("svg", { viewBox: `0 0 ${width} 130`,
-      width, height: 130, role: "img", "aria-label": "attention by distance" });
-    byPosition.forEach((share, i) => {
-      svg.append(
-        make("rect", { x: 18 * i + 2, y: 110 - 100 * share, width: 7, height: 100 * share,
-          class: "weights" }, make("title", {}, `${i} back, by weights: ${number(share)}`)),
-        make("rect", { x: 18 * i + 9, y: 110 - 100 * measured[i], width: 7,
-          height: 100 * measured[i], class: "measured" },
-          make("title", {}, `${i} back, measured: ${number(measured[i])}`)),
-        make("text", { x: 18 * i + 9, y: 124, "text-anchor": "middle" }, i));
-    });
-    return make("figure", {}, svg, make("figcaption", {},
-      "Attention by positions back: blue by pos W_QK posᵀ alone, orange as measured on text"));
-  };
+const facts = (own) => make("ul", {}, ...[
+  `${own.kind.replace("_", "-")} head: prefix matching ${number(own.prefix_matching)}, attention ` +
+    `to the previous token ${number(own.previous_token)} (by its position circuit ` +
+    `${number(own.by_position)})`,
+  `OV circuit: ${number(100 * own.ov_diagonal, 0)} % of tokens raise themselves most, positivity ` +
+    `${number(own.ov_positivity)}, effective rank ${number(own.ov_rank, 1)}`,
+  `QK circuit: ${number(100 * own.qk_diagonal, 0)} % of tokens attend to themselves most, ` +
+    `effective rank ${number(own.qk_rank, 1)}`,
+  ...(own.inexact ? [`Token circuits, not exact here: ${own.inexact}`] : []),
+  ...(own.inexact_position
+    ? [`Position circuit, not exact here: ${own.inexact_position}`] : []),
+].map((text) => make("li", {}, text)));
 
-  const facts = (own) => make("ul", {}, ...[
-    `${own.kind.replace("_", "-")} head: prefix matching ${number(own.prefix_matching)}, attention ` +
-      `to the previous token ${number(own.previous_token)} (by its position circuit ` +
-      `${number(own.by_position)})`,
-    `OV circuit: ${number(100 * own.ov_diagonal, 0)} % of tokens raise themselves most, positivity ` +
-      `${number(own.ov_positivity)}, effective rank ${number(own.ov_rank, 1)}`,
-    `QK circuit: ${number(100 * own.qk_diagonal, 0)} % of tokens attend to themselves most, ` +
-      `effective rank ${number(own.qk_rank, 1)}`,
-    ...(own.inexact ? [`Token circuits, not exact here: ${own.inexact}`] : []),
-    ...(own.inexact_position
-      ? [`Position circuit, not exact here: ${own.inexact_position}`] : []),
-  ].map((text) => make("li", {}, text)));
+const draw = () => {
+  const cell = cells[cellOf.value];
+  const reading = cell.readings[Number(readingOf.value)];
+  const name = headOf.value, own = reading.heads[name];
+  const touching = reading.edges.filter(({ edge }) => edge.split(">").includes(name));
+  const children = [
+    make("h3", {}, `${name} of ${cellOf.value}, ${reading.at}: ` +
+      `${(reading.tokens / 1e6).toFixed(2)} M tokens`),
+    make("p", {}, reading.circuit
+      ? `Circuit at this checkpoint: ${reading.circuit}` : `No circuit here: ${reading.reason}`),
+    facts(own),
+    make("div", { class: "side" },
+      heatMap(`${cellOf.value}-${name}-${reading.at}-random`, own.attention.random, cell.shown.random,
+        "Attention on BOS and a random block, twice (query down, key across)"),
+      heatMap(`${cellOf.value}-${name}-${reading.at}-text`, own.attention.text, cell.shown.text, "Attention on held-out text")),
+    make("div", { class: "side" }, complexPlane(own.eigenvalues), offsets(own.offsets)),
+    make("div", { class: "side" },
+      table("OV circuit: source → out, nats above the mean logit", ["source", "raises"],
+        own.ov.map(([token, list]) => [token, pairs(list, 1)])),
+      table("QK circuit: destination → source, nats above the mean key",
+        ["destination", "attends to"],
+        own.qk.map(([token, list]) => [token, pairs(list, 1)]))),
+  ];
+  if (touching.length) {
+    children.push(table("Edges of this head",
+      ["edge", "into", "diagonal of the K circuit", "Q-, K- and V-composition (high by chance)",
+        "ICL lost without it, nats [interval]"],
+      touching.map((edge) => [
+        edge.edge + (edge.is_circuit && edge.reader === "k" ? " ●" : ""), edge.reader,
+        number(edge.k_diagonal),
+        edge.k_composition === null ? "–" : ["q", "k", "v"].map((reader) =>
+          `${number(edge[`${reader}_composition`])} (${number(edge[`${reader}_high`])})`).join(" "),
+        number(edge.cut, 3) + (edge.cut_low === null ? ""
+          : ` [${number(edge.cut_low, 3)}, ${number(edge.cut_high, 3)}]`)])));
+  }
+  if (own.trigrams.length) {
+    const header = ["source … destination → out", "effect (nats)", "in the text", "ln lift"];
+    const row = ([, source, destination, out, effect, seen, all, lift]) => [
+      `${source} … ${destination} → ${out}`, number(effect), `${seen} of ${all}`, number(lift)];
+    children.push(make("div", { class: "side" },
+      table("Skip-trigrams that the text has", [...header, "first seen as"],
+        own.trigrams.map((one) => [...row(one), one[0]])),
+      table("Bugs: two that the text has, and the one they force", ["", ...header],
+        own.bugs.map((one) => [one[0], ...row(one)]))));
+  }
+  children.push(make("div", { class: "side" },
+    table(direct(reading.agreement), ["after", "direct path", "text"],
+      reading.direct.map(([token, path, text]) => [token, pairs(path), pairs(text)])),
+    table("Direct logit attribution, nats", ["part", "text, late", "random, repeated",
+      "right − likeliest wrong, repeated"], parts(reading.parts)),
+    table("Logit lens on text: predictions after so many layers",
+      ["layers", "loss (nats)", "right", "KL of the whole (nats)"],
+      reading.lens.filter(([span]) => span === "text").map(([, after, loss, right, kl]) =>
+        [after, number(loss), number(right), number(kl)]))));
+  panel.replaceChildren(...children);
+};
 
-  const draw = () => {
-    const cell = cells[cellOf.value];
-    const reading = cell.readings[Number(readingOf.value)];
-    const name = headOf.value, own = reading.heads[name];
-    const touching = reading.edges.filter(({ edge }) => edge.split(">").includes(name));
-    const children = [
-      make("h3", {}, `${name} of ${cellOf.value}, ${reading.at}: ` +
-        `${(reading.tokens / 1e6).toFixed(2)} M tokens`),
-      make("p", {}, reading.circuit
-        ? `Circuit at this checkpoint: ${reading.circuit}` : `No circuit here: ${reading.reason}`),
-      facts(own),
-      make("div", { class: "row" },
-        heatMap(own.attention.random, cell.shown.random,
-          "Attention on BOS and a random block, twice (query down, key across)"),
-        heatMap(own.attention.text, cell.shown.text, "Attention on held-out text")),
-      make("div", { class: "row" }, complexPlane(own.eigenvalues), offsets(own.offsets)),
-      make("div", { class: "row" },
-        table("OV circuit: source → out, nats above the mean logit", ["source", "raises"],
-          own.ov.map(([token, list]) => [token, pairs(list, 1)])),
-        table("QK circuit: destination → source, nats above the mean key",
-          ["destination", "attends to"],
-          own.qk.map(([token, list]) => [token, pairs(list, 1)]))),
-    ];
-    if (touching.length) {
-      children.push(table("Edges of this head",
-        ["edge", "into", "diagonal of the K circuit", "Q-, K- and V-composition (high by chance)",
-          "ICL lost without it, nats [interval]"],
-        touching.map((edge) => [
-          edge.edge + (edge.is_circuit && edge.reader === "k" ? " ●" : ""), edge.reader,
-          number(edge.k_diagonal),
-          edge.k_composition === null ? "–" : ["q", "k", "v"].map((reader) =>
-            `${number(edge[`${reader}_composition`])} (${number(edge[`${reader}_high`])})`).join(" "),
-          number(edge.cut, 3) + (edge.cut_low === null ? ""
-            : ` [${number(edge.cut_low, 3)}, ${number(edge.cut_high, 3)}]`)])));
-    }
-    if (own.trigrams.length) {
-      const header = ["source … destination → out", "effect (nats)", "in the text", "ln lift"];
-      const row = ([, source, destination, out, effect, seen, all, lift]) => [
-        `${source} … ${destination} → ${out}`, number(effect), `${seen} of ${all}`, number(lift)];
-      children.push(make("div", { class: "row" },
-        table("Skip-trigrams that the text has", [...header, "first seen as"],
-          own.trigrams.map((one) => [...row(one), one[0]])),
-        table("Bugs: two that the text has, and the one they force", ["", ...header],
-          own.bugs.map((one) => [one[0], ...row(one)]))));
-    }
-    children.push(make("div", { class: "row" },
-      table(direct(reading.agreement), ["after", "direct path", "text"],
-        reading.direct.map(([token, path, text]) => [token, pairs(path), pairs(text)])),
-      table("Direct logit attribution, nats", ["part", "text, late", "random, repeated",
-        "right − likeliest wrong, repeated"], parts(reading.parts)),
-      table("Logit lens on text: predictions after so many layers",
-        ["layers", "loss (nats)", "right", "KL of the whole (nats)"],
-        reading.lens.filter(([span]) => span === "text").map(([, after, loss, right, kl]) =>
-          [after, number(loss), number(right), number(kl)]))));
-    panel.replaceChildren(...children);
-  };
+const direct = (own) => "Direct path and bigrams: likeliest next tokens. Over all common tokens: " +
+  `KL ${number(own.kl)} nats (of single-token frequencies ${number(own.kl_unigram)}), rank ` +
+  `correlation ${number(own.rank_correlation)}, same likeliest next ` +
+  `${number(100 * own.same_first, 0)} %; ${own.inexact}`;
 
-  const direct = (own) => "Direct path and bigrams: likeliest next tokens. Over all common tokens: " +
-    `KL ${number(own.kl)} nats (of single-token frequencies ${number(own.kl_unigram)}), rank ` +
-    `correlation ${number(own.rank_correlation)}, same likeliest next ` +
-    `${number(100 * own.same_first, 0)} %; ${own.inexact}`;
+const parts = (rows) => {
+  const found = new Map();
+  for (const [span, part, logit, difference] of rows) {
+    const own = found.get(part) ?? found.set(part, {}).get(part);
+    own[span] = [logit, difference];
+  }
+  return [...found].map(([part, own]) => [part, number(own.text_late?.[0]),
+    number(own.random_again?.[0]), number(own.random_again?.[1])]);
+};
 
-  const parts = (rows) => {
-    const found = new Map();
-    for (const [span, part, logit, difference] of rows) {
-      const own = found.get(part) ?? found.set(part, {}).get(part);
-      own[span] = [logit, difference];
-    }
-    return [...found].map(([part, own]) => [part, number(own.text_late?.[0]),
-      number(own.random_again?.[0]), number(own.random_again?.[1])]);
-  };
-
-  const chooseCell = () => {
-    const cell = cells[cellOf.value], last = String(cell.readings.length - 1);
-    options(readingOf, cell.readings.map((reading, i) => [String(i),
-      `${reading.at} (${(reading.tokens / 1e6).toFixed(2)} M)`]), last);
-    const end = cell.readings[cell.readings.length - 1];
-    const circuit = end.circuit.split(" ")[0].split(">")[1];
-    const best = Object.entries(end.heads)
-      .sort(([, a], [, b]) => b.prefix_matching - a.prefix_matching)[0][0];
-    options(headOf, Object.keys(end.heads).map((name) =>
-      [name, `${name} (${end.heads[name].kind.replace("_", "-")})`]), circuit ?? best);
-    draw();
-  };
-  cellOf.addEventListener("change", chooseCell);
-  readingOf.addEventListener("change", draw);
-  headOf.addEventListener("change", draw);
-  const names = Object.keys(cells);
-  const first = names.find((name) => cells[name].readings.at(-1).circuit.startsWith("L"));
-  options(cellOf, names.map((name) => [name, name]), first ?? names[0]);
-  at("controls").hidden = false;
-  chooseCell();
-})();
+const chooseCell = () => {
+  const cell = cells[cellOf.value], last = String(cell.readings.length - 1);
+  options(readingOf, cell.readings.map((reading, i) => [String(i),
+    `${reading.at} (${(reading.tokens / 1e6).toFixed(2)} M)`]), last);
+  const end = cell.readings[cell.readings.length - 1];
+  const circuit = end.circuit.split(" ")[0].split(">")[1];
+  const best = Object.entries(end.heads)
+    .sort(([, a], [, b]) => b.prefix_matching - a.prefix_matching)[0][0];
+  options(headOf, Object.keys(end.heads).map((name) =>
+    [name, `${name} (${end.heads[name].kind.replace("_", "-")})`]), circuit ?? best);
+  draw();
+};
+cellOf.addEventListener("change", chooseCell);
+readingOf.addEventListener("change", draw);
+headOf.addEventListener("change", draw);
+for (const [name, query] of Object.entries(drawn)) {
+  const figure = at(name);
+  if (!figure) continue;
+  const columns = Object.keys(tables[query] ?? {});
+  const rows = () => csv(columns, tables[query][columns[0]].map((_, i) =>
+    columns.map((column) => tables[query][column][i])));
+  figure.querySelector("figcaption").append(
+    take(name, columns.length ? rows : null, () => decoded(figure.querySelector("img"))));
+}
+const names = Object.keys(cells);
+const first = names.find((name) => cells[name].readings.at(-1).circuit.startsWith("L"));
+options(cellOf, names.map((name) => [name, name]), first ?? names[0]);
+chooseCell();

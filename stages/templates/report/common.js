@@ -1,0 +1,95 @@
+// Text goes in as text nodes only: tokens may spell anything.
+const SVG = "http://www.w3.org/2000/svg";
+const DRAWN = ["svg", "circle", "line", "polyline", "rect", "text", "title"];
+const make = (name, attributes, ...children) => {
+  const node = DRAWN.includes(name)
+    ? document.createElementNS(SVG, name)
+    : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes ?? {})) node.setAttribute(key, value);
+  node.append(...children.map((child) => (child instanceof Node ? child : String(child))));
+  return node;
+};
+const at = (id) => document.getElementById(id);
+const number = (value, digits = 2) =>
+  value === null || value === undefined ? "–" : value.toFixed(digits);
+const options = (select, entries, wanted) => {
+  select.replaceChildren(...entries.map(([value, text]) => make("option", { value }, text)));
+  if (entries.some(([value]) => value === wanted)) select.value = wanted;
+};
+const bytes = (encoded) => Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
+
+// What a reader takes along: made in the browser, so that the page holds each number once.
+const save = (name, type, text) => {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = make("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+};
+const csv = (header, rows) => {
+  const cell = (value) => {
+    const text = value === null || value === undefined ? "" : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [header, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+};
+const decoded = (image) =>
+  new TextDecoder().decode(bytes(image.src.slice(image.src.indexOf(",") + 1)));
+// A drawing of the page as a file of its own has no style sheet beside it.
+const alone = (svg) => {
+  const copy = svg.cloneNode(true);
+  copy.setAttribute("xmlns", SVG);
+  copy.prepend(make("title", {}, svg.getAttribute("aria-label") ?? ""));
+  const style = document.createElementNS(SVG, "style");
+  style.textContent = "polyline{fill:none;stroke:#0072B2;stroke-width:1.5}.share,.dot,.weights{fill:#0072B2}" +
+    ".measured{fill:#E69F00}.window{fill:#F0E442;fill-opacity:.4}.axis{stroke:#777;stroke-width:.6}" +
+    "text{font:10px sans-serif;fill:#555}";
+  copy.prepend(style);
+  return new XMLSerializer().serializeToString(copy);
+};
+const take = (name, rows, drawing) => {
+  const buttons = make("span", { class: "take" });
+  const button = (text, what, act) => {
+    const own = make("button", { type: "button", "aria-label": `${what} of ${name}` }, text);
+    own.addEventListener("click", act);
+    buttons.append(own);
+  };
+  if (rows) button("CSV", "data", () => save(`${name}.csv`, "text/csv", rows()));
+  if (drawing) button("SVG", "picture", () => save(`${name}.svg`, "image/svg+xml", drawing()));
+  return buttons;
+};
+
+// Attention as the lower triangle of a square, row by row, in 255ths.
+const heatMap = (name, encoded, tokens, caption) => {
+  const weights = bytes(encoded), side = tokens.length, size = Math.max(5, Math.floor(300 / side));
+  const svg = make("svg", { viewBox: `0 0 ${side * size} ${side * size}`, width: side * size,
+    height: side * size, role: "img", "aria-label": caption });
+  const rows = [];
+  for (let query = 0, i = 0; query < side; query++) {
+    for (let key = 0; key <= query; key++, i++) {
+      const share = weights[i] / 255;
+      rows.push([query, tokens[query], key, tokens[key], share.toFixed(3)]);
+      if (weights[i] > 3) {
+        svg.append(make("rect", { class: "share", x: key * size, y: query * size, width: size,
+          height: size, "fill-opacity": share.toFixed(2) }));
+      }
+    }
+  }
+  const says = make("p", { class: "says", "aria-live": "polite" }, "\u00a0");
+  const tell = (event) => {
+    const box = svg.getBoundingClientRect();
+    const key = Math.floor(((event.clientX - box.left) / box.width) * side);
+    const query = Math.floor(((event.clientY - box.top) / box.height) * side);
+    if (key < 0 || key > query || query >= side) return;
+    const share = weights[(query * (query + 1)) / 2 + key] / 255;
+    says.replaceChildren(`${query} `, make("bdi", {}, tokens[query]), ` attends to ${key} `,
+      make("bdi", {}, tokens[key]), `: ${share.toFixed(2)}`);
+  };
+  svg.addEventListener("pointermove", tell);
+  svg.addEventListener("pointerdown", tell);
+  svg.addEventListener("pointerleave", () => { says.textContent = "\u00a0"; });
+  const data = () => csv(["query", "query_token", "key", "key_token", "attention"], rows);
+  return make("figure", { class: "map" }, svg, says,
+    make("figcaption", {}, caption, take(name, data, () => alone(svg))));
+};
