@@ -239,6 +239,8 @@ def test_cells_pick_the_last_step_and_the_best_head():
             "icl_paper_low": icl - 0.4,
             "icl_paper_high": icl + 0.3,
             "loss": 2.0 - step,
+            "loss_low": 1.9 - step,
+            "loss_high": 2.2 - step,
         }
         for step, icl in ((1, -0.5), (0, -0.9))
     ]
@@ -261,6 +263,8 @@ def test_cells_pick_the_last_step_and_the_best_head():
             "name": f"L{layer}H{head}",
             "replacement": replacement,
             "delta_icl": delta,
+            "delta_icl_low": delta - 0.25 - layer,
+            "delta_icl_high": delta + 0.5,
         }
         for layer, head, replacement, delta in (
             (0, 0, "zero", 0.4),
@@ -280,6 +284,8 @@ def test_cells_pick_the_last_step_and_the_best_head():
     assert (row["icl_final"], row["icl_final_low"], row["loss_final"]) == (-0.5, -0.6, 1.0)
     assert (row["best_head"], row["previous_token_head"]) == ("L1H0", "L0H0")
     assert (row["ablation_head"], row["ablation_icl_max"]) == ("L0H0", 0.4)
+    assert [row[f"ablation_icl_{end}"] for end in ("low", "high")] == pytest.approx([0.15, 0.9])
+    assert [row[f"loss_final_{end}"] for end in ("low", "high")] == pytest.approx([0.9, 1.2])
     assert (row["phase_start_tokens"], row["phase_end_tokens"]) == (10, 20)
     (row,) = ask("report/cells", given | {"phases_windows": [window("a", 10, 20, holds=False)]})
     assert row["phase_start_tokens"] is None and row["phase_end_tokens"] is None

@@ -11,7 +11,9 @@ finals as (
         arg_max(icl_paper, step) as icl_paper_points,
         arg_max(icl_paper_low, step) as icl_paper_low,
         arg_max(icl_paper_high, step) as icl_paper_high,
-        arg_max(loss, step) as loss_final
+        arg_max(loss, step) as loss_final,
+        arg_max(loss_low, step) as loss_final_low,
+        arg_max(loss_high, step) as loss_final_high
     from icl
     group by cell
 ),
@@ -32,6 +34,8 @@ carrying as (
     select
         cell,
         max(delta_icl) as ablation_icl_max,
+        arg_max(delta_icl_low, (delta_icl, -layer, -head)) as ablation_icl_low,
+        arg_max(delta_icl_high, (delta_icl, -layer, -head)) as ablation_icl_high,
         arg_max(name, (delta_icl, -layer, -head)) as ablation_head
     from removals_result
     where replacement = 'zero'
@@ -47,6 +51,8 @@ select
     icl_paper_low,
     icl_paper_high,
     loss_final,
+    loss_final_low,
+    loss_final_high,
     is_phase_change as phase_change,
     case when is_phase_change then start_tokens end as phase_start_tokens,
     case when is_phase_change then end_tokens end as phase_end_tokens,
@@ -54,6 +60,8 @@ select
     previous_token_max,
     best_head,
     ablation_icl_max,
+    ablation_icl_low,
+    ablation_icl_high,
     previous_token_head,
     ablation_head,
     icl_drop as phase_icl_drop,
