@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 JOBS := 1
+A := HEAD
+B := workspace
 # Tests of one file stay with one worker.
 SPREAD := -n logical --maxprocesses 4 --dist loadfile
 BIN := $(abspath $(VENV))/bin
@@ -10,7 +12,7 @@ BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study published verify test test-slow lint bench sql plan readme lock clean
+.PHONY: help study published verify test test-slow lint bench sql compare plan readme lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -40,6 +42,9 @@ bench: $(VENV)/installed ## the inner loops alone: training, losses, ablations
 
 sql: $(VENV)/installed ## a prompt with one view per table
 	@python -m stages.query
+
+compare: $(VENV)/installed ## what changed: make compare A=HEAD~1 B=workspace
+	@python -m stages.compare "$(A)" "$(B)"
 
 plan: $(VENV)/installed ## write dvc.yaml anew from params.yaml and stages/
 	@python -m stages.plan

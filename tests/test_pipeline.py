@@ -22,7 +22,7 @@ PIPELINE, PUBLISHED = (
 )
 STUDY = parse(Study, PARAMS, "")
 # Modules of stages/ that are commands for people, not stages.
-COMMANDS = {"bench", "lens", "plan", "query", "readme", "show", "study", "verify"}
+COMMANDS = {"bench", "compare", "lens", "plan", "query", "readme", "show", "study", "verify"}
 
 
 @pytest.fixture(scope="module")
