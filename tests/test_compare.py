@@ -217,10 +217,18 @@ def test_identical_runs_are_said_to_be(tmp_path):
     a = report(tmp_path / "a")
     b = report(tmp_path / "b", claims=[claim(verdict="contradicted"), claim(claim="new")])
     found = compared(a, b)
+    assert "both report: a_s0." in command.markdown(found)
     assert found.identical() == ["a_s0"] and found.evaluation == "same"
     assert row(found, "icl_final").change == Estimate(0.0)
     assert spelled.change(row(found, "icl_final")) == "0" and found.params == []
     assert "## Cells" in command.markdown(found) and spelled.NOT_RUN not in command.markdown(found)
+
+
+def test_where_all_cells_are_identical_they_are_counted(tmp_path):
+    two = {"a_s0": cell(), "b_s0": cell()}
+    found = compared(report(tmp_path / "a", two), report(tmp_path / "b", two))
+    assert "both report: all 2 common cells." in command.markdown(found)
+    assert found.is_same, "another folder, the same bytes"
 
 
 def test_another_text_is_another_evaluation_set_and_no_text_says_nothing(tmp_path):
@@ -243,7 +251,7 @@ def test_older_reports_know_less(tmp_path):
     assert spelled.change(row(found, "loss_final")) == "–"
     text = command.markdown(found)
     assert "params: not known of" in text and "claims: not known of" in text
-    assert "lost without the circuit" in text.split("older report does not say it")[1]
+    assert "lost without the circuit" in text.split("older report does not have it")[1]
     assert len(table(text, "Cells")) == 1
 
 

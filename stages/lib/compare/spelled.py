@@ -112,11 +112,14 @@ def names(cells: list[str]) -> str:
 def notes_on_cells(found: Comparison) -> list[str]:
     """Of which cells and measures there is nothing to say, or nothing new."""
     unknown = dict.fromkeys(row.measure.title for row in found.rows if row.status == "not known")
+    same = found.identical()
+    if len(same) == len(found.common) > 1:
+        same = [f"all {len(same)} common cells"]
     said = {
-        "Identical, to the last digit of all that both report: ": found.identical(),
+        "Identical, to the last digit of all that both report: ": same,
         "In A only: ": found.only("a"),
         "In B only: ": found.only("b"),
-        "Not compared everywhere, for an older report does not say it: ": list(unknown),
+        "Not compared everywhere, for an older report does not have it: ": list(unknown),
     }
     notes = [f"{text}{names(own)}." for text, own in said.items() if own]
     return notes if found.common else ["No cell is in both.", *notes]
