@@ -23,8 +23,7 @@ def changes(rows: Rows) -> str:
 
 
 def _drawn(rows: Rows, key: str, looks: dict[str, tuple[str, str]], title: str, zero: bool) -> str:
-    order = list(dict.fromkeys(row["cell"] for row in rows))
-    lines = len(looks) if not zero else 1
+    lines = 1 if zero else len(looks)
     colours, shapes = (list(own) for own in zip(*looks.values(), strict=True))
     color = alt.Color(
         f"{key}:N", title=title, scale=alt.Scale(domain=list(looks), range=colours),
@@ -34,6 +33,7 @@ def _drawn(rows: Rows, key: str, looks: dict[str, tuple[str, str]], title: str, 
     offset = alt.YOffset(f"{key}:N", scale=alt.Scale(domain=list(looks)))
 
     def panel(_: str, own: Rows) -> Panel:
+        order = list(dict.fromkeys(row["cell"] for row in own))
         low, high = _domain(own, zero)
         scale = alt.Scale(domain=[low, high], nice=False)
         # By hand: what the renderer clips, it numbers anew in every run.
@@ -57,8 +57,8 @@ def _drawn(rows: Rows, key: str, looks: dict[str, tuple[str, str]], title: str, 
             layers.insert(0, line.encode(x=alt.X("value:Q", scale=scale)))
         return alt.layer(*layers)
 
-    height = max(40, LINE * (lines + 1) * len(order))
-    return panels(rows, "panel", panel, height=height, columns=3)
+    step = alt.Step(LINE * (lines + 1), **{"for": "position"})
+    return panels(rows, "panel", panel, height=step, columns=3)
 
 
 def _domain(rows: Rows, zero: bool) -> tuple[float, float]:
