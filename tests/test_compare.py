@@ -17,6 +17,7 @@ from stages.lib.compare import measures, sides, spelled
 from stages.lib.compare.compare import compare
 from stages.lib.compare.difference import difference, is_clear, is_identical, over_seeds
 from stages.lib.compare.measures import Estimate
+from stages.lib.figures import compare as figures
 from stages.lib.summary import METRICS
 
 EVIL = "</td><script>alert(1)</script>\"'&|"
@@ -347,6 +348,15 @@ def test_the_page_is_the_same_every_time_and_marks_what_is_clear(tmp_path):
     (page,) = pages
     assert page.count("<figure>") == 2 and page.count('<tr class="clear">') == 1
     assert "+1 [+0.859, +2]" in page
+
+
+def test_intervals_that_are_too_long_end_at_the_frame():
+    """What the renderer would clip, it would number anew in every run."""
+    shares = [{"side": side, "value": 0.5, "low": -1000.0, "high": 0.6} for side in "AB"]
+    common = {"panel": "p", "unit": "share", "cell": "a_s0"}
+    svg = figures.values([common | own for own in shares])
+    drawn = [float(own) for own in re.findall(r"-?\d+(?:\.\d+)?", re.sub(r"xmlns\S+", "", svg))]
+    assert max(map(abs, drawn)) < 1000
 
 
 # Where reports come from

@@ -263,8 +263,8 @@ def test_cells_pick_the_last_step_and_the_best_head():
             "name": f"L{layer}H{head}",
             "replacement": replacement,
             "delta_icl": delta,
-            "delta_icl_low": delta - 0.25 - layer,
-            "delta_icl_high": delta + 0.5,
+            "delta_icl_low": delta - 0.25 + layer / 10,
+            "delta_icl_high": delta + 0.5 + layer,
         }
         for layer, head, replacement, delta in (
             (0, 0, "zero", 0.4),
