@@ -41,7 +41,7 @@ def page(found: Comparison) -> str:
         keep_trailing_newline=True,
     )
     drawn = {
-        name: base64.b64encode(draw(rows).encode()).decode()
+        name: base64.b64encode(str(draw(rows)).encode()).decode()
         for name, draw, rows in (
             ("both", figures.values, spelled.drawn_values(found)),
             ("changes", figures.changes, spelled.drawn_changes(found)),

@@ -24,7 +24,7 @@ from stages.lib.figures.analysis import Measure
 from stages.lib.figures.answer import rows as best_heads
 from stages.lib.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
 from stages.lib.figures.every import Found, drawings
-from stages.lib.flat import flat
+from stages.lib.flat import flattened
 from stages.lib.panels import panels
 from stages.lib.tables import circuits
 from stages.lib.tables.ablations import ABLATIONS
@@ -135,7 +135,7 @@ def main(job: Job) -> None:
         "made": provenance,
         "fingerprint": fingerprint(provenance),
         "times": json.loads(asset("times.json")),
-        "params": list(flat({name: params.get(name) for name in SECTIONS_SHOWN}).items()),
+        "params": list(flattened({name: params.get(name) for name in SECTIONS_SHOWN}).items()),
         "style": style,
         "style_hash": explorer.content_hash(style),
     }

@@ -8,7 +8,7 @@ import pytest
 from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets, weights
 from stages.lib.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
 from stages.lib.figures.every import drawings
-from stages.lib.figures.frame import COLOURS, HEIGHT, WIDTH, Drawn
+from stages.lib.figures.frame import COLOURS, GREY, HEIGHT, WIDTH, Drawn
 
 MILLION = 1_000_000
 
@@ -163,7 +163,7 @@ def test_paths_are_those_of_the_detailed_and_grey_for_all():
     ]
     svg = paths.trajectories(rows)
     strokes = [line.get("stroke") for line in marks(svg, "line")]
-    assert strokes.count("#dddddd") == 2 and strokes.count(COLOURS[0]) == 1
+    assert strokes.count(GREY) == 2 and strokes.count(COLOURS[0]) == 1
     assert {"a", "PC1 (50 %)", "PC2 (25 %)"} <= {*texts(svg)} and "b" not in texts(svg)
 
 
@@ -236,7 +236,7 @@ def test_shares_are_dots_and_random_sets_are_small_ones():
     assert place(interval)[0] / WIDTH == pytest.approx(0.5 / 1.5)
     end = place(interval)[0] + numbers(interval.get("x2"))[0]
     assert end == pytest.approx(WIDTH), "it is cut at the frame"
-    assert "clip" not in svg, "whose numbers would differ from run to run"
+    assert "clip" not in str(svg), "whose numbers would differ from run to run"
 
 
 def test_repeats_have_a_line_per_block_and_probe():
@@ -267,10 +267,10 @@ def test_attention_is_drawn_of_the_circuit_s_two_heads_where_there_is_some():
     edge |= {"from_layer": 0, "from_head": 1, "layer": 1, "head": 0}
     row = {"cell": "a", "step": 5, "probe": "random", "weights": [255, 200, 55, 0, 255, 2]}
     rows = [row | {"layer": layer, "head": head} for layer, head in ((0, 1), (0, 0), (1, 0))]
-    svg = weights.attention(rows, [edge], [{"cell": "a", "step": 5, "at": "last"}])
+    svg = str(weights.attention(rows, [edge], [{"cell": "a", "step": 5, "at": "last"}]))
     assert "L0H1, last" in svg and "L1H0, last" in svg and "L0H0, last" not in svg
     drawn = marks(svg, "rect")
-    # Of six weights, the zero and the 2 are left white.
+    # Of six weights, the zero and the 2 are left out.
     assert len(drawn) == 2 * 4
     assert len({mark.get("d") for mark in drawn}) == 4
 
@@ -288,8 +288,9 @@ def test_the_edges_of_a_circuit_are_named_at_the_end_alone():
 
 
 QUERIES = (
-    "windows", "curves", "heads", "positions", "ablations", "undone", "trajectories", "phases",
-    "interventions", "repeats", "final_heads", *(f"circuit_{name}" for name in weights.QUERIES),
+    "windows", "answer", "curves", "heads", "positions", "ablations", "undone", "trajectories",
+    "phases", "interventions", "repeats", "final_heads",
+    *(f"circuit_{name}" for name in weights.QUERIES),
 )  # fmt: skip
 
 
@@ -297,13 +298,13 @@ def test_what_has_no_rows_has_no_figure():
     empty = {name: [] for name in QUERIES}
     assert drawings(empty, 1) == {}
     undefined = empty | {"phases": [date("icl")], "interventions": [share("knockout", None)]}
-    undefined["heads"] = [{"smear_gate": None}]
+    undefined["heads"] = [{"smear_gate": None, "qk_trace": None}]
     assert set(drawings(undefined, 1)) == {"prefix_matching", "previous_token"}
 
 
 def test_every_figure_has_a_caption_and_stands_under_one_heading():
     rows = {name: [{"is_defined": True, "is_detailed": True}] for name in QUERIES}
-    rows["heads"] = [{"smear_gate": 0.5}]
+    rows["heads"] = [{"smear_gate": 0.5, "qk_trace": 1.0}]
     rows["curves"] = [{"learning": -0.5}]
     rows["interventions"] = [{"share": 0.5}]
     rows["ablations"] = [{"mode": "full"}, {"mode": "pattern"}]

@@ -22,6 +22,7 @@ PIPELINE, PUBLISHED = (
 )
 STUDY = parse(Study, PARAMS, "")
 # Modules of stages/ that are commands for people, not stages.
+ASSETS = tuple(f"{folder.as_posix()}/" for folder in code.ASSETS)
 COMMANDS = {"bench", "compare", "lens", "plan", "query", "readme", "show", "study", "verify"}
 
 
@@ -120,8 +121,7 @@ def test_every_expanded_stage_depends_on_its_code_and_on_no_other(expanded):
 
 def test_sql_and_templates_are_deps_of_the_stage_that_reads_them():
     declared = {
-        name: {dep for dep in body(name)["deps"] if dep.endswith((".sql", ".j2", ".js"))}
-        for name in PIPELINE
+        name: {dep for dep in body(name)["deps"] if dep.startswith(ASSETS)} for name in PIPELINE
     }
     used = [dep for own in declared.values() for dep in own]
     assert len(used) == len(set(used)), "each file belongs to one stage"

@@ -4,183 +4,20 @@ import base64
 import hashlib
 import json
 import re
-from itertools import product
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from stages import report
-from stages.files.catalog import sources
 from stages.files.job import Job
-from stages.files.tables import write_table
-from stages.lib.tables.contract import Table
 from stages.lib.tables.heads import PROBES as PROBES_TABLE
-from stages.lib.tables.rows import columns
-from tests.conftest import made
+from tests.madeup import CELLS, ODD, study
 from tests.project import Project
-
-READS = ("corpus", "icl", "models", "phases", "report", "train")
-CELLS = ("attn1_s0", "attn2_s0", "attn2_s1")
-STEPS = tuple(range(4))
-ODD = "falls by <b>|ICL|</b>"
-HEADS = {"layer": (0, 1), "head": (0, 1)}
-EDGE = {"layer": (1,), "head": (0, 1), "from_layer": (0,), "from_head": (0, 1)}
-SPANS = ("random_again", "random_first", "text", "text_early", "text_late")
-PROBES = ("random", "text")
-TRIALS = [("whole", "whole", "none"), ("direct", "kept", "mean")] + [
-    ("circuit", run, replacement) for run in ("cut", "kept") for replacement in ("mean", "zero")
-]
-# What a vocabulary may spell.
-TOKEN = "</script><b>Ġ"
-TOKENS = ("token", "other", "source", "destination", "out", "text_out")
-ABLATED = [("none", "none", -1, -1)] + [
-    (replacement, mode, layer, head)
-    for replacement, mode, layer, head in product(
-        ("mean", "zero"), ("full", "pattern"), (0, 1), (0, 1)
-    )
-]
-INTERVENTIONS = ("ideal_both", "knockout", "none", "random_induction", "without_induction")
-SIGNALS = ("ab", "icl", "loss_bump", "pca_turn", "prefix_matching", "qk_trace")
-AXES = {
-    "icl": {"step": STEPS},
-    "icl_positions": {"step": STEPS, "pos": tuple(range(63))},
-    "pca": {"cell": CELLS, "step": STEPS, "component": (1, 2)},
-    "heads": {"step": STEPS, **HEADS},
-    "repeats": {
-        "step": STEPS,
-        "probe": ("fixed", "gap"),
-        "block": (3, 6),
-        "seq": (0, 1),
-        "repeat": (0, 1, 2),
-    },
-    "ablations": {"step": STEPS, "way": ABLATED, "seq": (0, 1)},
-    "interventions": {"step": STEPS, "intervention": INTERVENTIONS, "draw": (0,), "seq": (0, 1)},
-    "sets": {"step": STEPS, "intervention": INTERVENTIONS},
-    "phases": {"cell": CELLS, "signal": SIGNALS, "estimator": ("levels", "slope")},
-    "phases_windows": {"cell": CELLS},
-    "phases_overlaps": {
-        "cell": CELLS,
-        "estimator": ("levels",),
-        "signal": ("ab",),
-        "other": ("icl",),
-    },
-    "readings": {"step": STEPS},
-    "attribution": {"step": STEPS, "span": SPANS, "layer": (-1, 0), "part": ("embed", "h0")},
-    "lens": {"step": STEPS, "span": SPANS, "after": (0, 1)},
-    "direct_path": {"step": STEPS},
-    "direct_tokens": {"step": STEPS, "row": (0, 1), "place": (0, 1)},
-    "head_circuits": {"step": STEPS, **HEADS},
-    "entries": {"step": STEPS, **HEADS, "circuit": ("ov", "qk"), "row": (0, 1), "place": (0, 1)},
-    "eigenvalues": {"step": STEPS, **HEADS, "index": (0, 1)},
-    "offsets": {"step": STEPS, **HEADS, "offset": (0, 1, 2)},
-    "compositions": {"step": STEPS, **EDGE},
-    "edges": {"step": STEPS, **EDGE},
-    "cuts": {"step": STEPS, **EDGE, "reader": ("k", "q"), "seq": (0, 1)},
-    "paths": {"step": STEPS, "trial": TRIALS, "seq": (0, 1)},
-    "orders": {"step": STEPS, "order": (0, 1), "seq": (0, 1)},
-    "attention": {"step": STEPS, "probe": PROBES, **HEADS, "pair": ((0, 0), (1, 0), (1, 1))},
-    "shown": {"probe": PROBES, "pos": (0, 1)},
-    "skip_trigrams": {"step": STEPS, "layer": (0,), "head": (0,), "row": (0, 1)},
-    "bugs": {
-        "step": STEPS,
-        "layer": (0,),
-        "head": (0,),
-        "row": (0,),
-        "role": ("first", "forced", "second"),
-    },
-    "claims": {"place": (0, 1)},
-    "evidence": {"claim": ("a",), "cell": CELLS},
-}
-
-
-def filled(table: Table) -> list[dict]:
-    """Rows with a random number wherever nothing else is said."""
-    rng = np.random.default_rng(0)
-    found = []
-    for values in product(*AXES[table.name].values()):
-        row = dict(zip(AXES[table.name], values, strict=True))
-        if "way" in row:
-            row |= dict(zip(("replacement", "mode", "layer", "head"), row.pop("way"), strict=True))
-        if "trial" in row:
-            row |= dict(zip(("path", "run", "replacement"), row.pop("trial"), strict=True))
-        if "pair" in row:
-            row |= dict(zip(("query", "key"), row.pop("pair"), strict=True))
-        for column in table.columns:
-            if column.name not in row:
-                row[column.name] = value(column.type, rng)
-        found.append(row | special(table.name, row))
-    return sorted(found, key=lambda row: [row[name] for name in table.grain])
-
-
-def value(kind: pa.DataType, rng: np.random.Generator) -> object:
-    if pa.types.is_string(kind):
-        return ""
-    if pa.types.is_boolean(kind):
-        return True
-    return float(rng.random()) if pa.types.is_floating(kind) else 1
-
-
-def special(name: str, row: dict) -> dict:
-    """Where numbers are not defined, and names that mean something."""
-    nowhere = {key: np.nan for key in row if key.endswith(("_low", "_high", "_tokens"))}
-    if name == "heads":
-        none = {"qk_trace": np.nan, "qk_positivity": np.nan} if row["layer"] == 0 else {}
-        return {"kind": "previous_token", "smear_gate": np.nan} | none
-    if name == "phases" and row["signal"] == "qk_trace":
-        return nowhere | {"rise": np.nan, "is_defined": False, "reason": ODD}
-    if name == "phases_windows":
-        return {"start_tokens": 512, "end_tokens": 1024, "is_phase_change": row["cell"] != CELLS[0]}
-    if name == "readings":
-        return {"at": f"step {row['step']}", "circuit": "L0H0>L1H0", "reason": ODD}
-    if name == "attention":
-        return {"weight": 255 if row["key"] == 0 else 0}
-    if name in ("paths", "cuts"):
-        # More in-context learning in every sequence, so that there is something to share out.
-        return {"early": 2.0 + row["seq"], "late": 1.0}
-    if any(key in row for key in TOKENS):
-        return {key: TOKEN for key in TOKENS if key in row}
-    if name == "claims":
-        kind, verdict = (("claim", "supported"), ("control", "not tested here"))[row["place"]]
-        none = {} if row["place"] == 0 else {"value": np.nan, "low": np.nan, "high": np.nan}
-        own = {"claim": "ab"[row["place"]], "kind": kind, "verdict": verdict, "text": ODD}
-        return own | none
-    if name == "evidence":
-        return {"value": np.nan, "reason": "no head"} if row["cell"] == CELLS[0] else {}
-    return {}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
-    found = Project(tmp_path_factory.mktemp("report"))
-    cells = {name: {"model": name[:-3], "seed": int(name[-1])} for name in CELLS}
-    # It gets along with what dvc.yaml declares that it reads.
-    found.edit(lambda params: {name: params[name] for name in READS} | {"cells": cells})
-    for table, files in sources(list(CELLS)).items():
-        if table not in report.READ:
-            continue
-        for file in files:
-            names = [column.name for column in table.columns]
-            rows = columns(table, [tuple(row[name] for name in names) for row in filled(table)])
-            stage, _, cell = file.stage.partition("@")
-            write_table(table, found.folder / file.path, rows, made(stage, cell))
-    manifest = {
-        "documents_used": 2,
-        "documents_held_out": 1,
-        "source": "<i>files</i>",
-        "versions": {},
-        "train_tokens": 1000,
-        "vocab_size": 300,
-        "evaluation_sequences": 2,
-        "n_ctx": 64,
-        "sha256": "0",
-        "provenance": {"stage": "corpus"},
-    }
-    path = found.folder / report.MANIFEST
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(manifest))
-    return found
+    return study(tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from typing import Any
 from stages.lib.answer import Found
 from stages.lib.explorer import explored
 from stages.lib.figures.analysis import FRAME, Measure, plane
+from stages.lib.legible import legible, shown
 from stages.lib.spark import Spark, spark, stretch
-from stages.lib.visible import shown
 
 Rows = list[dict]
 # Digits in a CSV of the page; the tables have all.
@@ -113,6 +113,7 @@ def changes(found: dict[str, Rows], end: int) -> dict[str, dict[str, Rows]]:
         *before, token = shown(row["tokens"])
         losses = lines[row["cell"], row["seq"], row["pos"]]
         own = row | {
+            "document": legible(row["document"]),
             "text": "".join(before),
             "token": token,
             "spark": spark(steps[row["cell"]], losses, end, 0.0, max(losses)),
@@ -132,7 +133,7 @@ def passages(found: dict[str, Rows]) -> Rows:
     return [
         {
             "seq": row["seq"],
-            "document": row["document"],
+            "document": legible(row["document"]),
             "start": row["start"],
             "name": names[i] if len(kept) == len(names) else f"passage {i + 1}",
             "tokens": shown(row["tokens"]),

@@ -6,7 +6,8 @@ from typing import Literal
 
 from stages.lib.compare.difference import difference, is_clear, is_identical, over_seeds
 from stages.lib.compare.measures import MEASURES, NUMBERS, Estimate, Found, Measure, printed
-from stages.lib.compare.sides import MADE, Claim, Side, at, flattened
+from stages.lib.compare.sides import MADE, Claim, Side, at
+from stages.lib.flat import flattened
 from stages.lib.panels import panels
 from stages.settings.cells import Cell
 from stages.settings.strict import ParamsError, parse_named
@@ -186,7 +187,10 @@ def _params(a: dict, b: dict) -> list[tuple[str, str | None, str | None]]:
     own, other = flattened(a), flattened(b)
     keys = list(dict.fromkeys([*other, *own]))
     return [
-        (key, *(None if side.get(key) is None else printed(side[key]) for side in (own, other)))
+        (
+            printed(key),
+            *(None if side.get(key) is None else printed(side[key]) for side in (own, other)),
+        )
         for key in keys
         if own.get(key) != other.get(key)
     ]

@@ -1,6 +1,5 @@
 """One side of a comparison: what a report says, as it is compared."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,18 +65,6 @@ def made(found: Any) -> Made:
         printed(path): {key: mapping(by, printed(path)).get(key) for key in ("stage", *MADE)}
         for path, by in files.items()
     }
-
-
-def flattened(params: dict, prefix: str = "") -> dict[str, str]:
-    """Every value by its dotted key, as JSON; a list is one value."""
-    found = {}
-    for name, value in params.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, dict) and value:
-            found |= flattened(value, f"{key}.")
-        else:
-            found[printed(key)] = json.dumps(value, ensure_ascii=False)
-    return found
 
 
 def at(params: dict | None, *keys: str) -> Any:

@@ -105,8 +105,8 @@ def measures(found: dict[str, Rows]) -> list[Measure]:
     return [own for own in every if own.rows]
 
 
-def pictures(panels: Panels, tokens: float) -> dict[str, str]:
-    """Each panel as SVG in FRAME, by its name; `tokens` is where all axes of training end."""
+def pictures(panels: Panels, tokens: int) -> dict[str, str]:
+    """Each panel as SVG in FRAME, by its name; all axes of training end at `tokens`."""
     return {name: rendered(_framed(themed(chart), tokens)) for name, chart in panels.charts()}
 
 
@@ -115,7 +115,7 @@ def plane(trajectories: Rows) -> dict[str, list[float]]:
     return {name: spread(trajectories, name) for name in ("pc1", "pc2")}
 
 
-def _framed(spec: dict, tokens: float) -> dict:
+def _framed(spec: dict, tokens: int) -> dict:
     sides = {side: FRAME[side] for side in ("left", "right", "top", "bottom")}
     spec |= {"width": FRAME["width"], "height": FRAME["height"]}
     spec |= {"autosize": "none", "padding": sides}

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from stages.lib.figures.frame import COLOURS, GREY, INK, Panel, Rows, extent, known, panels
+from stages.lib.figures.frame import COLOURS, GREY, INK, Panel, Panels, Rows, extent, known
 
 LINE = 8  # pixels per dot
 LABEL = 130  # pixels of a cell's name
@@ -12,17 +12,19 @@ SIDES = {"A": (COLOURS[0], "circle"), "B": (COLOURS[1], "diamond")}
 CLEAR = {"leaves out 0": (COLOURS[0], "circle"), "holds 0": (GREY, "diamond")}
 
 
-def values(rows: Rows) -> str:
+def values(rows: Rows) -> Panels:
     """`rows` have panel, unit, cell, side (A or B), value, low, high: dots with intervals."""
     return _drawn(rows, "side", SIDES, "report", zero=False)
 
 
-def changes(rows: Rows) -> str:
+def changes(rows: Rows) -> Panels:
     """`rows` have panel, unit, cell, clear, value, low, high: B − A, with its interval."""
     return _drawn(rows, "clear", CLEAR, "the interval of B − A", zero=True)
 
 
-def _drawn(rows: Rows, key: str, looks: dict[str, tuple[str, str]], title: str, zero: bool) -> str:
+def _drawn(
+    rows: Rows, key: str, looks: dict[str, tuple[str, str]], title: str, zero: bool
+) -> Panels:
     lines = 1 if zero else len(looks)
     colours, shapes = (list(own) for own in zip(*looks.values(), strict=True))
     color = alt.Color(
@@ -58,7 +60,7 @@ def _drawn(rows: Rows, key: str, looks: dict[str, tuple[str, str]], title: str, 
         return alt.layer(*layers)
 
     step = alt.Step(LINE * (lines + 1), **{"for": "position"})
-    return panels(rows, "panel", panel, height=step, columns=3)
+    return Panels(rows, "panel", panel, height=step, columns=3)
 
 
 def _domain(rows: Rows, zero: bool) -> tuple[float, float]:

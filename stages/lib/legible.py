@@ -22,15 +22,15 @@ def characters(tokens: list[str]) -> list[str]:
     return found
 
 
-def visible(text: str) -> str:
+def legible(text: str) -> str:
     """With a sign for everything that does not print: control characters, and those that turn,
     join or hide what stands around them. Line ends stay, behind theirs."""
     return "".join(map(_sign, text))
 
 
 def shown(tokens: list[str]) -> list[str]:
-    """Tokens of the byte-level alphabet, visible each."""
-    return [visible(text) or PART for text in characters(tokens)]
+    """Tokens of the byte-level alphabet, legible each."""
+    return [legible(text) or PART for text in characters(tokens)]
 
 
 def _sign(character: str) -> str:
