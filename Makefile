@@ -12,7 +12,7 @@ BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study published verify test test-slow lint bench sql compare plan readme lock clean
+.PHONY: help study published verify test test-slow lint bench sql compare plan readme questions lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -48,6 +48,9 @@ compare: $(VENV)/installed ## what changed: make compare A=HEAD~1 B=workspace
 
 plan: $(VENV)/installed ## write dvc.yaml anew from params.yaml and stages/
 	@python -m stages.plan
+
+questions: $(VENV)/installed ## write the answers of docs/questions.md from the tables
+	@python -m stages.questions
 
 readme: $(VENV)/installed ## write the numbers of README.md from the reports
 	@python -m stages.readme

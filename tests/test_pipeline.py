@@ -21,9 +21,11 @@ PIPELINE, PUBLISHED = (
     for path in ("dvc.yaml", "published/dvc.yaml")
 )
 STUDY = parse(Study, PARAMS, "")
-# Modules of stages/ that are commands for people, not stages.
 ASSETS = tuple(f"{folder.as_posix()}/" for folder in code.ASSETS)
-COMMANDS = {"bench", "compare", "lens", "plan", "query", "readme", "show", "study", "verify"}
+# Modules of stages/ that are commands for people, not stages.
+COMMANDS = {
+    "bench", "compare", "lens", "plan", "query", "questions", "readme", "show", "study", "verify",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
