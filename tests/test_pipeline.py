@@ -24,7 +24,8 @@ STUDY = parse(Study, PARAMS, "")
 ASSETS = tuple(f"{folder.as_posix()}/" for folder in code.ASSETS)
 # Modules of stages/ that are commands for people, not stages.
 COMMANDS = {
-    "bench", "compare", "lens", "plan", "query", "questions", "readme", "show", "study", "verify",
+    "bench", "compare", "lens", "patterns", "plan", "query", "questions", "readme", "show", "study",
+    "verify",
 }  # fmt: skip
 
 
