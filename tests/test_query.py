@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import shutil
 import subprocess
 
 import pyarrow.parquet as pq
@@ -152,6 +153,17 @@ def test_a_query_reads_and_writes_nothing_but_its_answer(sql, connection, projec
         query.run(connection, sql)
     assert (state(project), connection.sql("show tables").fetchall()) == before
     assert "root:" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("read", ["'{}'", "read_parquet('{}')", "parquet_schema('{}')"])
+def test_a_table_elsewhere_is_not_read(read, connection, tmp_path):
+    """The files above could not be read as tables anyway; this one could."""
+    own = "data/icl/attn1_s0/icl.parquet"
+    query.run(connection, f"select * from read_parquet('{own}')")
+    shutil.copy(own, tmp_path)
+    for place in (tmp_path / "icl.parquet", tmp_path / "*.parquet"):
+        with pytest.raises(StageError, match=r"Permission Error|does not exist"):
+            query.run(connection, f"select * from {read.format(place)}")
 
 
 def test_nothing_is_answered_if_a_later_statement_is_refused(connection, capsys):

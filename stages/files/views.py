@@ -72,8 +72,6 @@ def _lock(connection: duckdb.DuckDBPyConnection, views: dict[str, Views]) -> Non
     paths = sorted({str(source.path) for source in files})
     # DuckDB lets every query into the folder that it spills into.
     connection.execute("set temp_directory = $path", {"path": str(SCRATCH / "duckdb")})
-    # Else the name of a variable of this module would be a table.
-    connection.execute("set python_enable_replacements = false")
     connection.execute("set allowed_paths = $paths", {"paths": paths})
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
