@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -35,13 +36,13 @@ def test_the_page_holds_every_figure_and_nothing_undefined(reports):
     assert "gates" not in figures, "no keys are smeared"
     circuits = (reports / "circuits.html").read_text(encoding="utf-8")
     for name in figures:
-        assert f'<figure id="{name}">' in (circuits if name.startswith("circuit_") else page)
-    plain = re.sub(r"data:[^\"]+", "", page)
+        own = circuits if name.startswith("circuit_") else page
+        assert f'<figure id="{name}"' in own or f'<section id="m-{name}"' in own, name
     summary = (reports / "summary.md").read_text(encoding="utf-8")
-    for text in (plain, summary, re.sub(r"data:[^\"]+|<script.*", "", circuits)):
+    pages = [re.sub(r"data:[^\"]+|<script.*", "", own, flags=re.S) for own in (page, circuits)]
+    for text in (*pages, summary):
         assert not re.search(r"\b(None|nan|NaN|inf|Undefined)\b", text)
         assert ODD.split("<")[0] in text
-    assert "default-src 'none'" in page and "<script" not in page
 
 
 def test_what_comes_from_tables_is_escaped(reports):
@@ -55,21 +56,55 @@ def test_what_comes_from_tables_is_escaped(reports):
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in (*rows, header)} == {10}
 
 
-def test_the_page_of_circuits_runs_its_own_script_alone(reports):
-    page = (reports / "circuits.html").read_text(encoding="utf-8")
-    opened = re.findall(r"<script[^>]*>(.*?)</script>", page, flags=re.S)
+def scripts(page: str) -> list[str]:
+    return re.findall(r"<script[^>]*>(.*?)</script>", page, flags=re.S)
+
+
+class Elements(HTMLParser):
+    """The names of all elements and attributes of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attributes)
+
+
+def digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@pytest.mark.parametrize("name", ["index", "circuits"])
+def test_a_page_runs_its_own_script_alone_and_asks_for_nothing(reports, name):
+    page = (reports / f"{name}.html").read_text(encoding="utf-8")
+    opened = scripts(page)
     assert len(opened) == page.count("<script") == 2, "nothing in the data ends its element"
-    data, script = opened
+    _, script = opened
+    style = re.findall(r"<style>(.*?)</style>", page, flags=re.S)[0]
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', page)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
-    assert not re.search(r"\son\w+=", page.replace(script, "")), "no inline event handlers"
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'" and rules["img-src"] == "data:"
+    assert rules["script-src"] == digest(script) and rules["style-src"] == digest(style)
+    found = Elements()
+    found.feed(page)
+    assert not any(own.startswith("on") for own in found.attributes), "no inline event handlers"
+    assert "style" not in found.attributes, "the policy would not let it act"
+    assert found.tags.isdisjoint({"base", "embed", "form", "iframe", "link", "object"})
+    rest = page.replace(script, "")
     for unsafe in ("innerHTML", "outerHTML", "document.write", "eval(", "insertAdjacentHTML"):
         assert unsafe not in script
-    cells = json.loads(data)
+    assert not re.search(r"https?://(?!www\.w3\.org/)", rest), "nothing comes from elsewhere"
+
+
+def test_the_page_of_circuits_has_every_reading_of_detailed_cells(reports):
+    data, _ = scripts((reports / "circuits.html").read_text(encoding="utf-8"))
+    cells = json.loads(data)["cells"]
     assert sorted(cells) == ["attn1_s0", "attn2_s0"], "those shown in detail"
     reading = cells["attn2_s0"]["readings"][-1]
-    assert reading["at"] == "step 3"
+    assert reading["at"] == "last"
     head = reading["heads"]["L1H0"]
     assert head["ov"][0][0] == "</script><b>␣"
     assert list(base64.b64decode(head["attention"]["text"])) == [255, 255, 0]
@@ -91,7 +126,9 @@ def test_tables_in_markdown_have_one_length_of_row(reports):
 
 def test_the_scoreboard_stands_on_the_page_with_its_verdicts(reports):
     page = (reports / "index.html").read_text(encoding="utf-8")
-    assert page.index('id="claims"') < page.index('id="controls"') < page.index("The cells")
+    order = ("answer-first", "models", "heads", "tokens", "claims", "controls", "made")
+    places = [page.index(f'id="{name}"') for name in order]
+    assert places == sorted(places)
     assert '<span class="verdict supported">supported</span>' in page
     assert "1 supported, 0 contradicted, 0 inconclusive</strong>; 0 not tested here" in page
 
