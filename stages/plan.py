@@ -18,6 +18,7 @@ from stages.files import cells, code
 from stages.files.params import Params
 from stages.files.stage import StageError
 from stages.files.whole import remove, write
+from stages.lib import plots
 from stages.settings.names import PUBLISHED
 from stages.settings.strict import ParamsError, parse
 from stages.settings.study import Study
@@ -230,7 +231,7 @@ def _per_grid(study: Study, grid: str) -> dict:
         ),
         "report": stage(
             "report",
-            "SQL over the tables -> reports/: the page, figures, summary, claims, metrics",
+            "SQL over the tables -> reports/: the page, figures, summary, claims, metrics, plots",
             [
                 *READ_BY_REPORT,
                 *every("data/losses/{}.parquet"),
@@ -250,12 +251,17 @@ def _per_grid(study: Study, grid: str) -> dict:
                 {f"{folder}/circuits.html": {"cache": False}},
                 {f"{folder}/circuits.json": {"cache": False}},
                 {f"{folder}/claims.json": {"cache": False}},
+                # No plots: of two revisions DVC would show every figure twice, below its file name.
+                {f"{folder}/figures": {"cache": False}},
                 {f"{folder}/index.html": {"cache": False}},
                 {f"{folder}/provenance.json": {"cache": False}},
                 {f"{folder}/summary.md": {"cache": False}},
             ],
             metrics=[{f"{folder}/metrics.json": {"cache": False}}],
-            plots=[{f"{folder}/figures": {"cache": False}}],
+            plots=[
+                {f"{folder}/plots/{name}.csv": {"cache": False, **plots.properties(name, grid)}}
+                for name in plots.PLOTS
+            ],
         ),
     }
 

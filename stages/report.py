@@ -1,4 +1,4 @@
-"""SQL over the tables -> reports/: the page, the figures, the summary, the claims, the metrics."""
+"""SQL over the tables -> reports/: the page, figures, summary, claims, metrics, DVC's plots."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from stages.files.duck import Source, connect, query
 from stages.files.job import Job, run
 from stages.files.stage import DATA, progress
 from stages.files.tables import provenance_of
-from stages.lib import answer, explorer, page, spell, summary
+from stages.lib import answer, explorer, page, plots, spell, summary
 from stages.lib.bootstrap import draws, tails
 from stages.lib.figures import analysis, dates
 from stages.lib.figures.analysis import Measure
@@ -91,7 +91,7 @@ def main(job: Job) -> None:
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
     provenance = made(job, grid, manifest)
     svgs = draw(found, settings["train"].tokens)
-    measures, rows = pictures(found, tokens)
+    measures, drawn = pictures(found, tokens)
     cells_found = answer.findings(found)
     verdicts = summary.verdicts(found["claims"])
     found_circuits = summary.circuits(found["circuit_readings"], found["circuit_paths"])
@@ -125,7 +125,7 @@ def main(job: Job) -> None:
             cells_found, verdicts["claim"], summary.failed(found["claims"]), rule.min_drop
         ),
         "columns": page.columns(cells_found),
-        "measures": rows,
+        "measures": drawn,
         "spans": page.windows(cells_found, tokens),
         "sparks": {row["cell"]: page.sparks(found, row["cell"], tokens) for row in detailed},
         "passages": page.passages(found),
@@ -153,6 +153,9 @@ def main(job: Job) -> None:
         (folder / "figures").mkdir()
         for name, svg in svgs.items():
             (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
+        (folder / "plots").mkdir()
+        for name, rows in plots.texts(found).items():
+            (folder / "plots" / name).write_text(rows, encoding="utf-8")
         for name, own in pages.items():
             script = scripts[f"{name}.js"]
             context |= {"data": own, "script": script}

@@ -1,0 +1,79 @@
+"""What DVC plots, of one revision or several: a small CSV file per plot, a row per point.
+
+The panels and the colours of revisions are those of the template, .dvc/plots/panels.json.
+"""
+
+import csv
+import io
+from dataclasses import dataclass
+
+MILLION = 1e6
+TEMPLATE = "panels"
+X, X_LABEL = "million_tokens", "training tokens (millions)"
+
+Rows = list[dict]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A panel per cell, in it a line per revision and, where heads have names, per head."""
+
+    query: str
+    names: tuple[str, ...]
+    y: str
+    title: str
+    y_label: str
+
+
+PLOTS = {
+    "icl": Plot(
+        "curves",
+        ("cell",),
+        "icl",
+        "In-context learning over training (lower is more)",
+        "ICL (nats)",
+    ),
+    "loss": Plot(
+        "curves",
+        ("cell",),
+        "loss",
+        "Loss on the evaluation set over training",
+        "loss (nats per token)",
+    ),
+    "prefix_matching": Plot(
+        "heads",
+        ("cell", "name"),
+        "prefix_matching",
+        "Prefix matching of every head over training",
+        "prefix matching (share of attention)",
+    ),
+}
+
+
+def properties(name: str, grid: str) -> dict[str, str]:
+    """How DVC is to draw a plot of a grid; one page may hold those of both."""
+    own = PLOTS[name]
+    return {
+        "template": TEMPLATE,
+        "x": X,
+        "y": own.y,
+        "title": f"{own.title}, {grid} run" if grid else own.title,
+        "x_label": X_LABEL,
+        "y_label": own.y_label,
+    }
+
+
+def texts(found: dict[str, Rows]) -> dict[str, str]:
+    """Every file by its name, from the rows of the report's queries."""
+    return {f"{name}.csv": _text(own, found[own.query]) for name, own in PLOTS.items()}
+
+
+def _text(plot: Plot, rows: Rows) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*plot.names, X, plot.y])
+    for row in rows:
+        names = [row[name] for name in plot.names]
+        # Finer differences are not seen, and would be most of the file.
+        writer.writerow([*names, f"{row['tokens'] / MILLION:.6g}", f"{row[plot.y]:.4f}"])
+    return file.getvalue()
