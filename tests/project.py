@@ -63,7 +63,8 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        for name in ("stages", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".gitignore"):
+        dvc = (".dvc/config", ".dvc/plots", ".dvc/.gitignore")
+        for name in ("stages", "params.yaml", *dvc, ".gitignore"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             ignore = shutil.ignore_patterns("__pycache__")

@@ -45,7 +45,7 @@ PLOTS = {
         ("cell", "name"),
         "prefix_matching",
         "Prefix matching of every head over training",
-        "prefix matching (share of attention)",
+        "share of attention",
     ),
 }
 
