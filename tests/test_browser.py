@@ -1,7 +1,6 @@
 """The pages in a browser, opened from disk with the network off: what a reader sees and does."""
 
 import csv
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -26,9 +25,7 @@ WIDTHS = (1280, 390)
 def browser() -> Iterator[sync_api.Browser]:
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not path:
-        pytest.skip(
-            "no Chromium: install one (on Debian, package chromium), or say where: CHROMIUM"
-        )
+        pytest.skip("no Chromium: install one (Debian: package chromium), or name it in CHROMIUM")
     with sync_api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield opened
@@ -113,13 +110,8 @@ def test_pointing_at_one_panel_marks_the_step_in_all(browser, strange, width):
     panel = reader.page.locator("#m-icl .panel[data-panel='attn1'], #m-icl .panel").first
     panel.scroll_into_view_if_needed()
     box = panel.bounding_box()
-    frame = json.loads(
-        reader.page.evaluate(
-            "JSON.stringify(JSON.parse(at).frame)".replace(
-                "JSON.parse(at)", "JSON.parse(document.getElementById('data').textContent)"
-            )
-        )
-    )
+    held = "JSON.parse(document.getElementById('data').textContent)"
+    frame = reader.page.evaluate(f"{held}.frame")
     x = box["x"] + frame["left"] + frame["width"] / 3
     reader.page.mouse.move(x, box["y"] + 60)
     reader.page.wait_for_function("document.body.style.getPropertyValue('--at') !== '1'")
@@ -220,26 +212,28 @@ def test_claims_open_on_their_evidence(browser, strange):
     assert "no head" in claim.inner_text()
 
 
-def test_every_chart_offers_its_data_and_its_picture(browser, strange):
+CHARTS = ("#token", "#answer", "#phases", "#m-prefix_matching", "#m-pca", "#attention figure")
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_offers_its_data_and_its_picture(browser, strange, name):
     reader = Reader(browser, strange / "index.html")
-    for name in (
-        "#answer",
-        "#phases",
-        "#m-prefix_matching",
-        "#m-pca",
-        "#attention figure",
-        "#token",
-    ):
-        data = reader.download(f"{name} .take button >> nth=0")
-        assert len(list(csv.DictReader(data.splitlines()))) > 1, name
-        picture = ElementTree.fromstring(reader.download(f"{name} .take button >> nth=1"))
-        assert picture.tag.endswith("svg") and len(picture) > 0, name
-    charts = reader.page.locator("figure:has(svg), figure:has(img):not(.panel)").count()
-    assert reader.page.locator("figure .take").count() == charts
-    assert (
-        reader.page.locator(".models .take").count()
-        == reader.page.locator(".models > section").count()
-    )
+    data = reader.download(f"{name} .take button >> nth=0")
+    assert len(list(csv.DictReader(data.splitlines()))) > 1
+    picture = ElementTree.fromstring(reader.download(f"{name} .take button >> nth=1"))
+    assert picture.tag.endswith("svg") and len(picture) > 0
+    assert not reader.complaints
+
+
+@pytest.mark.parametrize("page", ["index", "circuits"])
+def test_there_is_no_chart_that_does_not(browser, strange, page):
+    reader = Reader(browser, strange / f"{page}.html")
+
+    def count(selector: str) -> int:
+        return reader.page.locator(selector).count()
+
+    assert count("figure:has(svg), figure:has(img):not(.panel)") == count("figure .take") > 5
+    assert count(".models .take") == count(".models > section")
     assert not reader.complaints
 
 
@@ -262,7 +256,7 @@ def test_what_a_stranger_wrote_is_shown_and_does_nothing(browser, strange):
 def test_without_scripts_the_page_still_tells_everything(browser, strange):
     reader = Reader(browser, strange / "index.html", java_script_enabled=False)
     assert reader.page.locator("#glance tr").count() > 3
-    assert reader.page.locator("#heads table").count() == 2, "of both models"
+    assert reader.page.locator("#heads .of-cell table").count() == 2, "of both models"
     assert not reader.page.locator("#step").is_visible()
     assert reader.page.locator("#text span").count() == 64
 

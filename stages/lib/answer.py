@@ -90,14 +90,20 @@ def sentences(
 
 
 def _which(own: Models, changed: Models, flat: Models, others: Models) -> str:
-    def name(panel: str, found: list[Found]) -> str:
+    def some(panel: str, found: list[Found]) -> list[str]:
         of = len(own[panel])
-        return panel if of == 1 or len(found) == of else f"{panel} ({len(found)} of {of} seeds)"
+        return [] if len(found) == of else [f"{len(found)} of {of} seeds"]
 
+    def name(panel: str, notes: list[str]) -> str:
+        return f"{panel} ({'; '.join(notes)})" if notes else panel
+
+    ends = {
+        panel: _span([cell.cell["icl_final"] for cell in found], "%+.2f")
+        for panel, found in flat.items()
+    }
     without = _listed(
         [
-            f"{name(panel, found)} (ICL ends at "
-            f"{_span([c.cell['icl_final'] for c in found], '%+.2f')} nats)"
+            name(panel, [*some(panel, found), f"ICL ends at {ends[panel]} nats"])
             for panel, found in flat.items()
         ]
     )
@@ -106,7 +112,7 @@ def _which(own: Models, changed: Models, flat: Models, others: Models) -> str:
     else:
         text = (
             "In-context learning (ICL) appears within one window of training in "
-            f"{_listed([name(panel, found) for panel, found in changed.items()])}"
+            f"{_listed([name(panel, some(panel, found)) for panel, found in changed.items()])}"
         )
         text += f", and not in {without}" if flat else ""
     if others:

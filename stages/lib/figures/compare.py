@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from stages.lib.figures.frame import COLOURS, GREY, INK, Panel, Panels, Rows, extent, known
+from stages.lib.figures.frame import COLOURS, GREY, INK, Panel, Panels, Rows, extent, inline, known
 
 LINE = 8  # pixels per dot
 LABEL = 130  # pixels of a cell's name
@@ -48,14 +48,14 @@ def _drawn(
         )
         x = alt.X("value:Q", title=own[0]["unit"], scale=scale, axis=alt.Axis(tickCount=4))
         place = {"y": y, "color": color} | ({} if zero else {"yOffset": offset})
-        errors = alt.Chart(alt.Data(values=bars)).mark_rule(strokeWidth=1.5)
-        dots = alt.Chart(alt.Data(values=own)).mark_point(filled=True, size=40, opacity=1)
+        errors = alt.Chart(inline(bars)).mark_rule(strokeWidth=1.5)
+        dots = alt.Chart(inline(own)).mark_point(filled=True, size=40, opacity=1)
         layers = [
             errors.encode(x=alt.X("low:Q", scale=scale), x2="high:Q", **place),
             dots.encode(x=x, shape=shape, **place),
         ]
         if zero:
-            line = alt.Chart(alt.Data(values=[{"value": 0}])).mark_rule(color=INK, strokeWidth=0.8)
+            line = alt.Chart(inline([{"value": 0}])).mark_rule(color=INK, strokeWidth=0.8)
             layers.insert(0, line.encode(x=alt.X("value:Q", scale=scale)))
         return alt.layer(*layers)
 

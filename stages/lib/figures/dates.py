@@ -10,6 +10,7 @@ from stages.lib.figures.frame import (
     Panel,
     Panels,
     Rows,
+    inline,
     known,
     of,
     window,
@@ -43,7 +44,7 @@ def phases(dates: Rows, windows: Rows, tokens: int) -> Panels:
         y = alt.Y("signal:N", title=None, scale=alt.Scale(domain=list(SIGNALS.values())))
         offset = alt.YOffset("line:N")
         drawn = known(own, "middle")
-        bars = alt.Chart(alt.Data(values=drawn)).encode(y=y, yOffset=offset)
+        bars = alt.Chart(inline(drawn)).encode(y=y, yOffset=offset)
         color = alt.Color(
             "estimator:N",
             scale=alt.Scale(domain=list(ESTIMATORS), range=list(ESTIMATORS.values())),
@@ -54,9 +55,9 @@ def phases(dates: Rows, windows: Rows, tokens: int) -> Panels:
             for low, high in ((f"{date}_low", f"{date}_high") for date in DATES)
             if row[low] is not None
         ]
-        errors = alt.Chart(alt.Data(values=intervals)).mark_rule(color=INK, strokeWidth=1)
+        errors = alt.Chart(inline(intervals)).mark_rule(color=INK, strokeWidth=1)
         still = sorted({row["signal"] for row in own} - {row["signal"] for row in drawn})
-        notes = alt.Chart(alt.Data(values=[{"signal": signal, "start": 0} for signal in still]))
+        notes = alt.Chart(inline([{"signal": signal, "start": 0} for signal in still]))
         return alt.layer(
             window(of(windows, "panel", name), opacity=0.15),
             bars.mark_rule(strokeWidth=5).encode(x=x, x2="end:Q", color=color),

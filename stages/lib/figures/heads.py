@@ -10,6 +10,7 @@ from stages.lib.figures.frame import (
     Rows,
     data,
     domains,
+    inline,
     known,
     of,
     svg,
@@ -80,7 +81,7 @@ def _scatter(rows: Rows, across: tuple[str, str], up: tuple[str, str]) -> alt.Ch
     key = alt.Legend(labelExpr="replace(datum.label, '_', ' ')", symbolOpacity=1)
     axis = alt.Axis(tickCount=5)
     fields = (across[0], up[0], "kind")
-    points = alt.Data(values=[{field: row[field] for field in fields} for row in rows])
+    points = inline([{field: row[field] for field in fields} for row in rows])
     return (
         alt.Chart(points)
         .mark_point(filled=True, size=45, opacity=0.75)

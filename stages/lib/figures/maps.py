@@ -22,8 +22,7 @@ def _map(rows: Rows, windows: Rows, field: str, title: str, scale: alt.Scale) ->
     rows = [row for row in rows if row["end_tokens"] > row["tokens"]]
 
     def panel(cell: str, own: Rows) -> alt.LayerChart:
-        # A stroke of the fill's own colour closes the hairlines between neighbours.
-        rectangles = alt.Chart(data(own)).mark_rect(strokeWidth=0.6)
+        rectangles = alt.Chart(data(own)).mark_rect()
         edges = [
             {"tokens": row[edge]}
             for row in of(windows, "cell", cell)
@@ -41,7 +40,6 @@ def _map(rows: Rows, windows: Rows, field: str, title: str, scale: alt.Scale) ->
                 ),
                 y2="end_read:Q",
                 color=alt.Color(f"{field}:Q", title=title, scale=scale),
-                stroke=alt.Stroke(f"{field}:Q", title=title, scale=scale),
             ),
             alt.Chart(data(edges)).mark_rule(color=WINDOW, strokeDash=[4, 3]).encode(x=TOKENS),
         )

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from stages.lib.figures.frame import INK, Panel, Panels, Rows, extent, palette
+from stages.lib.figures.frame import INK, Panel, Panels, Rows, extent, inline, palette
 
 DASHES = {"fixed": [1, 0], "gap": [4, 3]}
 
@@ -15,7 +15,7 @@ def repeats(losses: Rows) -> Panels:
     ticks = alt.Axis(values=list(range(last + 1)), format="d")
 
     def panel(_: str, own: Rows) -> Panel:
-        base = alt.Chart(alt.Data(values=own)).encode(
+        base = alt.Chart(inline(own)).encode(
             x=alt.X("repeat:Q", title="times the block came before", axis=ticks),
             y=alt.Y("loss:Q", title="loss (nats per token)", scale=scale),
             color=palette("block", blocks, "tokens of the block"),

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from stages.lib.figures.frame import GREY, Panel, Panels, Rows, extent, known, palette
+from stages.lib.figures.frame import GREY, Panel, Panels, Rows, extent, inline, known, palette
 
 INTERVENTIONS = {
     "without_induction": "without induction heads",
@@ -35,7 +35,7 @@ def interventions(shares: Rows) -> Panels:
     for row in known(rows, "share_low", "share_high"):
         row["share_low"] = max(row["share_low"], domain[0])
         row["share_high"] = min(row["share_high"], domain[1])
-    marks = alt.Chart(alt.Data(values=[{"share": 0}, {"share": 1}])).mark_rule(
+    marks = alt.Chart(inline([{"share": 0}, {"share": 1}])).mark_rule(
         color=GREY, strokeDash=[3, 3], strokeWidth=0.8
     )
 
@@ -44,8 +44,8 @@ def interventions(shares: Rows) -> Panels:
         y = alt.Y("what:N", title=None, scale=alt.Scale(domain=list(INTERVENTIONS.values())))
         offset = alt.YOffset("seed:N", scale=alt.Scale(domain=seeds))
         drawn = [row for row in own if not row["is_random"]]
-        random = alt.Chart(alt.Data(values=[row for row in own if row["is_random"]]))
-        base = alt.Chart(alt.Data(values=drawn)).encode(y=y, yOffset=offset, color=color)
+        random = alt.Chart(inline([row for row in own if row["is_random"]]))
+        base = alt.Chart(inline(drawn)).encode(y=y, yOffset=offset, color=color)
         return alt.layer(
             marks.encode(x=x),
             random.mark_point(filled=True, size=12, opacity=0.5).encode(

@@ -12,6 +12,7 @@ from stages.lib.figures.frame import (
     Rows,
     data,
     extent,
+    inline,
     palette,
     svg,
 )
@@ -60,7 +61,7 @@ def parts(attribution: Rows) -> Panels:
     def panel(_: str, own: Rows) -> Panel:
         order = list(dict.fromkeys(row["part"] for row in own))
         return (
-            alt.Chart(alt.Data(values=own))
+            alt.Chart(inline(own))
             .mark_bar()
             .encode(
                 y=alt.Y("part:N", title=None, sort=order),
@@ -111,10 +112,10 @@ def eigenvalues(rows: Rows, heads: Rows) -> Panels:
     ]
     shown = [kind for kind in KINDS if any(point["kind"] == kind for point in points)]
     scale = alt.Scale(domain=[-1.05, 1.05])
-    axes = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=GREY, strokeWidth=0.6)
+    axes = alt.Chart(inline([{"zero": 0}])).mark_rule(color=GREY, strokeWidth=0.6)
 
     def panel(_: str, own: Rows) -> Panel:
-        base = alt.Chart(alt.Data(values=own)).mark_point(filled=True, size=14, opacity=0.7)
+        base = alt.Chart(inline(own)).mark_point(filled=True, size=14, opacity=0.7)
         return alt.layer(
             axes.encode(x=alt.X("zero:Q", scale=scale)),
             axes.encode(y=alt.Y("zero:Q", scale=scale)),
@@ -152,7 +153,7 @@ def skip_trigrams(rows: Rows) -> Panels:
         order = [row["what"] for row in own]
         y = alt.Y("what:N", title=None, sort=order, axis=alt.Axis(labelLimit=150))
         x = alt.X("effect:Q", title="attention × raise (nats)")
-        return alt.Chart(alt.Data(values=own)).mark_bar().encode(x=x, y=y, color=color)
+        return alt.Chart(inline(own)).mark_bar().encode(x=x, y=y, color=color)
 
     return Panels(best, "head", panel, height=130, columns=4)
 
@@ -168,7 +169,7 @@ def offsets(rows: Rows) -> Panels:
 
     def panel(_: str, own: Rows) -> Panel:
         return (
-            alt.Chart(alt.Data(values=own))
+            alt.Chart(inline(own))
             .mark_rect()
             .encode(
                 x=alt.X(
@@ -205,8 +206,8 @@ def positions(heads: Rows) -> str:
     ends = [{"by_position": at, "previous_token": at} for at in (0, 1)]
     x = alt.X("by_position:Q", title="by the position circuit", scale=scale)
     y = alt.Y("previous_token:Q", title="measured on text", scale=scale)
-    line = alt.Chart(alt.Data(values=ends)).mark_line(color=GREY, strokeDash=[3, 3])
-    dots = alt.Chart(alt.Data(values=rows)).mark_point(filled=True, size=24, opacity=0.8)
+    line = alt.Chart(inline(ends)).mark_line(color=GREY, strokeDash=[3, 3])
+    dots = alt.Chart(inline(rows)).mark_point(filled=True, size=24, opacity=0.8)
     chart = alt.layer(
         line.encode(x=x, y=y),
         dots.encode(x=x, y=y, color=palette("term", shown, "position term")),
@@ -245,8 +246,8 @@ def graph(edges: Rows, readings: Rows) -> Panels:
         nodes = {(row["x"], row["y"]) for row in own} | {(row["x2"], row["y2"]) for row in own}
         x = alt.X("x:Q", **axis("head", heads))
         y = alt.Y("y:Q", **axis("layer", extent(own, "y2")[1]))
-        base = alt.Chart(alt.Data(values=own)).mark_rule()
-        dots = alt.Chart(alt.Data(values=[{"x": a, "y": b} for a, b in sorted(nodes)]))
+        base = alt.Chart(inline(own)).mark_rule()
+        dots = alt.Chart(inline([{"x": a, "y": b} for a, b in sorted(nodes)]))
         size = alt.StrokeWidth(
             "diagonal:Q",
             title="share of the diagonal",
@@ -341,11 +342,11 @@ def paths(rows: Rows) -> Panels:
     own_rows = [row for row in own_rows if row["panel"] in having]
     seeds = sorted({row["seed"] for row in own_rows})
     scale = alt.Scale(domain=extent(own_rows, "icl_low", "icl_high"))
-    zero = alt.Chart(alt.Data(values=[{"icl": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
+    zero = alt.Chart(inline([{"icl": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
 
     def panel(_: str, own: Rows) -> Panel:
         y = alt.Y("what:N", title=None, sort=list(RUNS.values()), axis=alt.Axis(labelLimit=200))
-        base = alt.Chart(alt.Data(values=own)).encode(
+        base = alt.Chart(inline(own)).encode(
             y=y,
             yOffset=alt.YOffset("seed:N", scale=alt.Scale(domain=seeds)),
             color=palette("seed", seeds, "seed", legend=len(seeds) > 1),
@@ -365,10 +366,10 @@ def paths(rows: Rows) -> Panels:
 def orders(rows: Rows) -> Panels:
     """What paths through one more head take off the loss, end of training, a dot per seed."""
     seeds = sorted({row["seed"] for row in rows})
-    zero = alt.Chart(alt.Data(values=[{"gain": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
+    zero = alt.Chart(inline([{"gain": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
 
     def panel(_: str, own: Rows) -> Panel:
-        dots = alt.Chart(alt.Data(values=own)).mark_point(filled=True, size=36, opacity=0.8)
+        dots = alt.Chart(inline(own)).mark_point(filled=True, size=36, opacity=0.8)
         return alt.layer(
             zero.encode(y="gain:Q"),
             dots.encode(
@@ -414,7 +415,7 @@ def attention(rows: Rows, edges: Rows, readings: Rows) -> Panels:
     def panel(_: str, own: Rows) -> Panel:
         squares = [{**row, "query2": row["query"] + 1, "key2": row["key"] + 1} for row in own]
         return (
-            alt.Chart(alt.Data(values=squares))
+            alt.Chart(inline(squares))
             .mark_rect()
             .encode(
                 x=alt.X("key:Q", title="key", scale=scale),

@@ -47,7 +47,7 @@ for (const measure of data.measures) {
         output.textContent = own
           ? `${own[0]} ${Math.abs(own[1]) >= 100 ? own[1].toFixed(0) : number(own[1])}` : "–";
       });
-    } else if (measure.lines === "path") {
+    } else if (measure.lines === "path" && panel.querySelector("img")) {
       const dot = panel.querySelector(".dot"), { pc1, pc2 } = data.plane;
       const places = new Map(rowsOf(measure.query, { cell: column.cell })
         .map((row) => [row.tokens, row]));
