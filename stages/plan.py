@@ -191,6 +191,7 @@ def _per_grid(study: Study, grid: str) -> dict:
     folder = f"reports/{grid}".rstrip("/")
     joint = (Path("data/pca") / grid / "pca.parquet").as_posix()
     phases, judged = (f"data/{name}/{grid}".rstrip("/") for name in ("phases", "claims"))
+    metrics = {f"{folder}/metrics.json": {"cache": False}}
     return {
         "pca": stage(
             "pca",
@@ -254,10 +255,13 @@ def _per_grid(study: Study, grid: str) -> dict:
                 # No plots: of two revisions DVC would show every figure twice, below its file name.
                 {f"{folder}/figures": {"cache": False}},
                 {f"{folder}/index.html": {"cache": False}},
+                # Metrics of DVC are those of the study alone: with as many names in a second file,
+                # it would put the file before every name.
+                *([metrics] if grid else []),
                 {f"{folder}/provenance.json": {"cache": False}},
                 {f"{folder}/summary.md": {"cache": False}},
             ],
-            metrics=[{f"{folder}/metrics.json": {"cache": False}}],
+            **({} if grid else {"metrics": [metrics]}),
             plots=[
                 {f"{folder}/plots/{name}.csv": {"cache": False, **plots.properties(name, grid)}}
                 for name in plots.PLOTS

@@ -478,3 +478,110 @@ def test_claims_stand_in_the_order_of_the_page_and_evidence_by_claim():
     given = [{"claim": claim, "cell": cell} for claim, cell in (("b", "x"), ("a", "y"), ("a", "x"))]
     found = ask("report/evidence", {"evidence": given})
     assert [(row["claim"], row["cell"]) for row in found] == [("a", "x"), ("a", "y"), ("b", "x")]
+
+
+def test_a_head_formed_when_it_last_became_an_induction_head():
+    def own(step: int, head: int, kind: str) -> dict:
+        return {"cell": "a", "step": step, "layer": 1, "head": head, "kind": kind}
+
+    kinds = {0: ("other", "induction", "other", "induction"), 1: ("other",) * 4}
+    heads = [own(step, head, kind) for head, row in kinds.items() for step, kind in enumerate(row)]
+    final = [
+        {**row, "name": f"L1H{row['head']}", "prefix_matching": 0.5}
+        for row in heads
+        if row["step"] == 3
+    ]
+    removals = [
+        {"cell": "a", "layer": 1, "head": 0, "replacement": replacement, "mode": mode}
+        | {"delta_icl": value, "delta_icl_low": value - 1, "delta_icl_high": value + 1}
+        for replacement, mode, value in (
+            ("zero", "full", 0.5), ("zero", "pattern", 0.25), ("mean", "full", 9.0)
+        )
+    ]  # fmt: skip
+    given = {"heads": heads, "final_heads_result": final, "removals_result": removals}
+    (row,) = ask("report/induction", given | {"cells": CELLS}, tokens_per_step=10, mode="full")
+    assert (row["name"], row["formed_tokens"], row["panel"]) == ("L1H0", 30, "a")
+    assert [row[f"delta_icl{end}"] for end in ("", "_low", "_high")] == [0.5, -0.5, 1.5]
+    (row,) = ask("report/induction", given | {"cells": CELLS}, tokens_per_step=10, mode="pattern")
+    assert row["delta_icl"] == 0.25
+
+
+def test_tokens_are_compared_over_the_window_or_from_the_first_quarter_on():
+    def read(name: str, *at: str) -> list[dict]:
+        return [{"cell": name, "step": 10 * i, "at": own} for i, own in enumerate(at)]
+
+    readings = [
+        *read("a", "first", "start", "middle", "end", "last"),
+        *read("b", "first", "25 %", "50 %", "75 %", "last"),
+        *read("c", "first", "last"),
+        *read("d", "first", "last"),
+    ]
+    cells = [cell("a"), cell("b", 1), cell("c", 2), cell("d", 3)]
+    cells = [row | {"corpus": "docs" if row["cell"] == "d" else ""} for row in cells]
+    found = ask("report/moments", {"readings": readings, "cells": cells}, tokens_per_step=100)
+    assert [(r["cell"], r["before"], r["after"], r["is_window"]) for r in found] == [
+        ("a", 10, 30, True),
+        ("b", 10, 40, False),
+        ("c", 0, 10, False),
+    ], "a cell on another text has no passage here"
+    assert (found[0]["before_tokens"], found[0]["after_tokens"]) == (1000, 3000)
+
+
+# Five sequences of two predictions; before and after; in cell a the loss changes by `CHANGES`.
+CHANGES = ((-1.0, 0.0), (-3.0, -5.0), (0.5, 1.0), (0.0, 0.0), (2.0, -0.5))
+
+
+def compared() -> dict[str, list[dict]]:
+    rows = [
+        {"cell": "a", "step": step, "seq": seq, "pos": pos, "loss": 6.0 + (step == 2) * change}
+        for seq, changes in enumerate(CHANGES)
+        for pos, change in enumerate(changes)
+        for step in (0, 1, 2)
+    ]
+    elsewhere = [row | {"cell": "b", "loss": 1.0} for row in rows]
+    return {
+        "losses": rows + elsewhere,
+        "moments_result": [{"cell": "a", "before": 1, "after": 2}],
+        "eval": [{"seq": token // 3, "pos": token % 3, "token": token} for token in range(15)],
+        "vocabulary": [{"token": i, "text": f"{i // 3}.{i % 3}"} for i in range(15)],
+        "eval_sequences": [{"seq": seq, "document": seq, "start": 7} for seq in range(5)],
+        "documents": [{"document": seq, "name": f"{seq}.py"} for seq in range(5)],
+    }  # fmt: skip
+
+
+def test_passages_are_those_that_gain_most_as_the_middle_one_and_least():
+    found = ask("report/passages", compared())
+    # In the mean: -4, -0.5, 0, 0.75 (twice: the lower sequence first).
+    assert [(row["seq"], row["change"]) for row in found] == [(1, -4.0), (3, 0.0), (4, 0.75)]
+    assert found[0]["tokens"] == ["1.0", "1.1", "1.2"]
+    assert (found[0]["document"], found[0]["start"]) == ("1.py", 7)
+
+
+def test_losses_of_passages_are_thousandths_by_checkpoint_and_position():
+    given = compared() | {"passages_result": [{"seq": 1}]}
+    (row,) = ask("report/passage_losses", given)
+    assert (row["cell"], row["seq"], row["steps"]) == ("a", 1, [0, 1, 2])
+    assert row["losses"] == [6000, 6000, 6000, 6000, 3000, 1000]
+
+
+def test_tokens_that_change_most_come_with_what_stands_before_them():
+    given = compared()
+    found = ask("report/token_changes", given, shown=2, context=2)
+    assert [(row["seq"], row["pos"], row["change"]) for row in found] == [
+        (1, 1, -5.0),
+        (0, 0, -1.0),
+        (2, 1, 1.0),
+        (4, 0, 2.0),
+    ], "one of each sequence in either list; none that does not change"
+    first, second, *_ = found
+    assert first["tokens"] == ["1.0", "1.1", "1.2"], "two before the token that is predicted"
+    assert second["tokens"] == ["0.0", "0.1"], "fewer at the beginning"
+    assert (first["before"], first["after"], first["document"]) == (6.0, 1.0, "1.py")
+    keys = [{key: row[key] for key in ("cell", "seq", "pos")} for row in found]
+    over = ask("report/token_losses", given | {"token_changes_result": keys})
+    assert [(row["seq"], row["losses"]) for row in over] == [
+        (0, [6.0, 6.0, 5.0]),
+        (1, [6.0, 6.0, 1.0]),
+        (2, [6.0, 6.0, 7.0]),
+        (4, [6.0, 6.0, 8.0]),
+    ]

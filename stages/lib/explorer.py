@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from stages.lib.figures.weights import part_name, spelled
+from stages.lib.spell import short
 
 Rows = list[dict]
 # Digits that a reader can see.
@@ -101,9 +102,7 @@ def explored(found: dict[str, Rows]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_short(own) for own in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+    return short(value, DIGITS)
 
 
 def _pairs(names: list[str], values: list[float]) -> list[list]:

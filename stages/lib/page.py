@@ -14,6 +14,7 @@ from stages.lib.explorer import explored
 from stages.lib.figures.analysis import FRAME, Measure, plane
 from stages.lib.legible import legible, shown
 from stages.lib.spark import Spark, spark, stretch
+from stages.lib.spell import short
 
 Rows = list[dict]
 # Digits in a CSV of the page; the tables have all.
@@ -55,7 +56,7 @@ CIRCUITS_DRAWN = {
 def tables(found: dict[str, Rows], names: Iterable[str]) -> dict[str, dict[str, list]]:
     """The rows of some queries, column by column."""
     return {
-        name: {key: [_short(row[key]) for row in found[name]] for key in found[name][0]}
+        name: {key: [short(row[key], DIGITS) for row in found[name]] for key in found[name][0]}
         for name in dict.fromkeys(names)
         if found.get(name)
     }
@@ -191,10 +192,6 @@ def keys(measure: Measure, windows: Rows) -> list[dict[str, Any]]:
 def script(found: dict[str, Rows], measures: list[Measure], cells: list[Found], end: int) -> dict:
     """All that the page's script needs."""
     steps = sorted({row["tokens"] for row in found["curves"]})
-    losses: dict[str, dict[str, str]] = {}
-    for row in found["passage_losses"]:
-        packed = struct.pack(f"<{len(row['losses'])}H", *row["losses"])
-        losses.setdefault(row["cell"], {})[str(row["seq"])] = base64.b64encode(packed).decode()
     return {
         "frame": FRAME,
         "end": end,
@@ -210,11 +207,20 @@ def script(found: dict[str, Rows], measures: list[Measure], cells: list[Found], 
         "heads": patterns(found),
         "checkpoints": _checkpoints(found),
         "passages": passages(found),
-        "losses": losses,
+        "losses": packed(found),
         "moments": {
             row["cell"]: [row["before_tokens"], row["after_tokens"]] for row in found["moments"]
         },
     }
+
+
+def packed(found: dict[str, Rows]) -> dict[str, dict[str, str]]:
+    """By cell and sequence the losses of the passages: two bytes each, the smaller first."""
+    result: dict[str, dict[str, str]] = {}
+    for row in found["passage_losses"]:
+        own = struct.pack(f"<{len(row['losses'])}H", *row["losses"])
+        result.setdefault(row["cell"], {})[str(row["seq"])] = base64.b64encode(own).decode()
+    return result
 
 
 def circuits(found: dict[str, Rows]) -> dict[str, Any]:
@@ -249,7 +255,3 @@ def _checkpoints(found: dict[str, Rows]) -> dict[str, list[int]]:
     for row in found["curves"]:
         result.setdefault(row["cell"], []).append(row["tokens"])
     return result
-
-
-def _short(value: Any) -> Any:
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

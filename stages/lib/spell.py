@@ -1,5 +1,7 @@
 """Numbers and text as the page spells them; what is not defined is a dash."""
 
+from typing import Any
+
 NONE = "–"
 
 
@@ -25,6 +27,13 @@ def between(low: float | None, high: float | None, form: str = "") -> str:
         return ""
     ends = [form % end if form else significant(end) for end in (low, high)]
     return f" [{', '.join(ends)}]"
+
+
+def short(value: Any, digits: int) -> Any:
+    """Floats, also those of a list, to so many significant digits; the rest as it is."""
+    if isinstance(value, list):
+        return [short(own, digits) for own in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
 def piped(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from stages.lib.spell import short
 from stages.settings.cells import Cell
 
 Rows = list[dict]
@@ -28,6 +29,7 @@ METRICS = (
     "ablation_icl_high",
     "ablation_head",
 )
+DIGITS = 6
 DECIDED = ("supported", "contradicted", "inconclusive")
 VERDICTS = (*DECIDED, "not tested here")
 REPLACEMENTS, MODES = ("zero", "mean", "resample"), ("full", "pattern")
@@ -64,9 +66,10 @@ def failed(rows: Rows) -> list[str]:
 
 
 def metrics(cells: Rows, rows: Rows) -> dict:
-    """What metrics.json holds; claims that are not tested count nowhere in it."""
+    """What metrics.json holds; claims that are not tested count nowhere in it. More digits than
+    DIGITS would differ between machines, and stand as changes in every comparison."""
     return {
-        "cells": {row["cell"]: {key: row[key] for key in METRICS} for row in cells},
+        "cells": {row["cell"]: {key: short(row[key], DIGITS) for key in METRICS} for row in cells},
         **{
             f"{kind}s": {verdict: counts[verdict] for verdict in DECIDED}
             for kind, counts in verdicts(rows).items()

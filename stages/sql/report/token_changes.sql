@@ -28,8 +28,12 @@ changes as materialized (
     join after_ using (cell, seq, pos)
 ),
 
-firsts as (
-    select cell, seq, unnest([arg_min(pos, (change, pos)), arg_max(pos, (change, -pos))]) as pos
+extremes as (
+    select cell, seq, arg_min(pos, (change, pos)) as pos, true as falls
+    from changes
+    group by cell, seq
+    union all
+    select cell, seq, arg_max(pos, (change, -pos)) as pos, false as falls
     from changes
     group by cell, seq
 ),
@@ -37,16 +41,18 @@ firsts as (
 ranked as (
     select
         *,
-        row_number() over (partition by cell order by change, seq, pos) as fallen,
-        row_number() over (partition by cell order by change desc, seq, pos) as risen
-    from (select distinct * from firsts)
+        row_number() over (
+            partition by cell, falls order by if(falls, change, -change), seq, pos
+        ) as place
+    from extremes
     join changes using (cell, seq, pos)
+    where if(falls, change < 0, change > 0)
 ),
 
 kept as materialized (
     select *
     from ranked
-    where (fallen <= $shown and change < 0) or (risen <= $shown and change > 0)
+    where place <= $shown
 ),
 
 contexts as materialized (

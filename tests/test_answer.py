@@ -1,0 +1,112 @@
+"""The sentences that come first, from rows that say what they must say."""
+
+from stages.lib import answer
+from stages.lib.summary import failed
+
+VERDICTS = {"supported": 1, "contradicted": 0, "inconclusive": 2, "not tested here": 3}
+
+
+def rows(*cells: dict) -> dict[str, list[dict]]:
+    """The results of the queries that the answer is made of."""
+    found = {name: [] for name in ("cells", "windows", "interventions", "induction")}
+    for own in cells:
+        name, changes = own["cell"], own.get("changes", True)
+        found["cells"].append(
+            {"cell": name, "is_detailed": own.get("is_detailed", True), "phase_change": changes}
+            | {"icl_final": own.get("icl", -0.5), "prefix_matching_max": 0.03, "best_head": "L0H1"}
+            | {"ablation_icl_max": own.get("carries", 0.25), "ablation_head": "L1H2"}
+        )
+        start, end = own.get("window", (1_000_000, 2_000_000))
+        found["windows"].append(
+            {"cell": name, "panel": own.get("panel", name), "seed": own.get("seed", 0)}
+            | {"is_phase_change": changes, "start_tokens": start, "end_tokens": end}
+            | {"icl_drop": own.get("drop", 0.4)}
+        )
+        for head in own.get("heads", ()):
+            found["induction"].append(
+                {"cell": name, "name": head, "prefix_matching": 0.75, "formed_tokens": 1_500_000}
+            )
+        share = own.get("share")
+        found["interventions"].append(
+            {"cell": name, "intervention": "without_induction", "share": share}
+            | {"share_low": share and share - 0.5, "share_high": share and share + 0.5}
+        )
+    return found
+
+
+def said(*cells: dict, verdicts: dict = VERDICTS, contradicted: tuple = ()) -> list[str]:
+    found = answer.findings(rows(*cells))
+    return answer.sentences(found, verdicts, list(contradicted), 0.2)
+
+
+def test_a_change_is_told_with_its_place_its_heads_and_what_they_carry():
+    which, where, heads, carried, claims = said(
+        {"cell": "flat", "changes": False, "icl": -0.07},
+        {"cell": "deep", "heads": ["L1H3", "L1H0"], "share": 1.0, "carries": 0.5},
+    )
+    assert which == (
+        "In-context learning (ICL) appears within one window of training in deep, and not in flat "
+        "(ICL ends at -0.07 nats)."
+    )
+    assert where == "The window, in training tokens: deep 1.00 M – 2.00 M (ICL falls by 0.40 nats)."
+    assert "L1H3 of deep from 1.50 M tokens on (prefix matching 0.75, and 1 more)" in heads
+    assert "100 % in deep [50, 150]" in carried and "L1H2 of deep" in carried
+    assert claims == (
+        "The paper's claims, judged over 1 seed of each model: 1 supported, 0 contradicted, "
+        "2 inconclusive, 3 not tested here."
+    )
+
+
+def test_no_change_is_told_as_plainly():
+    which, where, heads, carried, _ = said(
+        {"cell": "a", "changes": False, "icl": 0.01, "drop": 0.05},
+        {"cell": "b", "changes": False, "icl": -0.12, "drop": 0.15},
+    )
+    assert which == (
+        "No model goes through a phase change: not a (ICL ends at +0.01 nats) and b (ICL ends at "
+        "-0.12 nats)."
+    )
+    assert where.startswith("The largest fall of ICL within one window is 0.15 nats (b)")
+    assert "takes 0.2" in where
+    assert heads == (
+        "No head of these models ends as an induction head: the highest prefix matching is 0.03 "
+        "(L0H1 of a)."
+    )
+    assert carried.startswith("With no induction heads there is nothing for them to carry")
+
+
+def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
+    seeds = [{"cell": f"m_s{i}", "panel": "m", "seed": i} for i in range(3)]
+    seeds[0] |= {"window": (500_000, 900_000), "drop": 0.25}
+    seeds[1] |= {"is_detailed": False, "changes": False, "icl": -0.2}
+    seeds[2] |= {"is_detailed": False}
+    other = {"cell": "adam", "is_detailed": False, "carries": 9.0}
+    control = {"cell": "shuffled", "is_detailed": False, "changes": False}
+    which, where, _, carried, claims = said(*seeds, other, control)
+    assert "in m (2 of 3 seeds), and not in m (1 of 3 seeds; ICL ends at -0.20 nats)" in which
+    assert which.endswith("1 of 2 variations and controls change, too.")
+    assert "m 0.50 M – 2.00 M, over 2 seeds (ICL falls by 0.25 to 0.40 nats)" in where
+    assert "adam" not in carried, "the models themselves are asked about"
+    assert "over 3 seeds" in claims
+
+
+def test_claims_that_fail_are_named():
+    scored = [
+        {"verdict": "contradicted", "kind": "claim", "text": "It is so."},
+        {"verdict": "contradicted", "kind": "control", "text": "Ours."},
+        {"verdict": "supported", "kind": "claim", "text": "It holds."},
+    ]
+    assert failed(scored) == ["It is so."]
+    *_, claims = said({"cell": "a"}, contradicted=("It is so.", "And so."))
+    assert claims.endswith("3 not tested here; what fails is “It is so”, “And so”.")
+
+
+def test_cells_of_a_model_stand_together():
+    found = answer.findings(
+        rows({"cell": "a_s0", "panel": "a"}, {"cell": "a_s1", "panel": "a", "is_detailed": False},
+             {"cell": "x", "is_detailed": False})
+    )  # fmt: skip
+    assert {key: [own.name for own in cells] for key, cells in answer.models(found).items()} == {
+        "a": ["a_s0", "a_s1"]
+    }
+    assert list(answer.variations(found)) == ["x"]
