@@ -86,7 +86,7 @@ def main(job: Job) -> None:
         "icl": params.section("icl", Icl),
         "train": params.section("train", Train),
     }
-    found = ask(grid, job.cell, n_ctx=params.integer("corpus.n_ctx"), **settings)
+    found = ask(grid, job.cell, n_ctx=params.get("corpus")["n_ctx"], **settings)
     tokens = max(row["tokens"] for row in found["curves"])
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
     provenance = made(job, grid, manifest)
@@ -121,8 +121,14 @@ def main(job: Job) -> None:
         "first": next((row for row in detailed if row["phase_change"]), detailed[0])["cell"],
         "found": cells_found,
         "models": answer.models(cells_found),
+        "why_not": {own.name: answer.why_not(own, rule) for own in cells_found if not own.changed},
+        "kinds": params.get("heads")["kinds"],
+        "edited": {
+            "ablations": params.get("ablations")["sequences"],
+            "interventions": params.get("interventions")["sequences"],
+        },
         "sentences": answer.sentences(
-            cells_found, verdicts["claim"], summary.failed(found["claims"]), rule.min_drop
+            cells_found, verdicts["claim"], summary.failed(found["claims"]), rule
         ),
         "columns": page.columns(cells_found),
         "measures": drawn,

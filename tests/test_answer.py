@@ -2,7 +2,9 @@
 
 from stages.lib import answer
 from stages.lib.summary import failed
+from stages.settings.phases import MinRise, Phases
 
+RULE = Phases(1, 0.2, 0.2, 0.2, 5, MinRise(**dict.fromkeys(MinRise.__dataclass_fields__, 0.1)))
 VERDICTS = {"supported": 1, "contradicted": 0, "inconclusive": 2, "not tested here": 3}
 
 
@@ -13,7 +15,8 @@ def rows(*cells: dict) -> dict[str, list[dict]]:
         name, changes = own["cell"], own.get("changes", True)
         found["cells"].append(
             {"cell": name, "is_detailed": own.get("is_detailed", True), "phase_change": changes}
-            | {"icl_final": own.get("icl", -0.5), "prefix_matching_max": 0.03, "best_head": "L0H1"}
+            | {"icl_final": own.get("icl", -0.5), "icl_final_high": own.get("icl", -0.5) + 0.1}
+            | {"prefix_matching_max": 0.03, "best_head": "L0H1"}
             | {"ablation_icl_max": own.get("carries", 0.25), "ablation_head": "L1H2"}
         )
         start, end = own.get("window", (1_000_000, 2_000_000))
@@ -25,6 +28,7 @@ def rows(*cells: dict) -> dict[str, list[dict]]:
         for head in own.get("heads", ()):
             found["induction"].append(
                 {"cell": name, "name": head, "prefix_matching": 0.75, "formed_tokens": 1_500_000}
+                | {"delta_icl": 0.5, "delta_icl_low": 0.25, "delta_icl_high": None}
             )
         share = own.get("share")
         found["interventions"].append(
@@ -36,7 +40,7 @@ def rows(*cells: dict) -> dict[str, list[dict]]:
 
 def said(*cells: dict, verdicts: dict = VERDICTS, contradicted: tuple = ()) -> list[str]:
     found = answer.findings(rows(*cells))
-    return answer.sentences(found, verdicts, list(contradicted), 0.2)
+    return answer.sentences(found, verdicts, list(contradicted), RULE)
 
 
 def test_a_change_is_told_with_its_place_its_heads_and_what_they_carry():
@@ -49,8 +53,13 @@ def test_a_change_is_told_with_its_place_its_heads_and_what_they_carry():
         "(ICL ends at -0.07 nats)."
     )
     assert where == "The window, in training tokens: deep 1.00 M – 2.00 M (ICL falls by 0.40 nats)."
-    assert "L1H3 of deep from 1.50 M tokens on (prefix matching 0.75, and 1 more)" in heads
-    assert "100 % in deep [50, 150]" in carried and "L1H2 of deep" in carried
+    assert (
+        "L1H3 of deep from 1.50 M tokens on (prefix matching at the end 0.75, and 1 more)" in heads
+    )
+    assert carried == (
+        "Removing that head alone costs, in nats of ICL, 0.50 in deep; all induction heads of a "
+        "model carry of its ICL 100 % in deep [50, 150]."
+    )
     assert claims == (
         "The paper's claims, judged over 1 seed of each model: 1 supported, 0 contradicted, "
         "2 inconclusive, 3 not tested here."
@@ -63,8 +72,8 @@ def test_no_change_is_told_as_plainly():
         {"cell": "b", "changes": False, "icl": -0.12, "drop": 0.15},
     )
     assert which == (
-        "No model goes through a phase change: not a (ICL ends at +0.01 nats) and b (ICL ends at "
-        "-0.12 nats)."
+        "No model goes through a phase change. In-context learning (ICL) does not appear: not in a "
+        "(ICL ends at +0.01 nats) and b (ICL ends at -0.12 nats)."
     )
     assert where.startswith("The largest fall of ICL within one window is 0.15 nats (b)")
     assert "takes 0.2" in where
@@ -72,21 +81,39 @@ def test_no_change_is_told_as_plainly():
         "No head of these models ends as an induction head: the highest prefix matching is 0.03 "
         "(L0H1 of a)."
     )
-    assert carried.startswith("With no induction heads there is nothing for them to carry")
+    assert carried == ("The head that carries most ICL is L1H2 of a: its removal costs 0.25 nats.")
+
+
+def test_what_grows_without_a_window_is_not_called_absent():
+    slow = {"cell": "slow", "changes": False, "icl": -0.3, "drop": 0.1}
+    flat = {"cell": "flat", "changes": False, "icl": -0.15, "drop": 0.25}
+    which, *_ = said(slow, flat)
+    assert which == (
+        "No model goes through a phase change. In-context learning (ICL) appears without such a "
+        "window in slow (ICL ends at -0.30 nats), and not in flat (ICL ends at -0.15 nats)."
+    )
+    found = answer.findings(rows(slow, flat, {"cell": "noisy", "changes": False, "icl": -0.2}))
+    found[2].cell["icl_final_high"] = 0.0
+    assert [answer.why_not(own, RULE) for own in found] == [
+        "falls by 0.10 nats inside its window, 0.2 asked",
+        "ends at -0.15, −0.2 asked",
+        "its interval at the end reaches zero",
+    ]
+    assert [answer.is_gradual(own, RULE) for own in found] == [True, False, False]
 
 
 def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     seeds = [{"cell": f"m_s{i}", "panel": "m", "seed": i} for i in range(3)]
     seeds[0] |= {"window": (500_000, 900_000), "drop": 0.25}
-    seeds[1] |= {"is_detailed": False, "changes": False, "icl": -0.2}
+    seeds[1] |= {"is_detailed": False, "changes": False, "icl": -0.1}
     seeds[2] |= {"is_detailed": False}
     other = {"cell": "adam", "is_detailed": False, "carries": 9.0}
     control = {"cell": "shuffled", "is_detailed": False, "changes": False}
     which, where, _, carried, claims = said(*seeds, other, control)
-    assert "in m (2 of 3 seeds), and not in m (1 of 3 seeds; ICL ends at -0.20 nats)" in which
-    assert which.endswith("1 of 2 variations and controls change, too.")
+    assert "in m (2 of 3 seeds), and not in m (1 of 3 seeds; ICL ends at -0.10 nats)" in which
+    assert which.endswith("; of 2 variations and controls 1 change.")
     assert "m 0.50 M – 2.00 M, over 2 seeds (ICL falls by 0.25 to 0.40 nats)" in where
-    assert "adam" not in carried, "the models themselves are asked about"
+    assert carried.endswith("L1H2 of m_s0: its removal costs 0.25 nats."), "no variation"
     assert "over 3 seeds" in claims
 
 

@@ -126,16 +126,16 @@ def test_pointing_at_one_panel_marks_the_step_in_all(browser, strange, width):
     assert marks == pytest.approx([frame["left"] + frame["width"] / 3] * len(marks), abs=1)
     rows = list(csv.DictReader(reader.download("#m-icl .take button").splitlines()))
     (own,) = (r for r in rows if r["cell"] == "attn1_s0" and r["tokens"] == "512")
-    assert reader.text("#m-icl .panel output") == f"{float(own['icl']):.2f}"
+    assert reader.text("#m-icl .panel .value") == f"{float(own['icl']):.2f}"
     assert not reader.complaints
 
 
 def test_the_slider_of_steps_moves_every_readout(browser, strange):
     reader = Reader(browser, strange / "index.html")
-    before = reader.text("#m-loss .panel output")
+    before = reader.text("#m-loss .panel .value")
     reader.page.locator("#step").focus()
     reader.page.keyboard.press("Home")
-    assert reader.line() == 0 and reader.text("#m-loss .panel output") != before
+    assert reader.line() == 0 and reader.text("#m-loss .panel .value") != before
     dot = reader.page.locator("#m-pca .dot").first.bounding_box()
     reader.page.keyboard.press("ArrowRight")
     assert reader.line() == pytest.approx(1 / 3)
@@ -193,6 +193,9 @@ def test_tokens_are_coloured_and_tell_their_loss(browser, width):
     rows = list(csv.DictReader(reader.download("#token .take button").splitlines()))
     assert any(float(row["loss"]) == pytest.approx(before, abs=0.0051) for row in rows)
     assert token.get_attribute("aria-current") == "true"
+    reader.page.locator("#text").focus()
+    reader.page.keyboard.press("ArrowRight")
+    assert "position 102" in reader.text("#token .says"), "the passage is read by keys, too"
     # The same moment twice: nothing changes, nothing is coloured.
     reader.page.evaluate(
         "document.getElementById('after').value = document.getElementById('before').value;"
@@ -210,6 +213,10 @@ def test_claims_open_on_their_evidence(browser, strange):
     assert claim.locator("table").is_visible()
     assert [own for own in CELLS if own in claim.inner_text()] == list(CELLS)
     assert "no head" in claim.inner_text()
+    reader.page.locator("#verdict").select_option("contradicted")
+    assert not claim.is_visible(), "it is supported"
+    reader.page.locator("#verdict").select_option("supported")
+    assert claim.is_visible() and not reader.page.locator("#claim-b").is_visible()
 
 
 CHARTS = ("#token", "#answer", "#phases", "#m-prefix_matching", "#m-pca", "#attention figure")
@@ -248,7 +255,7 @@ def test_what_a_stranger_wrote_is_shown_and_does_nothing(browser, strange):
     assert {"</script><b> "} <= set(tokens)
     for tag in ("b b", "#text b", "img[onerror]", "#text script", "i i"):
         assert reader.page.locator(tag).count() == 0
-    reader.page.locator("#attention svg").first.hover(position={"x": 2, "y": 200})
+    reader.page.locator("#attention svg").first.hover(position={"x": 30, "y": 200})
     assert "</script><b>" in reader.text("#attention .says")
     assert not reader.complaints
 
@@ -295,9 +302,9 @@ def test_small_large_and_negative_studies_have_their_page(browser, tmp_path, ask
     said = reader.page.locator("ol.answer li").all_inner_texts()
     assert len(said) == 5
     if asked["changing"]:
-        assert "appears within one window" in said[0] and "L1H0 of attn2_s0" in said[2]
+        assert "within one window" in said[0] and "L1H0 of attn2_s0" in said[2]
     else:
-        assert said[0].startswith("No model goes through a phase change")
+        assert said[0].startswith("No model goes through a phase change.")
         assert "No head of these models ends as an induction head" in said[2]
     columns = reader.page.locator("#m-icl .panel").count()
     assert columns == len({name.partition("_")[0] for name in asked["cells"]})

@@ -1,8 +1,10 @@
 """The answer first: did the change happen, where, in which models, with which heads; from rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stages.lib.spell import between, fixed, millions
+from stages.settings.phases import Phases
 
 Rows = list[dict]
 SHARE = ("share_low", "share_high")
@@ -68,56 +70,76 @@ def variations(cells: list[Found]) -> Models:
 
 
 def sentences(
-    cells: list[Found], verdicts: dict[str, int], contradicted: list[str], min_drop: float
+    cells: list[Found], verdicts: dict[str, int], contradicted: list[str], rule: Phases
 ) -> list[str]:
     """Five sentences; where there is no change they say so.
 
     `verdicts` counts the paper's claims by verdict, `contradicted` are the texts of those that
-    failed, `min_drop` is the fall of ICL that makes a phase change, in nats.
+    failed, `rule` is what makes a phase change.
     """
     own = models(cells)
-    changed = {p: [c for c in found if c.changed] for p, found in own.items()}
-    changed = {panel: found for panel, found in changed.items() if found}
-    flat = {p: [c for c in found if not c.changed] for p, found in own.items()}
-    flat = {panel: found for panel, found in flat.items() if found}
+    changed = _those(own, lambda cell: cell.changed)
+    gradual = _those(own, lambda cell: not cell.changed and is_gradual(cell, rule))
+    flat = _those(own, lambda cell: not cell.changed and not is_gradual(cell, rule))
     return [
-        _which(own, changed, flat, variations(cells)),
-        _where(own, changed, min_drop),
+        _which(own, changed, gradual, flat, variations(cells)),
+        _where(own, changed, rule.min_drop),
         _heads(own),
         _carried(own),
         _claims(verdicts, contradicted, max(map(len, own.values()))),
     ]
 
 
-def _which(own: Models, changed: Models, flat: Models, others: Models) -> str:
-    def some(panel: str, found: list[Found]) -> list[str]:
-        of = len(own[panel])
-        return [] if len(found) == of else [f"{len(found)} of {of} seeds"]
+def is_gradual(own: Found, rule: Phases) -> bool:
+    """Whether a cell ends with as much ICL as a phase change asks for, without a window of it."""
+    return own.cell["icl_final"] <= -rule.min_final and own.cell["icl_final_high"] < 0
 
-    def name(panel: str, notes: list[str]) -> str:
-        return f"{panel} ({'; '.join(notes)})" if notes else panel
 
-    ends = {
-        panel: _span([cell.cell["icl_final"] for cell in found], "%+.2f")
-        for panel, found in flat.items()
-    }
-    without = _listed(
-        [
-            name(panel, [*some(panel, found), f"ICL ends at {ends[panel]} nats"])
-            for panel, found in flat.items()
-        ]
-    )
-    if not changed:
-        text = f"No model goes through a phase change: not {without}"
+def why_not(own: Found, rule: Phases) -> str:
+    """Which parts of the rule of a phase change a cell misses; empty if it misses none."""
+    drop, end = own.window["icl_drop"], own.cell["icl_final"]
+    missed = []
+    if drop < rule.min_drop:
+        missed.append(f"falls by {drop:.2f} nats inside its window, {rule.min_drop:g} asked")
+    if end > -rule.min_final:
+        missed.append(f"ends at {end:+.2f}, −{rule.min_final:g} asked")
+    elif own.cell["icl_final_high"] >= 0:
+        missed.append("its interval at the end reaches zero")
+    return "; ".join(missed)
+
+
+def _those(own: Models, holds: Callable[[Found], bool]) -> Models:
+    found = {panel: [cell for cell in cells if holds(cell)] for panel, cells in own.items()}
+    return {panel: cells for panel, cells in found.items() if cells}
+
+
+def _which(own: Models, changed: Models, gradual: Models, flat: Models, others: Models) -> str:
+    def named(found: Models, with_end: bool = True) -> str:
+        parts = []
+        for panel, cells in found.items():
+            of = len(own[panel])
+            notes = [] if len(cells) == of else [f"{len(cells)} of {of} seeds"]
+            if with_end:
+                ends = _span([cell.cell["icl_final"] for cell in cells], "%+.2f")
+                notes.append(f"ICL ends at {ends} nats")
+            parts.append(f"{panel} ({'; '.join(notes)})" if notes else panel)
+        return _listed(parts)
+
+    parts = []
+    if changed:
+        parts.append(f"within one window of training in {named(changed, with_end=False)}")
+    if gradual:
+        parts.append(f"without such a window in {named(gradual)}")
+    if not parts:
+        text = f"In-context learning (ICL) does not appear: not in {named(flat)}"
     else:
-        text = (
-            "In-context learning (ICL) appears within one window of training in "
-            f"{_listed([name(panel, some(panel, found)) for panel, found in changed.items()])}"
-        )
-        text += f", and not in {without}" if flat else ""
+        text = f"In-context learning (ICL) appears {', '.join(parts)}"
+        text += f", and not in {named(flat)}" if flat else ""
+    if not changed:
+        text = f"No model goes through a phase change. {text}"
     if others:
-        count = sum(any(c.changed for c in found) for found in others.values())
-        text += f"; {count} of {len(others)} variations and controls change, too"
+        count = sum(any(cell.changed for cell in cells) for cells in others.values())
+        text += f"; of {len(others)} variations and controls {count} change"
     return f"{text}."
 
 
@@ -143,7 +165,7 @@ def _where(own: Models, changed: Models, min_drop: float) -> str:
 def _heads(own: Models) -> str:
     parts = [
         f"{best['name']} of {best['cell']} from {millions(best['formed_tokens'])} tokens on "
-        f"(prefix matching {best['prefix_matching']:.2f}"
+        f"(prefix matching at the end {best['prefix_matching']:.2f}"
         + (f", and {len(more)} more)" if more else ")")
         for found in own.values()
         if found[0].heads
@@ -162,22 +184,30 @@ def _heads(own: Models) -> str:
 
 
 def _carried(own: Models) -> str:
-    parts = [
+    firsts = [found[0] for found in own.values()]
+    alone = [
+        f"{best['delta_icl']:.2f} in {best['cell']}"
+        + between(best["delta_icl_low"], best["delta_icl_high"], "%.2f")
+        for best in (first.heads[0] for first in firsts if first.heads)
+    ]
+    together = [
         f"{100 * first.share['share']:.0f} % in {first.name}"
         + between(
             *(None if first.share[k] is None else 100 * first.share[k] for k in SHARE), form="%.0f"
         )
-        for found in own.values()
-        if (first := found[0]).share
+        for first in firsts
+        if first.share
     ]
-    best = max(_every(own), key=lambda cell: cell.cell["ablation_icl_max"])
-    single = (
-        f"the single head that carries most is {best.cell['ablation_head']} of {best.name}, whose "
-        f"removal costs {best.cell['ablation_icl_max']:.2f} nats"
-    )
-    if not parts:
-        return f"With no induction heads there is nothing for them to carry; {single}."
-    return f"Of their ICL, what goes without all induction heads is {_listed(parts)}; {single}."
+    if not alone:
+        best = max(_every(own), key=lambda cell: cell.cell["ablation_icl_max"])
+        return (
+            f"The head that carries most ICL is {best.cell['ablation_head']} of {best.name}: its "
+            f"removal costs {best.cell['ablation_icl_max']:.2f} nats."
+        )
+    text = f"Removing that head alone costs, in nats of ICL, {_listed(alone)}"
+    if together:
+        text += f"; all induction heads of a model carry of its ICL {_listed(together)}"
+    return f"{text}."
 
 
 def _every(own: Models) -> list[Found]:

@@ -279,7 +279,8 @@ CLAIMS = (
         "prefix_matching_with_copying",
         "Model Analysis Table",
         "Heads that match prefixes copy.",
-        "share of induction heads whose copying score is above zero",
+        "share of induction heads whose copying score is above zero (on our reading of its scale, "
+        "for which the paper gives no formula)",
     ),
     Claim(
         "icl_constant_over_depth",

@@ -62,12 +62,14 @@ def measures(found: dict[str, Rows]) -> list[Measure]:
             lambda: curves.loss(curve, windows), curve, "seed",
         ),
         Measure(
-            "loss_map", "loss by position in the context", "positions", "",
+            "loss_map", "loss, nats, by position in the context (tokens read, upwards)",
+            "positions", "",
             lambda: maps.loss_map(positions, windows), positions, "map",
             absent=APART, scale=("viridis", f"{low:.1f} nats", f"{high:.1f}"),
         ),
         Measure(
-            "slope_map", "d loss / d ln(position)", "positions", "",
+            "slope_map", "d loss / d ln(position), by position (tokens read, upwards)",
+            "positions", "",
             lambda: maps.slope_map(positions, windows), positions, "map",
             absent=APART, scale=("redblue", "−0.5: more context helps", "+0.5: it harms"),
         ),

@@ -46,7 +46,7 @@ def answer(drawn: Rows, windows: Rows) -> str:
         thick = alt.Chart(data(inside)).mark_line(strokeWidth=4, opacity=0.8)
         return alt.layer(
             line.encode(x=TOKENS, y=y, color=color, strokeDash=dash),
-            thick.encode(x=TOKENS, y=y, color=color),
+            thick.encode(x=TOKENS, y=y, color=color, strokeDash=dash),
         ).properties(width=WIDTH, height=HEIGHT)
 
     return svg(alt.hconcat(*(panel(*own) for own in PANELS)))

@@ -66,8 +66,9 @@ CAPTIONS = {
     "phases": "When each signal changes. Bars reach from start to end, dots mark the middle, thin "
     "lines are bootstrap intervals of the three (none where nothing can be resampled). Dark: by "
     "levels (10, 50, 90 % of the rise); light: by slope. A bar per seed, from above; yellow: the "
-    "phase window of ICL, by the published rule. Signals that do not change have no dates: the "
-    "table below says why. Models in which none does are left out.",
+    "phase window of ICL, by the published rule. QK positivity is the trace of the QK circuit "
+    "without its scale, of the head that ends with the highest prefix matching. Signals that do "
+    "not change have no dates: the table below says why. Models in which none does are left out.",
     "prefix_matching": "Prefix matching of every head on repeated random tokens: the share of "
     "attention on the tokens that followed earlier occurrences of the current one. The two best "
     "heads are named, unless they are near the bottom. One cell per panel: the model's lowest "

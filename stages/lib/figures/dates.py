@@ -19,7 +19,7 @@ from stages.lib.figures.frame import (
 SIGNALS = {
     "icl": "in-context learning",
     "prefix_matching": "prefix matching",
-    "qk_trace": "QK trace",
+    "qk_trace": "QK positivity",
     "ab": "undone by ablation (a·b)",
     "loss_bump": "loss bump",
     "pca_turn": "PCA turn",

@@ -48,7 +48,12 @@ def svg(chart: alt.TopLevelMixin) -> str:
 def themed(chart: alt.TopLevelMixin) -> dict:
     """Its specification, in the look of all figures."""
     spec = (
-        chart.configure(background="transparent")
+        chart.configure(
+            background="transparent",
+            # Wider fonts than the one that measured a label need room beyond it.
+            padding={"left": 28, "right": 36, "top": 5, "bottom": 5},
+            font="Arial, Helvetica, Liberation Sans, sans-serif",
+        )
         .configure_view(stroke=GREY)
         .configure_axis(
             grid=False,

@@ -43,7 +43,7 @@ const alone = (svg) => {
   copy.prepend(make("title", {}, svg.getAttribute("aria-label") ?? ""));
   const style = document.createElementNS(SVG, "style");
   style.textContent = "polyline{fill:none;stroke:#0072B2;stroke-width:1.5}.share,.dot,.weights{fill:#0072B2}" +
-    ".measured{fill:#E69F00}.window{fill:#F0E442;fill-opacity:.4}.axis{stroke:#777;stroke-width:.6}" +
+    ".measured{fill:#E69F00}.window{fill:#F0E442;fill-opacity:.4}.axis,.half{stroke:#777;stroke-width:.6}" +
     "text{font:10px sans-serif;fill:#555}";
   copy.prepend(style);
   return new XMLSerializer().serializeToString(copy);
@@ -61,17 +61,29 @@ const take = (name, rows, drawing) => {
 };
 
 // Attention as the lower triangle of a square, row by row, in 255ths.
-const heatMap = (name, encoded, tokens, caption) => {
+// `split` is where the second half begins, if it repeats the first.
+const heatMap = (name, encoded, tokens, caption, split) => {
   const weights = bytes(encoded), side = tokens.length, size = Math.max(5, Math.floor(300 / side));
-  const svg = make("svg", { viewBox: `0 0 ${side * size} ${side * size}`, width: side * size,
-    height: side * size, role: "img", "aria-label": caption });
+  const whole = side * size, margin = 14;
+  const svg = make("svg", { viewBox: `0 0 ${whole + margin} ${whole + margin}`,
+    width: whole + margin, height: whole + margin, role: "img", "aria-label": caption });
+  svg.append(
+    make("text", { x: margin + whole / 2, y: 10, "text-anchor": "middle" }, "key →"),
+    make("text", { x: -margin - whole / 2, y: 10, "text-anchor": "middle",
+      transform: "rotate(-90)" }, "← query"));
+  for (const place of split ? [split] : []) {
+    const along = margin + place * size;
+    svg.append(
+      make("line", { class: "half", x1: along, x2: along, y1: margin, y2: margin + whole }),
+      make("line", { class: "half", y1: along, y2: along, x1: margin, x2: margin + whole }));
+  }
   const rows = [];
   for (let query = 0, i = 0; query < side; query++) {
     for (let key = 0; key <= query; key++, i++) {
       const share = weights[i] / 255;
       rows.push([query, tokens[query], key, tokens[key], share.toFixed(3)]);
       if (weights[i] > 3) {
-        svg.append(make("rect", { class: "share", x: key * size, y: query * size, width: size,
+        svg.append(make("rect", { class: "share", x: margin + key * size, y: margin + query * size, width: size,
           height: size, "fill-opacity": share.toFixed(2) }));
       }
     }
@@ -79,9 +91,11 @@ const heatMap = (name, encoded, tokens, caption) => {
   const says = make("p", { class: "says", "aria-live": "polite" }, "\u00a0");
   const tell = (event) => {
     const box = svg.getBoundingClientRect();
-    const key = Math.floor(((event.clientX - box.left) / box.width) * side);
-    const query = Math.floor(((event.clientY - box.top) / box.height) * side);
-    if (key < 0 || key > query || query >= side) return;
+    const index = (along, from, length) =>
+      Math.floor((((along - from) / length) * (whole + margin) - margin) / size);
+    const key = index(event.clientX, box.left, box.width);
+    const query = index(event.clientY, box.top, box.height);
+    if (key < 0 || query < 0 || key > query || query >= side) return;
     const share = weights[(query * (query + 1)) / 2 + key] / 255;
     says.replaceChildren(`${query} `, make("bdi", {}, tokens[query]), ` attends to ${key} `,
       make("bdi", {}, tokens[key]), `: ${share.toFixed(2)}`);

@@ -25,7 +25,7 @@ const stepInput = at("step"), stepSays = at("step-says");
 const readouts = [];
 for (const measure of data.measures) {
   for (const panel of document.querySelectorAll(`#m-${measure.name} .panel`)) {
-    const output = panel.querySelector("output");
+    const output = panel.querySelector(".value");
     const column = data.columns.find((own) => own.panel === panel.dataset.panel);
     if (measure.lines === "seed") {
       const byStep = new Map();
@@ -116,7 +116,7 @@ const row = (name) => {
   const width = section.querySelectorAll(".panel").length *
     (frame.left + frame.width + frame.right);
   const height = frame.top + frame.height + frame.bottom + 20;
-  return `<svg xmlns="${SVG}" width="${width}" height="${height}">` +
+  return `<svg xmlns="${SVG}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">` +
     `<style>.name{font:12px sans-serif;fill:currentColor}</style>${parts.join("")}</svg>`;
 };
 for (const measure of data.measures) {
@@ -152,7 +152,7 @@ const showHead = () => {
     const patterns = own.heads[wanted.head]?.[probe];
     return patterns
       ? heatMap(`${wanted.cell}-${wanted.head}-${reading.at}-${probe}`, patterns[wanted.reading],
-        own.shown[probe], caption)
+        own.shown[probe], caption, probe === "random" ? (own.shown[probe].length + 1) / 2 : null)
       : "";
   };
   box.replaceChildren(
@@ -280,8 +280,24 @@ if (cellSelects.length) {
   at("reading")?.addEventListener("input", (event) => chooseReading(Number(event.target.value)));
   if (passageInput) {
     passageInput.addEventListener("change", showPassage);
-    before.addEventListener("input", showPassage);
-    after.addEventListener("input", showPassage);
+    // What comes after is not before.
+    before.addEventListener("input", () => {
+      if (Number(after.value) < Number(before.value)) after.value = before.value;
+      showPassage();
+    });
+    after.addEventListener("input", () => {
+      if (Number(after.value) < Number(before.value)) before.value = after.value;
+      showPassage();
+    });
+    at("text").addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      const now = at("text").querySelector("[aria-current]");
+      const pos = Number(now?.dataset.pos ?? 0) + (step ?? 0);
+      if (!step || !at("text").querySelector(`[data-pos="${pos}"]`)) return;
+      event.preventDefault();
+      tellToken(pos);
+      at("text").children[pos + 1].scrollIntoView({ block: "nearest" });
+    });
     at("text").addEventListener("click", (event) => {
       const pos = event.target.dataset?.pos;
       if (pos !== undefined) tellToken(Number(pos));
@@ -289,3 +305,17 @@ if (cellSelects.length) {
   }
   chooseCell(cellSelects[0].querySelector("[selected]").value);
 }
+
+// --- claims ------------------------------------------------------------------------------------
+
+const verdict = at("verdict"), claims = [...document.querySelectorAll(".claims details")];
+verdict.addEventListener("change", () => {
+  for (const claim of claims) claim.hidden = ![claim.dataset.verdict, ""].includes(verdict.value);
+});
+// On paper nobody opens a row.
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll("details:not([open])")];
+  for (const own of opened) own.open = true;
+});
+addEventListener("afterprint", () => { for (const own of opened) own.open = false; });
