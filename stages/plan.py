@@ -259,6 +259,7 @@ def _per_grid(study: Study, grid: str) -> dict:
                 # it would put the file before every name.
                 *([metrics] if grid else []),
                 {f"{folder}/provenance.json": {"cache": False}},
+                {f"{folder}/sequences.csv": {"cache": False}},
                 {f"{folder}/summary.md": {"cache": False}},
             ],
             **({} if grid else {"metrics": [metrics]}),

@@ -17,7 +17,7 @@ from stages.files.duck import Source, connect, query
 from stages.files.job import Job, run
 from stages.files.stage import DATA, progress
 from stages.files.tables import provenance_of
-from stages.lib import answer, explorer, page, plots, spell, summary
+from stages.lib import answer, explorer, page, plots, sequences, spell, summary
 from stages.lib.bootstrap import draws, tails
 from stages.lib.figures import analysis, dates
 from stages.lib.figures.analysis import Measure
@@ -168,6 +168,8 @@ def main(job: Job) -> None:
             context |= {"script_hash": explorer.content_hash(script)}
             _write(folder / f"{name}.html", context)
         _write(folder / "summary.md", context)
+        text = sequences.text(found["sequences"])
+        (folder / sequences.NAME).write_text(text, encoding="utf-8")
         for name, own in products.items():
             text = json.dumps(own, indent=2, sort_keys=name == "provenance", allow_nan=False)
             (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
@@ -246,6 +248,14 @@ def ask(
         **{f"circuit_{name}": {} for name in EXPLORED},
         "claims": {},
         "evidence": {},
+        "sequences": {
+            "early_first": icl.windows.early[0],
+            "early_last": icl.windows.early[1],
+            "late_first": icl.windows.late[0],
+            "late_last": icl.windows.late[1],
+            "early_point": icl.early_point,
+            "late_point": icl.late_point,
+        },
     }
     found = {}
     for query_name, values in progress(bound.items(), "report: ask", "query"):

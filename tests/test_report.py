@@ -7,12 +7,16 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from stages import report
 from stages.files.job import Job
+from stages.files.params import Params
+from stages.lib import sequences
 from stages.lib.tables.heads import PROBES as PROBES_TABLE
-from tests.madeup import CELLS, ODD, study
+from stages.settings.icl import Icl
+from tests.madeup import CELLS, ODD, STEPS, study
 from tests.project import Project
 
 
@@ -163,6 +167,21 @@ def test_circuits_json_has_every_cell_with_its_shares(reports):
     assert own["circuit"] == ["L0H0>L1H0"] and own["reason"] == ODD
     # Early is 2 and 3 in two sequences, late is 1, whatever is cut or kept.
     assert own["share_cut"] == [0, 0, 0] and own["share_kept"] == [1, 1, 1]
+
+
+def test_sequences_csv_has_every_cell_and_sequence_at_the_last_checkpoint(reports):
+    text = (reports / sequences.NAME).read_text(encoding="utf-8")
+    head, *rows = [line.split(",") for line in text.removesuffix("\n").split("\n")]
+    assert head == ["cell", "seq", "loss", "early", "late", "early_point", "late_point"]
+    assert [row[:2] for row in rows] == [[cell, seq] for cell in CELLS for seq in "01"]
+    assert all(re.fullmatch(r"\d\.\d{5}", number) for row in rows for number in row[2:])
+    first, last = Params().section("icl", Icl).windows.late
+    for cell, own in sequences.read(text).items():
+        # By step, sequence and position, as the table is sorted.
+        losses = pq.read_table(f"data/losses/{cell}.parquet")["loss"].to_numpy()
+        at_the_end = losses.reshape(len(STEPS), 2, -1)[-1]
+        assert own["late"] == pytest.approx(at_the_end[:, first : last + 1].mean(1), abs=1e-5)
+        assert own["loss"] == pytest.approx(at_the_end.mean(1), abs=1e-5)
 
 
 def test_provenance_lists_every_file(reports):

@@ -584,4 +584,21 @@ def test_tokens_that_change_most_come_with_what_stands_before_them():
         (1, [6.0, 6.0, 1.0]),
         (2, [6.0, 6.0, 7.0]),
         (4, [6.0, 6.0, 8.0]),
+
+
+def test_sequences_are_read_at_the_last_checkpoint_of_every_cell():
+    given = [
+        *[row | {"cell": "b"} for row in losses([9.0] * 5, [9.0] * 5, step=10)],
+        *[row | {"cell": "b"} for row in losses([9.0, 4, 6, 1, 2], [9.0, 2, 4, 2, 3], step=20)],
+        *[row | {"cell": "a"} for row in losses([0.0, 1, 2, 3, 4], step=10)],
+    ]
+    steps = [{"cell": cell, "step": step} for cell, step in (("b", 10), ("b", 20), ("a", 10))]
+    names = ("cell", "seq", "loss", "early", "late", "early_point", "late_point")
+    assert ask("report/sequences", {"losses": given, "icl": steps}, **WINDOWS) == [
+        dict(zip(names, row, strict=True))
+        for row in (
+            ("a", 0, 2.0, 1.5, 3.5, 1.0, 4.0),
+            ("b", 0, 4.4, 5.0, 1.5, 4.0, 2.0),
+            ("b", 1, 4.0, 3.0, 2.5, 2.0, 3.0),
+        )
     ]

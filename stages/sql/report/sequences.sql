@@ -1,0 +1,22 @@
+-- Grain: cell, seq. The mean losses of every evaluation sequence at the last checkpoint, over all
+-- positions and where ICL is read: what a paired bootstrap of two reports resamples.
+with
+
+finals as (
+    select cell, max(step) as step
+    from icl
+    group by cell
+)
+
+select
+    cell,
+    seq,
+    avg(loss) as loss,
+    avg(loss) filter (pos between $early_first and $early_last) as early,
+    avg(loss) filter (pos between $late_first and $late_last) as late,
+    avg(loss) filter (pos = $early_point) as early_point,
+    avg(loss) filter (pos = $late_point) as late_point
+from losses
+semi join finals using (cell, step)
+group by cell, seq
+order by cell, seq
