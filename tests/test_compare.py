@@ -1,5 +1,6 @@
 """Two reports compared: by hand, out of a real Git repository, and made by strangers."""
 
+import html
 import json
 import re
 import subprocess
@@ -13,13 +14,18 @@ import pytest
 from stages import compare as command
 from stages.files import revisions
 from stages.files.stage import StageError
-from stages.lib.compare import measures, spelled
+from stages.lib import sequences
+from stages.lib.bootstrap import draws, tails
+from stages.lib.compare import measures, paired, spelled
 from stages.lib.compare.compare import compare
 from stages.lib.compare.difference import difference, is_clear, is_identical, over_seeds
 from stages.lib.compare.measures import Estimate
 from stages.lib.figures import compare as figures
 from stages.lib.flat import flattened
 from stages.lib.summary import METRICS
+from stages.settings.icl import Icl
+from stages.settings.strict import parse
+from tests.test_sql import WINDOWS, ask, losses
 
 EVIL = "</td><script>alert(1)</script>\"'&|"
 ODD = "שלום \u202e 🧠 \x1b[31m\x00 é"
@@ -27,6 +33,14 @@ PARAMS = {
     "corpus": {"seed": 0},
     "cells": {"a_s0": {"model": "a", "seed": 0}},
     "claims": {"interval": 0.95},
+    "icl": {
+        "windows": {"early": [1, 2], "late": [3, 4]},
+        "early_point": 1,
+        "late_point": 4,
+        "bootstrap_draws": 1000,
+        "bootstrap_seed": 0,
+        "interval": 0.95,
+    },
 }
 
 
@@ -70,10 +84,34 @@ def claim(**changed) -> dict:
     return own | changed
 
 
+# Of two sequences: loss, early, late, and the losses at the paper's points. Their means are those
+# of `cell`.
+SEQUENCES = [(1.0, 2.0, 1.9, 2.0, 1.5), (3.0, 2.0, 1.1, 2.0, 1.0)]
+# ICL 0.1 lower and loss 0.25 higher in both; at the paper's points 0.5 higher in the first alone.
+SHIFTED = [(1.25, 2.0, 1.8, 2.0, 2.0), (3.25, 2.0, 1.0, 2.0, 1.0)]
+WIDE = {
+    "icl_final_low": -0.9,
+    "icl_final_high": -0.1,
+    "loss_final_low": 1.0,
+    "loss_final_high": 3.0,
+}
 CIRCUIT = {"circuit": ["L0H0>L1H3"], "share_cut": [0.7, 0.4, 2.0], "share_kept": None}
 
 
-def report(folder: Path, cells=None, claims=None, circuits=None, params=PARAMS, text="a") -> Path:
+def written(rows: dict[str, list[tuple]]) -> str:
+    """sequences.csv as a report writes it."""
+    return sequences.text(
+        [
+            {"cell": cell, "seq": seq} | dict(zip(sequences.MEANS, means, strict=True))
+            for cell, own in rows.items()
+            for seq, means in enumerate(own)
+        ]
+    )
+
+
+def report(
+    folder: Path, cells=None, claims=None, circuits=None, params=PARAMS, text="a", rows=None
+) -> Path:
     """A report as `stages.report` writes it, as far as it is compared; None leaves a file out."""
     own = folder / "reports"
     own.mkdir(parents=True, exist_ok=True)
@@ -87,6 +125,8 @@ def report(folder: Path, cells=None, claims=None, circuits=None, params=PARAMS, 
     }
     for name, content in files.items():
         (own / name).write_text(json.dumps(content))
+    if rows is not None:
+        (own / sequences.NAME).write_text(written(rows))
     (own / "summary.md").write_text(f"256 sequences. sha256 `{text * 64}`.\n")
     if params is not None:
         # JSON is YAML.
@@ -196,14 +236,15 @@ def test_the_table_by_hand(tmp_path):
     text = command.markdown(compared(a, b))
     assert table(text, "Cells") == [
         ["a_s0", "final ICL, nats", "-0.500 [-0.800, -0.100]", "-0.700 [-0.800, -0.500]",
-         "-0.2 [-0.612, +0.161]", "no"],
+         "-0.2 [-0.612, +0.161]", "from both", "no"],
         ["a_s0", "final loss, nats per token", "2.000 [1.900, 2.100]", "2.500 [2.400, 2.600]",
-         "+0.5 [+0.359, +0.641]", "yes"],
-        ["a_s0", "window starts, training tokens", "1.00 M", "1.10 M", "+0.1 M", ""],
-        ["a_s0", "head of best prefix matching", "L1H3", "L1H2", "changed", ""],
-        ["a_s0", "circuit", "L0H0>L1H3", "L0H1>L1H3", "gained L0H1>L1H3; lost L0H0>L1H3", ""],
+         "+0.5 [+0.359, +0.641]", "from both", "yes"],
+        ["a_s0", "window starts, training tokens", "1.00 M", "1.10 M", "+0.1 M", "", ""],
+        ["a_s0", "head of best prefix matching", "L1H3", "L1H2", "changed", "", ""],
+        ["a_s0", "circuit", "L0H0>L1H3", "L0H1>L1H3", "gained L0H1>L1H3; lost L0H0>L1H3", "",
+         ""],
         ["a_s0", "kept by the circuit alone, share of ICL", "–", "1.250 [1.000, 2.000]",
-         "changed", ""],
+         "changed", "", ""],
     ]  # fmt: skip
     assert table(text, "Params") == [
         ["corpus.seed", "0", "1"],
@@ -255,6 +296,194 @@ def test_older_reports_know_less(tmp_path):
     assert "params: not known of" in text and "claims: not known of" in text
     assert "lost without the circuit" in text.split("older report does not have it")[1]
     assert len(table(text, "Cells")) == 1
+
+
+# Sequence by sequence
+
+
+def pair(tmp_path, **b) -> tuple[Path, Path]:
+    """Two reports with sequences.csv: SHIFTED against SEQUENCES."""
+    moved = cell(icl_final=-0.6, icl_paper_points=-0.5, loss_final=2.25, **WIDE)
+    own = report(tmp_path / "a", {"a_s0": cell(**WIDE)}, rows={"a_s0": SEQUENCES})
+    return own, report(tmp_path / "b", **{"cells": {"a_s0": moved}, "rows": {"a_s0": SHIFTED}} | b)
+
+
+def made_of(found) -> dict[str, str | None]:
+    return {row.measure.key: row.interval for row in found.rows if row.interval}
+
+
+def test_differences_that_are_constant_have_no_width_however_wide_the_sides_are(tmp_path):
+    """0.5 and 0 at the paper's points: their resampled means are 0, 0.25 and 0.5."""
+    a, b = pair(tmp_path)
+    found = compared(a, b)
+    assert made_of(found) == dict.fromkeys(paired.MEANS, "paired")
+    assert {
+        key: pytest.approx((own.value, own.low, own.high), abs=1e-12)
+        for key in paired.MEANS
+        for own in [row(found, key).change]
+    } == {
+        "icl_final": (-0.1, -0.1, -0.1),
+        "icl_paper_points": (0.25, 0.0, 0.5),
+        "loss_final": (0.25, 0.25, 0.25),
+    }
+    text, page = command.markdown(found), command.page(found)
+    assert [own[4:] for own in table(text, "Cells")] == [
+        ["-0.1 [-0.1, -0.1]", "paired", "yes"],
+        ["+0.25 [+0, +0.5]", "paired", "no"],
+        ["+0.25 [+0.25, +0.25]", "paired", "yes"],
+    ]
+    for own in (text, html.unescape(page)):
+        assert spelled.INTERVALS["paired"] in own and spelled.NOT_PAIRED not in own
+    assert page.count('<td class="text">paired</td>') == 3
+    cells = json.loads(command.as_json(found, None))["cells"]
+    listed = {own["measure"]: own["interval"] for own in cells}
+    assert listed["icl_final"] == "paired" and listed["best_head"] is None
+
+
+def test_what_a_report_has_no_sequences_of_is_from_both(tmp_path):
+    moved = cell(icl_final=-0.6, icl_paper_points=-0.5, loss_final=2.25, ablation_icl_max=0.3)
+    found = compared(*pair(tmp_path, cells={"a_s0": moved}))
+    assert made_of(found) == dict.fromkeys(paired.MEANS, "paired") | {
+        "ablation_icl_max": "from both"
+    }
+    assert spelled.INTERVALS["from both"] in command.markdown(found)
+
+
+@pytest.mark.parametrize("older", ["a", "b"])
+def test_an_older_report_has_no_sequences_and_says_so(tmp_path, older):
+    """ICL: −0.1 − hypot(0.3, 0.4), + hypot(0.5, 0.4), by the ends of both."""
+    sides = dict(zip("ab", pair(tmp_path), strict=True))
+    (sides[older] / sequences.NAME).unlink()
+    found = compared(sides["a"], sides["b"])
+    assert set(made_of(found).values()) == {"from both"}
+    own = row(found, "icl_final").change
+    assert (own.low, own.high) == pytest.approx((-0.1 - 0.5, -0.1 + sqrt(0.41)))
+    for text in (command.markdown(found), html.unescape(command.page(found))):
+        assert f"{spelled.NOT_PAIRED}{getattr(found, older).name}." in text
+        assert spelled.INTERVALS["from both"] in text and spelled.INTERVALS["paired"] not in text
+
+
+def with_icl(**changed) -> dict:
+    return {"params": PARAMS | {"icl": PARAMS["icl"] | changed}}
+
+
+@pytest.mark.parametrize(
+    ("b", "left"),
+    [
+        ({"text": "b"}, ""),
+        ({"params": PARAMS | {"corpus": {"seed": 1}}}, ""),
+        ({"params": None}, ""),
+        (with_icl(windows={"early": [0, 2], "late": [3, 4]}), "icl_paper_points loss_final"),
+        (with_icl(early_point=2), "icl_final loss_final"),
+        ({"params": PARAMS | {"cells": {"a_s0": {"model": "a", "seed": 0, "corpus": "x"}}}}, ""),
+        ({"params": PARAMS | {"cells": {}}}, ""),
+        ({"rows": {"a_s0": [*SHIFTED, (2.25, 2.0, 1.4, 2.0, 1.5)]}}, ""),
+    ],
+    ids=["text", "set", "no params", "windows", "points", "other text", "no cell", "number"],
+)
+def test_what_may_be_read_elsewhere_is_not_paired(tmp_path, b, left):
+    found = made_of(compared(*pair(tmp_path, **b)))
+    assert [key for key, own in found.items() if own == "paired"] == left.split()
+    assert set(paired.MEANS) <= found.keys()
+
+
+def test_draws_and_level_are_those_of_b_else_of_a(tmp_path):
+    """At 40 % the interval of 0, 0.25 and 0.5 is the middle one, with the probability 1/2."""
+    a, b = pair(tmp_path, **with_icl(interval=0.4))
+    assert row(compared(a, b), "icl_paper_points").change == Estimate(0.25, 0.25, 0.25)
+    assert row(compared(b, a), "icl_paper_points").change == Estimate(-0.25, -0.5, 0.0)
+    report(
+        tmp_path / "b",
+        {"a_s0": cell(icl_paper_points=-0.5, icl_final=-0.6, loss_final=2.25)},
+        rows={"a_s0": SHIFTED},
+        **with_icl(interval=0.4, unheard_of=1),
+    )
+    assert row(compared(a, b), "icl_paper_points").change == Estimate(0.25, 0.0, 0.5)
+
+
+def test_identical_cells_differ_by_zero_without_an_interval(tmp_path):
+    a = report(tmp_path / "a", rows={"a_s0": SEQUENCES})
+    b = report(tmp_path / "b", rows={"a_s0": SEQUENCES}, claims=[])
+    assert row(compared(a, b), "loss_final").change == Estimate(0.0)
+    assert "paired" not in made_of(compared(a, b)).values()
+
+
+def test_the_interval_is_that_of_the_report_s_query_on_differences_of_losses():
+    """Another implementation: means are linear, so score.sql may read B − A token by token."""
+    rng = np.random.default_rng(0)
+    icl = parse(Icl, PARAMS["icl"], "icl")
+    sides = [losses(*rng.gamma(2.0, size=(20, 5)).tolist()) for _ in "ab"]
+    read = []
+    for rows in sides:
+        given = {"losses": [own | {"cell": "a"} for own in rows], "icl": [{"cell": "a", "step": 0}]}
+        content = sequences.text(ask("report/sequences", given, **WINDOWS))
+        read.append(paired.of_cells(content, {"a": {}})["a"])
+    a, b = read
+    ends = paired.intervals({("a", key): b[key] - a[key] for key in paired.MEANS}, icl)
+    less = [own | {"loss": other["loss"] - own["loss"]} for own, other in zip(*sides, strict=True)]
+    drawn = draws(20, icl.bootstrap_draws, icl.bootstrap_seed)
+    (score,) = ask("icl/score", {"losses": less, "draws": drawn}, **WINDOWS, **tails(icl.interval))
+    for key, name in zip(paired.MEANS, ("icl", "icl_paper", "loss"), strict=True):
+        wanted = (score[f"{name}_low"], score[f"{name}_high"])
+        assert ends["a", key] == pytest.approx(wanted, abs=2e-5), key
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.8])
+def test_paired_intervals_cover_as_often_as_they_say(correlation):
+    """Means over 100 sequences, of A 0 and of B 0.5, as above, whatever the losses share."""
+    rng = np.random.default_rng(0)
+    shared, a, b = rng.normal(size=(3, 1000, 100))
+    mixed = [sqrt(correlation) * shared + sqrt(1 - correlation) * own for own in (a, b)]
+    differences = {("", str(i)): 0.5 + own for i, own in enumerate(mixed[1] - mixed[0])}
+    found = paired.intervals(differences, parse(Icl, PARAMS["icl"], "icl"))
+    assert 0.92 <= np.mean([low <= 0.5 <= high for low, high in found.values()]) <= 0.97
+
+
+GOOD = written({"a_s0": SEQUENCES})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "found '', expected the head 'cell,seq,loss,early,late,early_point,late_point'"),
+        (GOOD.replace("late_point", "last"), "expected the head"),
+        (GOOD[:-30], "found the row 'a_s0,1,3.00000.*expected"),
+        (GOOD.rpartition("a_s0")[0], "a_s0.icl_final: found a mean of -0.1, expected -0.5 of met"),
+        (GOOD.replace("a_s0,1", "a_s0,0"), "expected sequence 1"),
+        (GOOD.replace("1.90000", "nan"), "expected 5 decimals"),
+        (GOOD.replace("1.90000", "1e300"), "expected 5 decimals"),
+        (GOOD.replace("1.90000", "1.90001"), None),
+        (GOOD.replace("1.90000", "1.90005"), "icl_final: found a mean of -0.499975, expected -0.5"),
+        (GOOD.replace("3.00000", "3.10000"), "loss_final: found a mean of 2.05, expected 2.0 of"),
+        (GOOD.replace("a_s0", "b_s0"), "found 'a_s0' in one of it and metrics.json"),
+        (GOOD + 'a_s0,2,"1', "unexpected end of data"),
+        (GOOD + "b_s0,0,1.00000,1.00000,1.00000,1.00000,1.00000\n", "another number of sequences"),
+        (GOOD + "\n", "found the row ''"),
+        (GOOD + "\xff", "codec can't decode"),
+        ("\0" * 9 + "\x1b[31m", "expected the head"),
+    ],
+)
+def test_damaged_sequences_are_named_with_what_is_wrong(tmp_path, content, said):
+    own = report(tmp_path, rows={"a_s0": SEQUENCES})
+    (own / sequences.NAME).write_bytes(content.encode("latin-1"))
+    if said is None:
+        assert revisions.read(str(own), "").sequences is not None
+        return
+    with pytest.raises(StageError, match=said) as error:
+        revisions.read(str(own), "")
+    text = str(error.value)
+    assert sequences.NAME in text and text.endswith("or make it anew (`make study`)")
+    assert "\n" not in text and text.isprintable() and len(text) < 600
+
+
+def test_what_is_written_is_read():
+    rng = np.random.default_rng(0)
+    rows = {name: rng.gamma(2.0, size=(3, 5)).tolist() for name in ("a,b", 'c"', "é")}
+    found = sequences.read(written(rows))
+    assert list(found) == list(rows)
+    for name, own in rows.items():
+        read = np.stack([found[name][key] for key in sequences.MEANS], axis=1)
+        assert np.abs(read - own).max() <= 0.5 * 10**-sequences.DECIMALS * 1.001
 
 
 def test_a_change_that_vanished_has_no_window(tmp_path):

@@ -12,7 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from stages.files import revisions
+from stages.lib.compare import paired
 from stages.plan import PER_CELL, PER_GRID
+from stages.settings.icl import Icl
+from stages.settings.strict import parse
 from tests.project import CELLS, Project
 
 
@@ -50,6 +54,18 @@ def test_every_product_is_there(project):
         assert own["icl_final_low"] <= own["icl_final"] <= own["icl_final_high"]
         assert re.fullmatch(r"L\dH\d", own["best_head"])
     assert not list((project.folder / ".scratch" / "partial").rglob("*.parquet")), "no debris"
+
+
+def test_sequences_have_the_means_and_the_intervals_of_metrics_json(project):
+    """Reading holds the means; the draws are those of stage `icl`, so that ends agree, too."""
+    side = revisions.read(str(project.folder / "reports"), "")
+    icl = parse(Icl, side.params["icl"], "icl")
+    for cell, own in side.sequences.items():
+        found = paired.intervals({(cell, key): values for key, values in own.items()}, icl)
+        for (_, key), ends in found.items():
+            said = side.cells[cell][key]
+            assert ends == pytest.approx((said.low, said.high), abs=1e-5)
+    assert side.sequences.keys() == project.metrics().keys()
 
 
 def test_the_text_is_the_user_s_own(project):

@@ -10,7 +10,7 @@ import yaml
 from dvc.repo import Repo
 
 from stages import plan
-from stages.files import code
+from stages.files import code, revisions
 from stages.files.catalog import sources
 from stages.settings.strict import parse
 from stages.settings.study import Study
@@ -69,6 +69,24 @@ def test_outputs_belong_to_one_stage():
     assert len(outs) == len(set(outs))
     for out in outs:
         assert not any(out != other and f"{other}/" in f"{out}/" for other in outs)
+
+
+def test_reports_are_in_git_and_everything_else_in_the_cache():
+    """What `stages.compare` reads of a revision, without its data, has to be in Git."""
+    for pipeline in (PIPELINE, PUBLISHED):
+        for name, entry in pipeline.items():
+            own = entry.get("do", entry)
+            for out in (out for kind in ("outs", "metrics", "plots") for out in own.get(kind, [])):
+                is_in_git = isinstance(out, dict) and next(iter(out.values()))["cache"] is False
+                assert is_in_git == (name == "report"), out
+    for grid in ("", "published"):
+        compared = {(revisions.REPORTS / grid / file).as_posix() for file in revisions.FILES}
+        (outs,) = [
+            stage.outs
+            for stage in plan.expanded(STUDY)
+            if (stage.name, stage.cell) == ("report", grid)
+        ]
+        assert compared <= set(outs)
 
 
 def test_one_name_in_four_places():

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from stages.files.stage import StageError
 from stages.files.strict_yaml import PARAMS, read_yaml
-from stages.lib.compare import measures, sides
+from stages.lib import sequences
+from stages.lib.compare import measures, paired, sides
 from stages.lib.compare.sides import Side
 from stages.settings.names import PUBLISHED
 from stages.settings.strict import visible
@@ -25,7 +26,7 @@ T = TypeVar("T")
 WORKSPACE = "workspace"
 REPORTS = Path("reports")
 METRICS = "metrics.json"
-FILES = (METRICS, "circuits.json", "claims.json", "provenance.json", "summary.md")
+FILES = (METRICS, "circuits.json", "claims.json", "provenance.json", sequences.NAME, "summary.md")
 # Of DVC's refs, those of experiments: below the commit they began at.
 EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 TEXT = re.compile(r"sha256 `([0-9a-f]{64})`")
@@ -64,11 +65,13 @@ def read(name: str, grid: str) -> Side:
             f"(`git log -- {REPORTS / grid / METRICS}` lists revisions), or `{make}` makes it"
         )
 
-    def parsed(file: str, as_what: Callable[[Any], T]) -> T | None:
+    def parsed(
+        file: str, as_what: Callable[[Any], T], load: Callable[[bytes], Any] = json.loads
+    ) -> T | None:
         if file not in found:
             return None
         try:
-            return as_what(json.loads(found[file]))
+            return as_what(load(found[file]))
         except (ValueError, RecursionError) as error:
             detail = visible(" ".join(str(error).split()), 300)
             where = place.name(paths[file])
@@ -87,6 +90,7 @@ def read(name: str, grid: str) -> Side:
         params=_params(found.get(PARAMS.name), place),
         made=parsed("provenance.json", sides.made),
         text=text[1] if text else None,
+        sequences=parsed(sequences.NAME, lambda own: paired.of_cells(own, cells), bytes.decode),
         files=found,
     )
 

@@ -6,15 +6,19 @@ from typing import Literal
 
 from stages.lib.compare.difference import difference, is_clear, is_identical, over_seeds
 from stages.lib.compare.measures import MEASURES, NUMBERS, Estimate, Found, Measure, printed
+from stages.lib.compare.paired import READ_AT, Key, intervals
 from stages.lib.compare.sides import MADE, Claim, Side, at
 from stages.lib.flat import flattened
 from stages.lib.panels import panels
 from stages.settings.cells import Cell
-from stages.settings.strict import ParamsError, parse_named
+from stages.settings.icl import Icl
+from stages.settings.strict import ParamsError, parse, parse_named
 
 Status = Literal["same", "changed", "not known"]
 # Whether both sides were read on the same evaluation sequences.
 Evaluation = Literal["same", "other", "not known"]
+# What an interval of B − A is made of: differences sequence by sequence, or A's and B's own.
+Interval = Literal["paired", "from both"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Row:
     b: Estimate | str | None
     status: Status
     change: Estimate | None = None
+    interval: Interval | None = None
 
     @property
     def is_clear(self) -> bool:
@@ -100,8 +105,12 @@ class Comparison:
 
 def compare(a: Side, b: Side) -> Comparison:
     common = [name for name in b.cells if name in a.cells]
+    evaluation = _evaluation(a, b)
+    paired = _paired(a, b, common) if evaluation == "same" else {}
     rows = [
-        _row(cell, measure, a.cells[cell], b.cells[cell]) for measure in MEASURES for cell in common
+        _row(cell, measure, a.cells[cell], b.cells[cell], paired.get((cell, measure.key)))
+        for measure in MEASURES
+        for cell in common
     ]
     params = None if a.params is None or b.params is None else _params(a.params, b.params)
     made = _made(a, b)
@@ -113,21 +122,63 @@ def compare(a: Side, b: Side) -> Comparison:
         claims=None if a.claims is None or b.claims is None else _claims(a.claims, b.claims),
         params=params,
         made=made,
-        evaluation=_evaluation(a, b),
+        evaluation=evaluation,
         # The hashes are of the params with which the reports were made.
         has_run=not (params and _is_made_alike(a, b)),
         is_same=a.files == b.files,
     )
 
 
-def _row(cell: str, measure: Measure, a: Found, b: Found) -> Row:
+def _row(
+    cell: str, measure: Measure, a: Found, b: Found, paired: tuple[float, float] | None
+) -> Row:
     own, other = a.get(measure.key), b.get(measure.key)
     if measure.key not in a or measure.key not in b:
         return Row(cell, measure, own, other, "not known")
     if isinstance(own, Estimate) and isinstance(other, Estimate):
         status = "same" if is_identical(own, other) else "changed"
-        return Row(cell, measure, own, other, status, difference(own, other))
+        change = difference(own, other, paired)
+        interval = None if change.low is None else "from both" if paired is None else "paired"
+        return Row(cell, measure, own, other, status, change, interval)
     return Row(cell, measure, own, other, "same" if own == other else "changed")
+
+
+def _paired(a: Side, b: Side, common: list[str]) -> dict[Key, tuple[float, float]]:
+    """The intervals of what both sides know of the same sequences, and read at the same positions.
+
+    Of other texts than the study's there is no hash, so that they may differ.
+    """
+    icl = _icl(b) or _icl(a)
+    if a.sequences is None or b.sequences is None or icl is None:
+        return {}
+    keys = [
+        key
+        for key, names in READ_AT.items()
+        if all(at(a.params, "icl", name) == at(b.params, "icl", name) for name in names)
+    ]
+    differences = {
+        (cell, key): b.sequences[cell][key] - a.sequences[cell][key]
+        for cell in common
+        for key in keys
+        if _is_on_the_text(a, cell)
+        and _is_on_the_text(b, cell)
+        and a.sequences[cell][key].shape == b.sequences[cell][key].shape
+    }
+    return intervals(differences, icl)
+
+
+def _icl(side: Side) -> Icl | None:
+    """Section `icl`; None if the params do not say it as this version does."""
+    try:
+        return parse(Icl, at(side.params, "icl"), "icl")
+    except ParamsError:
+        return None
+
+
+def _is_on_the_text(side: Side, cell: str) -> bool:
+    """Whether the params have the cell, on the text of section `corpus`."""
+    own = at(side.params, "cells", cell) or at(side.params, "published", cell)
+    return isinstance(own, dict) and not own.get("corpus")
 
 
 def _means(a: Side, b: Side, rows: list[Row]) -> list[Mean]:

@@ -19,21 +19,25 @@ def is_identical(a: Estimate, b: Estimate) -> bool:
     )
 
 
-def difference(a: Estimate, b: Estimate) -> Estimate:
-    """B − A, with an interval where both have one; of identical numbers 0 without one.
+def difference(a: Estimate, b: Estimate, paired: tuple[float, float] | None = None) -> Estimate:
+    """B − A, with the interval `paired` or, without it, one from theirs where both have one; of
+    identical numbers 0 without an interval.
 
-    The two distances to the ends that decide about an end of the difference are added as squares
-    (Zou and Donner 2008, MOVER: for two normal intervals it is the root of the sum of squares; it
-    keeps skew). That is exact in the limit for numbers that err independently, as two reports on
-    different evaluation sets do. Two reports on the same one err together, for what is hard in it
-    is hard for both models: their covariance is positive, its term is left out here, and the
-    interval is wider than it need be (docs/comparing.md: how much). It errs towards no difference.
+    From theirs: the two distances to the ends that decide about an end of the difference are added
+    as squares (Zou and Donner 2008, MOVER: for two normal intervals it is the root of the sum of
+    squares; it keeps skew). That is exact in the limit for numbers that err independently, as two
+    reports on different evaluation sets do. Two reports on the same one err together, for what is
+    hard in it is hard for both models: their covariance is positive, its term is left out here,
+    and the interval is wider than it need be (docs/comparing.md: how much). It errs towards no
+    difference.
 
     It is given the two trainings: what another seed would have given is not in it.
     """
     if is_identical(a, b):
         return Estimate(0.0)
     value = b.value - a.value
+    if paired is not None:
+        return Estimate(value, *paired)
     if None in (a.low, a.high, b.low, b.high):
         return Estimate(value)
     # Of a ratio, the interval may leave out the value.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stages.lib.compare.measures import Estimate, Found, estimate, mapping, printed
+from stages.lib.compare.paired import PerSequence
 from stages.settings.strict import show
 
 Made = dict[str, dict[str, Any]]
@@ -24,7 +25,8 @@ class Side:
     """`name` is what was asked for, `what` where it was found. None: the report lacks it.
 
     `made` says of every file that the report was made of, and of itself, who made it; `text` is
-    the sha256 of the study's text. `files` are the bytes that all this was read from.
+    the sha256 of the study's text, `sequences` the measures of every evaluation sequence by cell.
+    `files` are the bytes that all this was read from.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Side:
     params: dict[str, Any] | None
     made: Made | None
     text: str | None
+    sequences: dict[str, PerSequence] | None = field(repr=False)
     files: dict[str, bytes] = field(repr=False)
 
 

@@ -7,15 +7,12 @@ from stages.lib.spell import NONE, between, fixed, millions, significant
 Table = tuple[str, list[str], list[str], list[list[str]]]  # title, notes, head, rows
 ABSENT = "(not there)"
 MILLION = 1e6
-PARAMS, MEASURES = ["key", "A", "B"], ["cell", "measure", "A", "B", "B − A", "clear"]
+PARAMS = ["key", "A", "B"]
+MEASURES = ["cell", "measure", "A", "B", "B − A", "interval", "clear"]
 SEEDS = ["cells", "seeds", "measure", "mean of B − A over seeds", "clear"]
 CLAIMS = ["claim", "A", "B", "holds if"]
 EVALUATION = {
-    "same": (
-        "Both were read on the same evaluation sequences, on which both err together. The "
-        "intervals of B − A leave that out and are wider than need be (a few times, for like "
-        "models): that zero lies inside does not say that nothing changed."
-    ),
+    "same": "Both were read on the same evaluation sequences, on which both err together.",
     "other": (
         "They were read on different evaluation sequences, which err independently, as the "
         "intervals of B − A assume. With another tokenizer a nat per token means something else."
@@ -25,6 +22,18 @@ EVALUATION = {
         "params.yaml is missing). If so, the intervals of B − A are wider than need be."
     ),
 }
+# On the same evaluation sequences.
+INTERVALS = {
+    "paired": (
+        "“Paired” intervals are bootstraps of B − A sequence by sequence, where that cancels."
+    ),
+    "from both": (
+        "Those “from both” are made of A's and B's own, as if they erred independently, and are "
+        "wider than need be (a few times, for like models): that zero lies inside does not say "
+        "that nothing changed."
+    ),
+}
+NOT_PAIRED = "Not paired, for an older report has no sequences.csv: "
 NOT_RUN = (
     "The params differ, but both reports were made with the same: what differs does not concern "
     "them, or has not run yet (make study)."
@@ -125,6 +134,17 @@ def notes_on_cells(found: Comparison) -> list[str]:
     return notes if found.common else ["No cell is in both.", *notes]
 
 
+def notes_on_intervals(found: Comparison) -> list[str]:
+    """Whether both err together, and which intervals of B − A take it into account."""
+    if found.evaluation != "same":
+        return [EVALUATION[found.evaluation]]
+    made = {row.interval for row in found.rows}
+    notes = [EVALUATION["same"], *(text for kind, text in INTERVALS.items() if kind in made)]
+    older = [side.name for side in (found.a, found.b) if side.sequences is None]
+    missed = older and made & INTERVALS.keys()
+    return [" ".join(notes), *([f"{NOT_PAIRED}{names(older)}."] if missed else [])]
+
+
 def notes_on_params(found: Comparison) -> list[str]:
     if found.params is None:
         sides = [side.name for side in (found.a, found.b) if side.params is None]
@@ -146,7 +166,7 @@ def tables(found: Comparison) -> list[Table]:
     """What the terminal shows: what changed."""
     cells = [
         [row.cell, titled(row.measure), value(row.a, row.measure), value(row.b, row.measure),
-         change(row), clear(row)]
+         change(row), row.interval or "", clear(row)]
         for row in changed(found)
     ]  # fmt: skip
     order = list(found.common)
@@ -164,7 +184,7 @@ def tables(found: Comparison) -> list[Table]:
     params = [[key, own or ABSENT, other or ABSENT] for key, own, other in found.params or []]
     shown = [
         ("Params", notes_on_params(found), PARAMS, params),
-        ("Cells", [EVALUATION[found.evaluation], *notes_on_cells(found)], MEASURES, cells),
+        ("Cells", [*notes_on_intervals(found), *notes_on_cells(found)], MEASURES, cells),
         ("Over seeds", [], SEEDS, seeds),
         ("Claims", notes_on_claims(found), CLAIMS, claims),
     ]
