@@ -31,7 +31,7 @@ TRIALS = [("whole", "whole", "none"), ("direct", "kept", "mean")] + [
 # What a file may be called.
 FILE = "<img src=x onerror=alert(1)>\u202e\x1b.py"
 # What a vocabulary may spell.
-TOKEN = "</script><b>Ġ"
+TOKEN = "<!--<scriptĠ</script><b>Ġ"
 TOKENS = ("token", "other", "source", "destination", "out", "text_out")
 ABLATED = [("none", "none", -1, -1)] + [
     (replacement, mode, layer, head)

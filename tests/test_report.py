@@ -110,7 +110,7 @@ def test_the_page_of_circuits_has_every_reading_of_detailed_cells(reports):
     reading = cells["attn2_s0"]["readings"][-1]
     assert reading["at"] == "last"
     head = reading["heads"]["L1H0"]
-    assert head["ov"][0][0] == "</script><b>␣"
+    assert head["ov"][0][0] == TOKEN.replace("Ġ", "␣")
     assert list(base64.b64decode(head["attention"]["text"])) == [255, 255, 0]
     assert {edge["edge"] for edge in reading["edges"]} == {
         f"L0H{a}>L1H{b}" for a in (0, 1) for b in (0, 1)

@@ -584,6 +584,7 @@ def test_tokens_that_change_most_come_with_what_stands_before_them():
         (1, [6.0, 6.0, 1.0]),
         (2, [6.0, 6.0, 7.0]),
         (4, [6.0, 6.0, 8.0]),
+    ]
 
 
 def test_sequences_are_read_at_the_last_checkpoint_of_every_cell():
