@@ -15,6 +15,7 @@ from stages.files import cells
 from stages.files.catalog import sources
 from stages.files.duck import Source, connect, query
 from stages.files.job import Job, run
+from stages.files.params import Params
 from stages.files.stage import DATA, progress
 from stages.files.tables import provenance_of
 from stages.lib import answer, explorer, page, plots, sequences, spell, summary
@@ -51,7 +52,6 @@ EXPLORED = (
     "tokens", "attention", "shown",
 )  # fmt: skip
 TEMPLATES = Path(__file__).parent / "templates" / "report"
-SCRIPTS = ("index.js", "circuits.js")
 # What the page says about its making: every section but the machine it ran on.
 SECTIONS_SHOWN = (
     "corpus", "models", "train", "losses", "icl", "pca", "heads", "ablations", "interventions",
@@ -80,99 +80,118 @@ LEAST_CUT = 0.02
 def main(job: Job) -> None:
     params = job.params
     grid = cells.of_grid(params, job.cell)
-    models = params.sections("models", Model)
     settings = {
         "report": params.section("report", Report),
         "icl": params.section("icl", Icl),
         "train": params.section("train", Train),
     }
     found = ask(grid, job.cell, n_ctx=params.get("corpus")["n_ctx"], **settings)
-    tokens = max(row["tokens"] for row in found["curves"])
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    provenance = made(job, grid, manifest)
+    tokens = max(row["tokens"] for row in found["curves"])
     svgs = draw(found, settings["train"].tokens)
     measures, drawn = pictures(found, tokens)
-    cells_found = answer.findings(found)
-    verdicts = summary.verdicts(found["claims"])
-    found_circuits = summary.circuits(found["circuit_readings"], found["circuit_paths"])
-    detailed = [row for row in found["cells"] if row["is_detailed"]]
-    shared, style = asset("common.js"), asset("page.css")
-    scripts = {name: f'"use strict";\n(() => {{\n{shared}{asset(name)}}})();\n' for name in SCRIPTS}
-    rule = params.section("phases", Phases)
+    told = answer.findings(found)
     context = {
         **settings,
         **found,
+        **_study(params, grid),
+        **_findings(params, found, told),
+        **_page(found, told, tokens),
         "grid": job.cell,
-        "phase_rule": rule,
-        "architectures": {name: models[cell.model] for name, cell in grid.items()},
-        "otherwise": {name: summary.otherwise(cell) for name, cell in grid.items()},
-        "verdicts": verdicts,
-        "carried": summary.carried(found["interventions"]),
-        "removed": summary.removed(found["removals"]),
-        "ways": summary.ways(found["removals"]),
-        "circuits": found_circuits,
-        "signals": dates.SIGNALS,
         "manifest": manifest,
-        "captions": CAPTIONS,
-        "sections": SECTIONS,
-        "circuit_figures": CIRCUITS,
         "svgs": {name: encoded(svg) for name, svg in svgs.items()},
-        "detailed": detailed,
-        "first": next((row for row in detailed if row["phase_change"]), detailed[0])["cell"],
-        "found": cells_found,
-        "models": answer.models(cells_found),
-        "why_not": {own.name: answer.why_not(own, rule) for own in cells_found if not own.changed},
-        "kinds": params.get("heads")["kinds"],
-        "edited": {
-            "ablations": params.get("ablations")["sequences"],
-            "interventions": params.get("interventions")["sequences"],
-        },
-        "sentences": answer.sentences(
-            cells_found, verdicts["claim"], summary.failed(found["claims"]), rule
-        ),
-        "columns": page.columns(cells_found),
         "measures": drawn,
-        "spans": page.windows(cells_found, tokens),
-        "sparks": {row["cell"]: page.sparks(found, row["cell"], tokens) for row in detailed},
-        "passages": page.passages(found),
-        "passage": page.first_passage(found),
-        "changes": page.changes(found, tokens),
-        "evidence": page.by_claim(found["evidence"]),
-        "made": provenance,
-        "fingerprint": fingerprint(provenance),
-        "times": json.loads(asset("times.json")),
-        "params": list(flattened({name: params.get(name) for name in SECTIONS_SHOWN}).items()),
-        "style": style,
-        "style_hash": explorer.content_hash(style),
     }
-    pages = {
-        "index": explorer.script_data(page.script(found, measures, cells_found, tokens)),
-        "circuits": explorer.script_data(page.circuits(found)),
+    # Once every param was read: its hash is over those.
+    provenance = made(job, grid, manifest)
+    context |= {"made": provenance, "fingerprint": fingerprint(provenance)}
+    data = {
+        "index": page.script(found, measures, told, tokens),
+        "circuits": page.circuits(found),
     }
     products = {
-        "circuits": summary.circuit_products(found_circuits),
+        "circuits": summary.circuit_products(context["circuits"]),
         "claims": summary.claims(found["claims"], found["evidence"]),
         "metrics": summary.metrics(found["cells"], found["claims"]),
         "provenance": provenance,
     }
     with job.outputs(REPORTS / job.cell) as folder:
-        (folder / "figures").mkdir()
-        for name, svg in svgs.items():
-            (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-        (folder / "plots").mkdir()
-        for name, rows in plots.texts(found).items():
-            (folder / "plots" / name).write_text(rows, encoding="utf-8")
-        for name, own in pages.items():
-            script = scripts[f"{name}.js"]
-            context |= {"data": own, "script": script}
-            context |= {"script_hash": explorer.content_hash(script)}
-            _write(folder / f"{name}.html", context)
-        _write(folder / "summary.md", context)
-        text = sequences.text(found["sequences"])
-        (folder / sequences.NAME).write_text(text, encoding="utf-8")
+        texts = {f"figures/{name}.svg": svg for name, svg in svgs.items()}
+        texts |= {f"plots/{name}": rows for name, rows in plots.texts(found).items()}
+        texts[sequences.NAME] = sequences.text(found["sequences"])
+        texts["summary.md"] = _rendered("summary.md", context)
+        for name, own in data.items():
+            texts[f"{name}.html"] = _rendered(f"{name}.html", context | scripted(name, own))
         for name, own in products.items():
             text = json.dumps(own, indent=2, sort_keys=name == "provenance", allow_nan=False)
-            (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
+            texts[f"{name}.json"] = f"{text}\n"
+        for name in ("figures", "plots"):
+            (folder / name).mkdir()
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+
+def _study(params: Params, grid: dict[str, Cell]) -> dict[str, Any]:
+    """What was asked: models, rules, every param."""
+    models = params.sections("models", Model)
+    return {
+        "architectures": {name: models[cell.model] for name, cell in grid.items()},
+        "otherwise": {name: summary.otherwise(cell) for name, cell in grid.items()},
+        "phase_rule": params.section("phases", Phases),
+        "kinds": params.get("heads")["kinds"],
+        "edited": {own: params.get(own)["sequences"] for own in ("ablations", "interventions")},
+        "params": list(flattened({name: params.get(name) for name in SECTIONS_SHOWN}).items()),
+        "times": json.loads(asset("times.json")),
+    }
+
+
+def _findings(params: Params, found: Found, told: list[answer.Found]) -> dict[str, Any]:
+    """What was found, in words and rows."""
+    rule, verdicts = params.section("phases", Phases), summary.verdicts(found["claims"])
+    failed = summary.failed(found["claims"])
+    return {
+        "found": told,
+        "models": answer.models(told),
+        "sentences": answer.sentences(told, verdicts["claim"], failed, rule),
+        "why_not": {own.name: answer.why_not(own, rule) for own in told if not own.changed},
+        "verdicts": verdicts,
+        "evidence": page.by_claim(found["evidence"]),
+        "carried": summary.carried(found["interventions"]),
+        "removed": summary.removed(found["removals"]),
+        "ways": summary.ways(found["removals"]),
+        "circuits": summary.circuits(found["circuit_readings"], found["circuit_paths"]),
+    }
+
+
+def _page(found: Found, told: list[answer.Found], tokens: int) -> dict[str, Any]:
+    """How the page shows it."""
+    detailed, style = [row for row in found["cells"] if row["is_detailed"]], asset("page.css")
+    return {
+        "detailed": detailed,
+        "first": next((row for row in detailed if row["phase_change"]), detailed[0])["cell"],
+        "columns": page.columns(told),
+        "spans": page.windows(told, tokens),
+        "sparks": {row["cell"]: page.sparks(found, row["cell"], tokens) for row in detailed},
+        "passages": page.passages(found),
+        "passage": page.first_passage(found),
+        "changes": page.changes(found, tokens),
+        "signals": dates.SIGNALS,
+        "captions": CAPTIONS,
+        "sections": SECTIONS,
+        "circuit_figures": CIRCUITS,
+        "style": style,
+        "style_hash": explorer.content_hash(style),
+    }
+
+
+def scripted(name: str, data: dict) -> dict[str, str]:
+    """The script of a page and its data, as they stand in it."""
+    script = f'"use strict";\n(() => {{\n{asset("common.js")}{asset(f"{name}.js")}}})();\n'
+    return {
+        "data": explorer.script_data(data),
+        "script": script,
+        "script_hash": explorer.content_hash(script),
+    }
 
 
 def asset(name: str) -> str:
@@ -295,9 +314,8 @@ def pictures(found: Found, tokens: int) -> tuple[list[Measure], list[dict[str, A
     return measures, rows
 
 
-def _write(path: Path, context: dict[str, Any]) -> None:
-    text = _templates().get_template(f"{path.name}.j2").render(context)
-    path.write_text(text, encoding="utf-8")
+def _rendered(name: str, context: dict[str, Any]) -> str:
+    return _templates().get_template(f"{name}.j2").render(context)
 
 
 def _templates() -> jinja2.Environment:
