@@ -16,7 +16,7 @@ from stages.files.params import Params
 from stages.lib import sequences
 from stages.lib.tables.heads import PROBES as PROBES_TABLE
 from stages.settings.icl import Icl
-from tests.madeup import CELLS, ODD, TOKEN, study
+from tests.madeup import CELLS, ODD, STEPS, TOKEN, study
 from tests.project import Project
 
 
