@@ -315,7 +315,7 @@ verdict.addEventListener("change", () => {
 // On paper nobody opens a row.
 let opened = [];
 addEventListener("beforeprint", () => {
-  opened = [...document.querySelectorAll("details:not([open])")];
+  opened = [...document.querySelectorAll(".claims details:not([open])")];
   for (const own of opened) own.open = true;
 });
 addEventListener("afterprint", () => { for (const own of opened) own.open = false; });
