@@ -5,7 +5,18 @@ from xml.etree import ElementTree
 
 import pytest
 
-from stages.lib.figures import curves, dates, heads, maps, paths, repeats, sets, weights
+from stages.lib.figures import (
+    analysis,
+    answer,
+    curves,
+    dates,
+    heads,
+    maps,
+    paths,
+    repeats,
+    sets,
+    weights,
+)
 from stages.lib.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
 from stages.lib.figures.every import drawings
 from stages.lib.figures.frame import COLOURS, GREY, HEIGHT, WIDTH, Drawn
@@ -260,6 +271,72 @@ def test_labels_are_kept_apart_and_in_order():
 
 def test_tokens_show_their_spaces():
     assert weights.spelled("ĊĠĠdef") == "↵␣␣def"
+
+
+def test_panels_of_the_analysis_have_one_frame_and_one_axis_of_training():
+    rows = [*curve("a", 0), *curve("b", 0, panel="q")]
+    windows = [window("a", 0, 0, 2 * MILLION), window("b", 0, 0, MILLION, holds=False, panel="q")]
+    frame = analysis.FRAME
+    pictures = analysis.pictures(curves.icl(rows, windows), 8 * MILLION)
+    assert list(pictures) == ["p", "q"]
+    for svg in pictures.values():
+        root = ElementTree.fromstring(svg)
+        size = [frame["left"] + frame["width"] + frame["right"]]
+        size += [frame["top"] + frame["height"] + frame["bottom"]]
+        assert [float(root.get(name, "")) for name in ("width", "height")] == size
+        corner = root.find("{http://www.w3.org/2000/svg}g")
+        assert corner is not None and place(corner) == [frame["left"], frame["top"]]
+        # Training went on to twice as many tokens as these rows have.
+        line = numbers(marks(svg, "line")[0].get("d"))
+        assert line[::2] == [0, frame["width"] / 4, frame["width"] / 2]
+        assert "seed" not in texts(svg), "the row says what colours mean"
+    (band,) = marks(pictures["p"], "rect")
+    assert numbers(band.get("d"))[:3:2] == [0, frame["width"] / 4]
+
+
+def test_measures_without_rows_are_left_out():
+    none = {name: [] for name in QUERIES}
+    assert analysis.measures(none) == []
+    found = none | {"curves": curve("a", 0)}
+    assert [own.name for own in analysis.measures(found)] == ["loss", "icl"]
+    assert analysis.plane([{"pc1": 0.0, "pc2": 1.0}, {"pc1": 10.0, "pc2": 1.0}]) == {
+        "pc1": [-0.5, 10.5],
+        "pc2": [1.0, 1.0],
+    }
+
+
+def test_a_layer_has_its_colour_where_the_first_has_no_such_score():
+    rows = [
+        {"cell": "a", "tokens": tokens, "layer": layer, "name": f"L{layer}H0", "qk_trace": trace}
+        for tokens in (0, MILLION)
+        for layer, trace in ((0, None), (1, 2.0))
+    ]
+    (line,) = marks(heads.qk_trace(rows, [window("a", 0, 0, MILLION)]), "line")
+    assert line.get("stroke") == COLOURS[1]
+
+
+def test_the_answer_has_the_best_head_of_every_checkpoint_and_thick_windows():
+    own = [
+        {"cell": "a", "tokens": tokens * MILLION, "name": name, "prefix_matching": score}
+        for tokens in (0, 2)
+        for name, score in (("L0H0", 0.5), ("L0H1", 0.25))
+    ]
+    drawn = answer.rows(curve("a", 0), own)
+    assert [(row["tokens"], row["prefix_matching"]) for row in drawn] == [
+        (0, 0.5),
+        (2 * MILLION, 0.5),
+    ]
+    lines = marks(answer.answer(drawn, [window("a", 0, 0, 2 * MILLION)]), "line")
+    assert [line.get("stroke-width") for line in lines] == ["1.3", "4"] * 2
+    flat = marks(answer.answer(drawn, [window("a", 0, 0, MILLION, holds=False)]), "line")
+    assert [line.get("stroke-width") for line in flat if line.get("d")] == ["1.3"] * 2
+
+
+def test_a_figure_takes_the_ink_and_the_paper_of_light_and_dark():
+    svg = str(curves.loss(curve("a", 0), []))
+    assert svg.count("<style>") == 1 and "prefers-color-scheme:dark" in svg
+    labels = [own for own in ElementTree.fromstring(svg).iter() if own.tag.endswith("}text")]
+    assert labels and {own.get("fill") for own in labels} == {"currentColor"}
 
 
 def test_attention_is_drawn_of_the_circuit_s_two_heads_where_there_is_some():
