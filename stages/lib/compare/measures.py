@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
+from stages.lib.spell import short
+from stages.lib.summary import DIGITS
 from stages.settings.strict import show, visible
 
 Source = Literal["metrics", "circuits"]
@@ -105,13 +107,18 @@ def _read(measure: Measure, value: Any, own: dict, where: str) -> Estimate | str
 
 
 def estimate(value: Any, low: Any, high: Any, where: str) -> Estimate | None:
-    """Raises ValueError for what is neither a finite number nor null."""
+    """Raises ValueError for what is neither a finite number nor null.
+
+    Of floats, the digits that reports have now: older ones had more, which say nothing.
+    """
     for own in (value, low, high):
         is_number = isinstance(own, int | float) and not isinstance(own, bool)
         if own is not None and not (is_number and abs(own) < 1e300 and isfinite(own)):
             raise ValueError(f"{where}: found {show(own)}, expected a finite number or null")
-    ends = (None if end is None else float(end) for end in (low, high))
-    return None if value is None else Estimate(float(value), *ends)
+    value, *ends = (
+        None if own is None else float(short(own, DIGITS)) for own in (value, low, high)
+    )
+    return None if value is None else Estimate(value, *ends)
 
 
 def _text(value: Any, where: str) -> str | None:
