@@ -166,14 +166,15 @@ def _findings(params: Params, found: Found, told: list[answer.Found]) -> dict[st
 def _page(found: Found, told: list[answer.Found], tokens: int) -> dict[str, Any]:
     """How the page shows it."""
     detailed, style = [row for row in found["cells"] if row["is_detailed"]], asset("page.css")
+    first = next((row for row in detailed if row["phase_change"]), detailed[0])["cell"]
     return {
         "detailed": detailed,
-        "first": next((row for row in detailed if row["phase_change"]), detailed[0])["cell"],
+        "first": first,
         "columns": page.columns(told),
         "spans": page.windows(told, tokens),
         "sparks": {row["cell"]: page.sparks(found, row["cell"], tokens) for row in detailed},
         "passages": page.passages(found),
-        "passage": page.first_passage(found),
+        "passage": page.first_passage(found, first),
         "changes": page.changes(found, tokens),
         "signals": dates.SIGNALS,
         "captions": CAPTIONS,

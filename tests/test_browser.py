@@ -268,6 +268,17 @@ def test_without_scripts_the_page_still_tells_everything(browser, strange):
     assert reader.page.locator("#text span").count() == 64
 
 
+def test_the_page_as_it_comes_has_the_colours_that_its_script_gives(browser):
+    shades = "[...document.querySelectorAll('#text span')].map((own) => own.className)"
+    plain, scripted = (
+        Reader(browser, ROOT / "reports" / "index.html", java_script_enabled=on).page.evaluate(
+            shades
+        )
+        for on in (False, True)
+    )
+    assert plain == scripted and len({*plain}) > 8
+
+
 def test_in_the_dark_and_on_paper(browser, strange):
     reader = Reader(browser, strange / "index.html", color_scheme="dark")
     colour = "getComputedStyle(document.body).backgroundColor"

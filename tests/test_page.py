@@ -80,8 +80,8 @@ def test_the_first_passage_is_coloured_by_the_change_of_each_token():
             {"cell": "a", "seq": 3, "steps": [0, 5, 7], "losses": [0, 0, 1000, 2000, 2000, 500]}
         ],
     }
-    assert page.first_passage(found) == [("x", ""), ("y", "l2"), ("z", "g3")]
-    assert page.first_passage(found | {"moments": []}) == []
+    assert page.first_passage(found, "a") == [("x", ""), ("y", "l2"), ("z", "g3")]
+    assert page.first_passage(found, "b") == []
 
 
 def test_losses_are_packed_as_the_script_reads_them():

@@ -143,13 +143,13 @@ def passages(found: dict[str, Rows]) -> Rows:
     ]
 
 
-def first_passage(found: dict[str, Rows]) -> list[tuple[str, str]]:
-    """Tokens of the first passage with the class of their colour, in the first cell that has read
-    it; the first token is not predicted."""
-    if not found["moments"]:
+def first_passage(found: dict[str, Rows], cell: str) -> list[tuple[str, str]]:
+    """Tokens of the first passage with the class of their colour in a cell, or no passage if the
+    cell reads another text; the first token is not predicted."""
+    moment = next((row for row in found["moments"] if row["cell"] == cell), None)
+    if moment is None:
         return []
-    moment, own = found["moments"][0], found["passages"][0]
-    cell = moment["cell"]
+    own = found["passages"][0]
     (row,) = (r for r in found["passage_losses"] if r["cell"] == cell and r["seq"] == own["seq"])
     size = len(row["losses"]) // len(row["steps"])
 
