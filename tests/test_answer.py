@@ -114,7 +114,9 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     assert which.endswith("; of 2 variations and controls 1 change.")
     assert "m 0.50 M – 2.00 M, over 2 seeds (ICL falls by 0.25 to 0.40 nats)" in where
     assert carried.endswith("L1H2 of m_s0: its removal costs 0.25 nats."), "no variation"
-    assert "over 3 seeds" in claims
+    assert "over 3 seeds of each model" in claims
+    *_, claims = said(*seeds, {"cell": "alone"})
+    assert "over up to 3 seeds of each model" in claims
 
 
 def test_claims_that_fail_are_named():

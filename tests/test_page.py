@@ -66,7 +66,17 @@ def test_a_small_line_goes_from_corner_to_corner():
 
 @pytest.mark.parametrize(
     ("change", "shade"),
-    [(None, ""), (0.0, ""), (-0.24, ""), (-0.3, "g1"), (-1.0, "g2"), (1.6, "l3"), (-9.0, "g8")],
+    [
+        (None, ""),
+        (0.0, ""),
+        (-0.24, ""),
+        (-0.3, "g1"),
+        (-1.0, "g2"),
+        (-1.25, "g3"),
+        (0.25, "l1"),
+        (1.6, "l3"),
+        (-9.0, "g8"),
+    ],
 )
 def test_a_shade_is_half_a_nat(change, shade):
     assert page.tint(change) == shade

@@ -86,7 +86,7 @@ def sentences(
         _where(own, changed, rule.min_drop),
         _heads(own),
         _carried(own),
-        _claims(verdicts, contradicted, max(map(len, own.values()))),
+        _claims(verdicts, contradicted, [len(found) for found in own.values()]),
     ]
 
 
@@ -214,10 +214,12 @@ def _every(own: Models) -> list[Found]:
     return [cell for found in own.values() for cell in found]
 
 
-def _claims(verdicts: dict[str, int], contradicted: list[str], seeds: int) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+def _claims(verdicts: dict[str, int], contradicted: list[str], seeds: list[int]) -> str:
+    counts = ", ".join(f"{own} {verdict}" for verdict, own in verdicts.items())
     failed = ", ".join(f"“{text.rstrip('.')}”" for text in contradicted)
-    judged = f"judged over {seeds} seed{'s' if seeds > 1 else ''} of each model"
+    most = max(seeds)
+    count = f"{'up to ' if min(seeds) < most else ''}{most} seed{'s' if most > 1 else ''}"
+    judged = f"judged over {count} of each model"
     return f"The paper's claims, {judged}: {counts}" + (
         f"; what fails is {failed}." if failed else "."
     )

@@ -5,7 +5,6 @@ The script's part is JSON: every number it shows, and what each chart offers as 
 
 import base64
 import struct
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -63,16 +62,11 @@ def tables(found: dict[str, Rows], names: Iterable[str]) -> dict[str, dict[str, 
 
 
 def columns(cells: list[Found]) -> list[dict[str, Any]]:
-    """Of the model analysis: a panel, its lowest seed's cell, and how many of its seeds change."""
+    """Of the model analysis: a panel, and the cell of its lowest seed."""
     first: dict[str, Found] = {}
     for own in cells:
         first.setdefault(own.panel, own)
-    changed = Counter(own.panel for own in cells if own.changed)
-    of = Counter(own.panel for own in cells)
-    return [
-        {"panel": panel, "cell": own.name, "changed": changed[panel], "of": of[panel]}
-        for panel, own in first.items()
-    ]
+    return [{"panel": panel, "cell": own.name} for panel, own in first.items()]
 
 
 def sparks(
@@ -118,7 +112,6 @@ def changes(found: dict[str, Rows], end: int) -> dict[str, dict[str, Rows]]:
             "text": "".join(before),
             "token": token,
             "spark": spark(steps[row["cell"]], losses, end, 0.0, max(losses)),
-            "losses": losses,
         }
         kind = "gained" if row["change"] < 0 else "lost"
         result.setdefault(row["cell"], {"gained": [], "lost": []})[kind].append(own)
@@ -167,7 +160,8 @@ def tint(change: float | None) -> str:
     nats. The script has the same rule."""
     if change is None or abs(change) < 0.25:
         return ""
-    return f"{'g' if change < 0 else 'l'}{min(8, max(1, round(2 * abs(change))))}"
+    # Not round(), which takes halves to even numbers: the script takes them up.
+    return f"{'g' if change < 0 else 'l'}{min(8, int(2 * abs(change) + 0.5))}"
 
 
 def by_claim(evidence: Rows) -> dict[str, Rows]:

@@ -1,7 +1,8 @@
 """What every figure shares: colours, panels side by side, tokens along x, the window shaded.
 
-Figures take rows (dictionaries, as the SQL files return them) and give an SVG string. Colours are
-those of Okabe and Ito, which colour-blind readers can tell apart.
+Figures take rows (dictionaries, as the SQL files return them) and give an SVG string, or panels,
+which are one when asked. Colours are those of Okabe and Ito, which colour-blind readers can tell
+apart.
 """
 
 import json

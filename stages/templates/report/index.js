@@ -180,7 +180,7 @@ const lossesOf = (cell, seq) => {
 // The same rule as in the page as it comes.
 const tint = (change) => {
   if (Math.abs(change) < 0.25) return "";
-  const level = Math.min(8, Math.max(1, Math.round(2 * Math.abs(change))));
+  const level = Math.min(8, Math.round(2 * Math.abs(change)));
   return `${change < 0 ? "g" : "l"}${level}`;
 };
 const lossChart = (name, tokens, losses, caption) => {
@@ -235,7 +235,8 @@ const showPassage = () => {
     1 + bytes(data.losses[cell][own.seq]).length / 2 / tokens.length);
   const spans = own.tokens.map((token, i) => {
     if (i === 0 || i >= size) return make("span", {}, token);
-    const change = loss(to, i - 1) - loss(from, i - 1);
+    // In whole thousandths, as they came: a difference of fractions may miss a half.
+    const change = Math.round(1000 * (loss(to, i - 1) - loss(from, i - 1))) / 1000;
     if (change < greatest[0]) greatest = [change, i - 1];
     return make("span", { class: tint(change), "data-pos": i - 1,
       title: `${change < 0 ? "" : "+"}${change.toFixed(2)} nats` }, token);
