@@ -18,13 +18,13 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time)
-	@python -m stages.study --jobs $(JOBS)
+	@python -m induction.cli.study --jobs $(JOBS)
 
 published: $(VENV)/installed ## the study and the published run: three seeds, variations, controls (JOBS=n, too)
-	@python -m stages.study --published --jobs $(JOBS)
+	@python -m induction.cli.study --published --jobs $(JOBS)
 
 verify: $(VENV)/installed ## whether all on disk is what dvc.lock, params.yaml and the code say
-	@python -m stages.verify
+	@python -m induction.cli.verify
 
 test: $(VENV)/installed ## the tests
 	@python -m pytest $(SPREAD)
@@ -35,25 +35,25 @@ test-slow: $(VENV)/installed ## hundreds of kills, remotes, every rerun rule
 lint: $(VENV)/installed ## the linter
 	@ruff check .
 	@ruff format --check .
-	@python -m stages.plan --check
+	@python -m induction.pipeline.plan --check
 
 bench: $(VENV)/installed ## the inner loops alone: training, losses, ablations
-	@python -m stages.bench
+	@python -m induction.cli.bench
 
 sql: $(VENV)/installed ## a prompt with one view per table
-	@python -m stages.query
+	@python -m induction.cli.query
 
 compare: $(VENV)/installed ## what changed: make compare A=HEAD~1 B=workspace
-	@python -m stages.compare "$(A)" "$(B)"
+	@python -m induction.cli.compare "$(A)" "$(B)"
 
 plan: $(VENV)/installed ## write dvc.yaml anew from params.yaml and stages/
-	@python -m stages.plan
+	@python -m induction.pipeline.plan
 
 questions: $(VENV)/installed ## write the answers of docs/questions.md from the tables
-	@python -m stages.questions
+	@python -m induction.cli.questions
 
 readme: $(VENV)/installed ## write the numbers of README.md from the reports
-	@python -m stages.readme
+	@python -m induction.cli.readme
 
 lock: ## pin what the pins need: write constraints.txt from .venv as it is
 	@$(BIN)/pip freeze --exclude pip --exclude setuptools | sed 's/+.*//' > constraints.txt

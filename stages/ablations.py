@@ -4,18 +4,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.files import cells, checkpoints, evaluation
-from stages.files.job import Job, run
-from stages.files.stage import DATA, progress
-from stages.files.tables import TableWriter
-from stages.lib import device as devices
-from stages.lib.ablation import ablated_nll, head_outputs, reduced, substitutes
-from stages.lib.model import Transformer
-from stages.lib.parallel import Workers
-from stages.lib.tables.ablations import ABLATIONS
-from stages.settings.ablations import Ablations
-from stages.settings.icl import Windows
-from stages.settings.losses import Losses
+from induction.config.ablations import Ablations
+from induction.config.icl import Windows
+from induction.config.losses import Losses
+from induction.config.paths import DATA
+from induction.interp.ablation import ablated_nll, head_outputs, reduced, substitutes
+from induction.models import checkpoints
+from induction.models import device as devices
+from induction.models.transformer import Transformer
+from induction.models.workers import Workers
+from induction.pipeline import cells
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.tables.ablations import ABLATIONS
+from induction.tables.parquet import TableWriter
+from induction.text import evaluation
 
 # Some sequences: what replaces a head's output there, their tokens and sampled positions, and,
 # layer by layer, the replacement; None is zero.
@@ -48,7 +51,7 @@ def main(job: Job) -> None:
     ):
         for checkpoint in progress(paths, f"ablations {job.cell}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
-            evaluation.check_fits(tokens, header, checkpoint)
+            checkpoints.check_fits(tokens, header, checkpoint)
 
             def reduce(part: Part, model: Transformer = model) -> Reduced:
                 replacement, tokens, positions, instead = part

@@ -7,29 +7,34 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from stages.files import cells, checkpoints, evaluation
-from stages.files.job import Job, run
-from stages.files.remedy import corpus_in, rebuild
-from stages.files.stage import DATA, StageError, progress
-from stages.files.stream import training_stream
-from stages.files.tables import TableWriter, read_table
-from stages.lib import device as devices
-from stages.lib.circuits import repeated_blocks, usable_tokens
-from stages.lib.framework import bigrams, rows, tokens, trigrams, when
-from stages.lib.framework.edges import Edge, Head
-from stages.lib.framework.reading import Reading, read, sum_error, trials
-from stages.lib.framework.rows import Behaviour, Rows, Vocabulary
-from stages.lib.parallel import Workers
-from stages.lib.tables import circuits as tables
-from stages.lib.tables.corpus import VOCABULARY
-from stages.lib.tables.heads import HEADS
-from stages.lib.tables.icl import ICL
-from stages.settings.circuits import Circuits
-from stages.settings.heads import Heads
-from stages.settings.icl import Windows
-from stages.settings.losses import Losses
-from stages.settings.phases import Phases
-from stages.settings.train import Train
+from induction.config.circuits import Circuits
+from induction.config.errors import StageError
+from induction.config.heads import Heads
+from induction.config.icl import Windows
+from induction.config.losses import Losses
+from induction.config.paths import DATA
+from induction.config.phases import Phases
+from induction.config.remedy import corpus_in, rebuild
+from induction.config.train import Train
+from induction.interp.attention_scores import repeated_blocks, usable_tokens
+from induction.interp.circuits import bigrams, rows, tokens, trigrams
+from induction.interp.circuits.edges import Edge, Head
+from induction.interp.circuits.reading import Reading, read, sum_error, trials
+from induction.interp.circuits.rows import Behaviour, Rows, Vocabulary
+from induction.models import checkpoints
+from induction.models import device as devices
+from induction.models.workers import Workers
+from induction.pipeline import cells
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.stats import checkpoint_selection
+from induction.tables import circuits as tables
+from induction.tables.corpus import VOCABULARY
+from induction.tables.heads import HEADS
+from induction.tables.icl import ICL
+from induction.tables.parquet import TableWriter, read_table
+from induction.text import evaluation
+from induction.text.stream import training_stream
 
 
 def main(job: Job) -> None:
@@ -71,7 +76,7 @@ def main(job: Job) -> None:
     }
     tokens_per_step = params.section("train", Train).batch * n_ctx
     window, steps = window_of(cell, tokens_per_step, params.section("phases", Phases), [*paths])
-    wanted = when.readings(steps, window, own.checkpoints)
+    wanted = checkpoint_selection.readings(steps, window, own.checkpoints)
     behaviour = behaviour_by_step(cell, [*wanted])
     made: dict[int, Rows] = {}
     attention: dict[int, dict] = {}
@@ -94,7 +99,7 @@ def main(job: Job) -> None:
         # The last first: its circuit is followed back through training.
         for step in progress([*wanted][::-1], f"circuits {cell}", "checkpoint"):
             model, header = checkpoints.load(paths[step])
-            evaluation.check_fits(text, header, paths[step])
+            checkpoints.check_fits(text, header, paths[step])
             found, own_edges, why = read(model, reading, behaviour[step])
             if circuit is None:
                 circuit = own_edges
@@ -133,7 +138,7 @@ def main(job: Job) -> None:
 
 def window_of(
     cell: str, tokens_per_step: int, rule: Phases, steps: list[int]
-) -> tuple[when.Window, np.ndarray]:
+) -> tuple[checkpoint_selection.Window, np.ndarray]:
     """The phase window, from table `icl`. Raises StageError if that is of other checkpoints."""
     path = DATA / "icl" / cell / "icl.parquet"
     table = read_table(ICL, path, f"icl@{cell}")
@@ -141,7 +146,9 @@ def window_of(
         raise StageError(
             f"{path}: its checkpoints are not those of training; {rebuild(f'icl@{cell}')}"
         )
-    own = when.window_of(table["step"], table["icl"], table["icl_high"], tokens_per_step, rule)
+    own = checkpoint_selection.window_of(
+        table["step"], table["icl"], table["icl_high"], tokens_per_step, rule
+    )
     return own, table["step"]
 
 

@@ -7,38 +7,39 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stages.files import cells
-from stages.files.catalog import sources
-from stages.files.duck import connect, query
-from stages.files.job import Job, run
-from stages.files.stage import DATA, progress
-from stages.files.tables import TableWriter
-from stages.lib.scoreboard import EVERY
-from stages.lib.tables.ablations import ABLATIONS
-from stages.lib.tables.claims import CLAIMS, EVIDENCE
-from stages.lib.tables.corpus import EVAL
-from stages.lib.tables.heads import COMPOSITIONS, HEADS, REPEATS
-from stages.lib.tables.icl import ICL, POSITIONS
-from stages.lib.tables.interventions import INTERVENTIONS, SETS
-from stages.lib.tables.losses import LOSSES
-from stages.lib.tables.pca import PCA
-from stages.lib.tables.phases import OVERLAPS, PHASES, WINDOWS
-from stages.lib.tables.rows import columns
-from stages.lib.verdicts import decide, spelled, untested
-from stages.settings.cells import Cell
-from stages.settings.claims import Claims
-from stages.settings.icl import Windows
-from stages.settings.model import Model
-from stages.settings.train import Train
+from induction.claims.registry import EVERY
+from induction.claims.verdicts import decide, spelled, untested
+from induction.config.cells import Cell
+from induction.config.claims import Claims
+from induction.config.icl import Windows
+from induction.config.model import Model
+from induction.config.paths import DATA
+from induction.config.train import Train
+from induction.pipeline import cells
+from induction.pipeline.catalog import sources
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.tables.ablations import ABLATIONS
+from induction.tables.claims import CLAIMS, EVIDENCE
+from induction.tables.corpus import EVAL
+from induction.tables.duck import connect, query
+from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
+from induction.tables.icl import ICL, POSITIONS
+from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
+from induction.tables.losses import LOSSES
+from induction.tables.parquet import TableWriter
+from induction.tables.pca import PCA
+from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
+from induction.tables.rows import columns
 
 READ = (
     EVAL, LOSSES, ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS,
-    SETS, PHASES, WINDOWS, OVERLAPS,
+    INTERVENTION_HEADS, PHASES, WINDOWS, OVERLAPS,
 )  # fmt: skip
 NO_CELL = "no cell of this grid decides about it"
 MODEL = ("n_layers", "mlp", "smeared_keys", "positions")
 TRAIN = ("optimizer", "warmup_steps", "text", "shuffle_span")
-# One row of a query of stages/sql/claims/: a cell's value, NaN with the reason if there is none.
+# One row of a query of induction/sql/claims/: a cell's value, NaN with the reason if there is none.
 Row = dict[str, Any]
 
 

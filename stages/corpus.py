@@ -6,14 +6,16 @@ from dataclasses import asdict
 
 import numpy as np
 
-from stages.files import cells, sources
-from stages.files.job import Job, run
-from stages.files.stage import StageError, progress
-from stages.files.stream import WITHOUT, save_stream
-from stages.files.tables import write_table
-from stages.lib.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
-from stages.lib.text import distinct, stream, train_tokenizer, windows, within
-from stages.settings.corpus import Corpus, CorpusChanges
+from induction.config.corpus import Corpus, CorpusChanges
+from induction.config.errors import StageError
+from induction.pipeline import cells
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
+from induction.tables.parquet import write_table
+from induction.text import sources
+from induction.text.documents import distinct, stream, train_tokenizer, windows, within
+from induction.text.stream import WITHOUT, save_stream
 
 ENCODE_BATCH = 256
 

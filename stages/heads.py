@@ -7,15 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.files import cells, checkpoints, evaluation
-from stages.files.job import Job, run
-from stages.files.remedy import corpus_in
-from stages.files.stage import DATA, StageError, progress
-from stages.files.tables import TableWriter, read_table
-from stages.lib import device as devices
-from stages.lib.circuits import distinct_tokens, gapped_blocks, repeated_blocks, usable_tokens
-from stages.lib.composition import orientations
-from stages.lib.heads import (
+from induction.config.errors import StageError
+from induction.config.heads import Heads
+from induction.config.paths import DATA
+from induction.config.remedy import corpus_in
+from induction.interp.attention_scores import (
+    distinct_tokens,
+    gapped_blocks,
+    repeated_blocks,
+    usable_tokens,
+)
+from induction.interp.composition import orientations
+from induction.interp.head_columns import (
     composition_columns,
     head_columns,
     on_probe,
@@ -23,13 +26,19 @@ from stages.lib.heads import (
     probe_columns,
     repeat_columns,
 )
-from stages.lib.model import Transformer
-from stages.lib.parallel import Workers
-from stages.lib.repeats import repeat_losses
-from stages.lib.tables.corpus import VOCABULARY
-from stages.lib.tables.heads import COMPOSITIONS, HEADS, PROBES, REPEATS
-from stages.lib.weights import folded
-from stages.settings.heads import Heads
+from induction.interp.repeats import repeat_losses
+from induction.interp.weights import folded
+from induction.models import checkpoints
+from induction.models import device as devices
+from induction.models.transformer import Transformer
+from induction.models.workers import Workers
+from induction.pipeline import cells
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.tables.corpus import VOCABULARY
+from induction.tables.heads import COMPOSITIONS, HEADS, PROBES, REPEATS
+from induction.tables.parquet import TableWriter, read_table
+from induction.text import evaluation
 
 # Tokens, and which of them are the block's.
 Probe = tuple[Tensor, Tensor]
@@ -87,7 +96,7 @@ def main(job: Job) -> None:
         for checkpoint in progress(paths, f"heads {job.cell}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
             for tokens in every:
-                evaluation.check_fits(tokens, header, checkpoint)
+                checkpoints.check_fits(tokens, header, checkpoint)
 
             fixed, gap = (
                 torch.stack(workers.map(partial(on_probe, model), one_by_one(probe)))

@@ -1,16 +1,16 @@
 """The losses of a cell -> its in-context-learning score, position curves and loss vectors."""
 
-from stages.files import cells
-from stages.files.duck import Source, arrays, connect, query
-from stages.files.job import Job, run
-from stages.files.remedy import corpus_in
-from stages.files.stage import DATA
-from stages.files.tables import write_table
-from stages.lib.bootstrap import draws, tails
-from stages.lib.tables.corpus import EVAL_SEQUENCES
-from stages.lib.tables.icl import ICL, POSITIONS, SAMPLED
-from stages.lib.tables.losses import LOSSES
-from stages.settings.icl import Icl
+from induction.config.icl import Icl
+from induction.config.paths import DATA
+from induction.config.remedy import corpus_in
+from induction.pipeline import cells
+from induction.pipeline.job import Job, run
+from induction.stats.bootstrap import draws, tails
+from induction.tables.corpus import EVAL_SEQUENCES
+from induction.tables.duck import Source, arrays, connect, query
+from induction.tables.icl import ICL, POSITIONS, SAMPLED
+from induction.tables.losses import LOSSES
+from induction.tables.parquet import write_table
 
 
 def main(job: Job) -> None:

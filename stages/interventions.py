@@ -4,21 +4,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.files import cells, checkpoints, evaluation
-from stages.files.job import Job, run
-from stages.files.remedy import rebuild
-from stages.files.stage import DATA, StageError, progress
-from stages.files.tables import TableWriter, read_table
-from stages.lib import device as devices
-from stages.lib.ablation import reduced
-from stages.lib.interventions import Edits, Head, Rules, edited_nll, interventions
-from stages.lib.model import Transformer
-from stages.lib.parallel import Workers
-from stages.lib.tables.heads import HEADS
-from stages.lib.tables.interventions import INTERVENTIONS, SETS
-from stages.settings.icl import Windows
-from stages.settings.interventions import Interventions
-from stages.settings.losses import Losses
+from induction.config.errors import StageError
+from induction.config.icl import Windows
+from induction.config.interventions import Interventions
+from induction.config.losses import Losses
+from induction.config.paths import DATA
+from induction.config.remedy import rebuild
+from induction.interp.ablation import reduced
+from induction.interp.interventions import Edits, Head, Rules, edited_nll, interventions
+from induction.models import checkpoints
+from induction.models import device as devices
+from induction.models.transformer import Transformer
+from induction.models.workers import Workers
+from induction.pipeline import cells
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.tables.heads import HEADS
+from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
+from induction.tables.parquet import TableWriter, read_table
+from induction.text import evaluation
 
 # Some sequences: tokens, sampled positions, and what the rules mean there.
 Part = tuple[Tensor, Tensor, Rules]
@@ -51,11 +55,13 @@ def main(job: Job) -> None:
         Workers(device) as workers,
         job.output(DATA / "interventions" / job.cell) as folder,
         TableWriter(INTERVENTIONS, folder / "interventions.parquet", job.provenance) as losses,
-        TableWriter(SETS, folder / "sets.parquet", job.provenance) as sets,
+        TableWriter(
+            INTERVENTION_HEADS, folder / "intervention_heads.parquet", job.provenance
+        ) as sets,
     ):
         for checkpoint in progress(paths, f"interventions {job.cell}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
-            evaluation.check_fits(tokens, header, checkpoint)
+            checkpoints.check_fits(tokens, header, checkpoint)
             if header.step not in kinds:
                 raise StageError(
                     f"{checkpoint}: step {header.step} is not in table heads of this cell; "

@@ -5,15 +5,18 @@ from functools import partial
 import numpy as np
 import torch
 
-from stages.files import cells, checkpoints, evaluation
-from stages.files.job import Job, run
-from stages.files.stage import DATA, progress
-from stages.files.tables import TableWriter
-from stages.lib import device as devices
-from stages.lib.nll import token_nll
-from stages.lib.parallel import Workers
-from stages.lib.tables.losses import LOSSES
-from stages.settings.losses import Losses
+from induction.config.losses import Losses
+from induction.config.paths import DATA
+from induction.interp.losses import token_nll
+from induction.models import checkpoints
+from induction.models import device as devices
+from induction.models.workers import Workers
+from induction.pipeline import cells
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.tables.losses import LOSSES
+from induction.tables.parquet import TableWriter
+from induction.text import evaluation
 
 
 def main(job: Job) -> None:
@@ -34,7 +37,7 @@ def main(job: Job) -> None:
     ):
         for checkpoint in progress(paths, f"losses {job.cell}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
-            evaluation.check_fits(tokens, header, checkpoint)
+            checkpoints.check_fits(tokens, header, checkpoint)
             parts = workers.map(partial(token_nll, model), tokens.split(losses.batch))
             writer.write(
                 {

@@ -1,14 +1,14 @@
 """All of params.yaml is checked before anything runs, and dvc.yaml against it."""
 
-from stages import plan
-from stages.files.job import Job, run
-from stages.files.stage import DATA, StageError
-from stages.settings.strict import parse
-from stages.settings.study import Study
+from induction.config.errors import StageError
+from induction.config.paths import DATA
+from induction.pipeline import plan
+from induction.pipeline.job import Job, run
+from induction.pipeline.settings import study_of
 
 
 def main(job: Job) -> None:
-    study = parse(Study, job.params.all(), "")
+    study = study_of(job.params.all())
     outdated = ", ".join(map(str, plan.outdated(study)))
     if outdated:
         raise StageError(

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from stages.files import cells
-from stages.files.job import Job, run
-from stages.files.stage import DATA, StageError
-from stages.files.tables import read_table, write_table
-from stages.lib.pca import joint_pca
-from stages.lib.tables.icl import SAMPLED
-from stages.lib.tables.pca import PCA as PCA_TABLE
-from stages.settings.pca import Pca
+from induction.config.errors import StageError
+from induction.config.paths import DATA
+from induction.config.pca import Pca
+from induction.pipeline import cells
+from induction.pipeline.job import Job, run
+from induction.stats.pca import joint_pca
+from induction.tables.icl import SAMPLED
+from induction.tables.parquet import read_table, write_table
+from induction.tables.pca import PCA as PCA_TABLE
 
 
 def main(job: Job) -> None:

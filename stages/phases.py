@@ -4,27 +4,29 @@ from math import prod
 
 import numpy as np
 
-from stages.files import cells
-from stages.files.duck import Source, arrays, connect, query
-from stages.files.job import Job, run
-from stages.files.remedy import rebuild
-from stages.files.stage import DATA, StageError, progress
-from stages.files.tables import TableWriter, read_table
-from stages.lib.dates import dated
-from stages.lib.signals import Measured
-from stages.lib.tables.ablations import ABLATIONS
-from stages.lib.tables.contract import Table
-from stages.lib.tables.heads import HEADS, PROBES
-from stages.lib.tables.icl import SAMPLED
-from stages.lib.tables.losses import LOSSES
-from stages.lib.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
-from stages.lib.tables.rows import columns
-from stages.settings.ablations import Ablations
-from stages.settings.cells import Cell
-from stages.settings.icl import Icl
-from stages.settings.model import Model
-from stages.settings.phases import Phases
-from stages.settings.train import Train
+from induction.config.ablations import Ablations
+from induction.config.cells import Cell
+from induction.config.errors import StageError
+from induction.config.icl import Icl
+from induction.config.model import Model
+from induction.config.paths import DATA
+from induction.config.phases import Phases
+from induction.config.remedy import rebuild
+from induction.config.train import Train
+from induction.pipeline import cells
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.stats.change_dates import dated
+from induction.stats.signals import Measured
+from induction.tables.ablations import ABLATIONS
+from induction.tables.contract import Table
+from induction.tables.duck import Source, arrays, connect, query
+from induction.tables.heads import HEADS, PROBES
+from induction.tables.icl import SAMPLED
+from induction.tables.losses import LOSSES
+from induction.tables.parquet import TableWriter, read_table
+from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
+from induction.tables.rows import columns
 
 FILES = {"curves": CURVES, "overlaps": OVERLAPS, "phases": PHASES, "windows": WINDOWS}
 

@@ -11,39 +11,40 @@ import duckdb
 import jinja2
 import pyarrow as pa
 
-from stages.files import cells
-from stages.files.catalog import sources
-from stages.files.duck import Source, connect, query
-from stages.files.job import Job, run
-from stages.files.params import Params
-from stages.files.stage import DATA, progress
-from stages.files.tables import provenance_of
-from stages.lib import answer, explorer, page, plots, sequences, spell, summary
-from stages.lib.bootstrap import draws, tails
-from stages.lib.figures import analysis, dates
-from stages.lib.figures.analysis import Measure
-from stages.lib.figures.answer import rows as best_heads
-from stages.lib.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
-from stages.lib.figures.every import Found, drawings
-from stages.lib.flat import flattened
-from stages.lib.panels import panels
-from stages.lib.tables import circuits
-from stages.lib.tables.ablations import ABLATIONS
-from stages.lib.tables.claims import CLAIMS, EVIDENCE
-from stages.lib.tables.contract import Table
-from stages.lib.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
-from stages.lib.tables.heads import COMPOSITIONS, HEADS, REPEATS
-from stages.lib.tables.icl import ICL, POSITIONS
-from stages.lib.tables.interventions import INTERVENTIONS, SETS
-from stages.lib.tables.losses import LOSSES
-from stages.lib.tables.pca import PCA
-from stages.lib.tables.phases import OVERLAPS, PHASES, WINDOWS
-from stages.settings.cells import Cell
-from stages.settings.icl import Icl
-from stages.settings.model import Model
-from stages.settings.phases import Phases
-from stages.settings.report import Report
-from stages.settings.train import Train
+from induction.config.cells import Cell
+from induction.config.icl import Icl
+from induction.config.model import Model
+from induction.config.params import Params
+from induction.config.paths import DATA
+from induction.config.phases import Phases
+from induction.config.report import Report
+from induction.config.train import Train
+from induction.pipeline import cells
+from induction.pipeline.catalog import sources
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.report import answer, explorer, formatting, page, plots, sequences, summary
+from induction.report.figures import analysis, dates
+from induction.report.figures.analysis import Measure
+from induction.report.figures.answer import rows as best_heads
+from induction.report.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
+from induction.report.figures.every import Found, drawings
+from induction.report.flat import flattened
+from induction.report.panels import panels
+from induction.stats.bootstrap import draws, tails
+from induction.tables import circuits
+from induction.tables.ablations import ABLATIONS
+from induction.tables.claims import CLAIMS, EVIDENCE
+from induction.tables.contract import Table
+from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
+from induction.tables.duck import Source, connect, query
+from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
+from induction.tables.icl import ICL, POSITIONS
+from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
+from induction.tables.losses import LOSSES
+from induction.tables.parquet import provenance_of
+from induction.tables.pca import PCA
+from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
 
 REPORTS = Path("reports")
 MANIFEST = DATA / "corpus" / "manifest.json"
@@ -51,7 +52,7 @@ EXPLORED = (
     "attribution", "lens", "orders", "offsets", "entries", "eigenvalues", "trigrams", "bugs",
     "tokens", "attention", "shown",
 )  # fmt: skip
-TEMPLATES = Path(__file__).parent / "templates" / "report"
+TEMPLATES = Path("induction/report/templates/report")
 # What the page says about its making: every section but the machine it ran on.
 SECTIONS_SHOWN = (
     "corpus", "models", "train", "losses", "icl", "pca", "heads", "ablations", "interventions",
@@ -59,7 +60,8 @@ SECTIONS_SHOWN = (
 )  # fmt: skip
 READ = (
     DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, LOSSES,
-    ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, SETS,
+    ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS,
+    INTERVENTION_HEADS,
     *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
 )  # fmt: skip
 
@@ -69,7 +71,7 @@ RESAMPLED = {
     "draws": "ablations",
     "edit_draws": "interventions",
     "circuit_draws": "paths",
-    "cut_draws": "cuts",
+    "cut_draws": "edge_ablations",
 }
 # Tokens that gain and lose most, of each cell, and how many tokens before them are shown.
 SHOWN, CONTEXT = 8, 24
@@ -328,9 +330,9 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for own in (spell.fixed, spell.millions, spell.significant, spell.piped):
+    for own in (formatting.fixed, formatting.millions, formatting.significant, formatting.piped):
         environment.filters[own.__name__] = own
-    environment.globals["between"] = spell.between
+    environment.globals["between"] = formatting.between
     return environment
 
 

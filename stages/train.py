@@ -8,21 +8,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stages.files import cells, checkpoints, code
-from stages.files.checkpoints import Header
-from stages.files.job import Job, run
-from stages.files.provenance import Provenance, versions
-from stages.files.stage import DATA, StageError, progress
-from stages.files.state import State
-from stages.files.stream import training_stream
-from stages.files.tables import write_table
-from stages.lib import device as devices
-from stages.lib.model import Transformer
-from stages.lib.parallel import Workers
-from stages.lib.tables.train import LOG
-from stages.lib.training import Trainer, Update, Windows, shuffled
-from stages.settings.model import Model
-from stages.settings.train import Train
+from induction.config.errors import StageError
+from induction.config.model import Model
+from induction.config.paths import DATA
+from induction.config.train import Train
+from induction.models import checkpoints
+from induction.models import device as devices
+from induction.models.checkpoints import Header
+from induction.models.training import Trainer, Update, Windows, shuffled
+from induction.models.training_state import State
+from induction.models.transformer import Transformer
+from induction.models.workers import Workers
+from induction.pipeline import cells, code_digests
+from induction.pipeline.job import Job, run
+from induction.pipeline.progress import progress
+from induction.tables.parquet import write_table
+from induction.tables.provenance import Provenance, versions
+from induction.tables.train import LOG
+from induction.text.stream import training_stream
 
 LOGGED = ("learning_rate", "loss", "grad_norm")
 
@@ -59,7 +62,7 @@ def main(job: Job) -> None:
     # All that decides about the weights of a step, and nothing of how many steps there will be.
     length = ("tokens", "checkpoints")
     decides = {
-        "code": code.combine(code.digests(deciding())),
+        "code": code_digests.combine(code_digests.digests(deciding())),
         "versions": versions(),
         "device": [job.device, job.dtype],
         "model": [own.model, own.seed, arch, n_ctx, vocab_size],
@@ -91,8 +94,9 @@ def deciding() -> list[Path]:
     Not all that this stage imports: a better error message, or a column in a table, is no reason
     to train again, though it is one to publish anew.
     """
-    own = ["train", "files/checkpoints", "files/state", "files/stream", "lib/device"]
-    return [*(Path(f"stages/{name}.py") for name in own), *code.closure("stages.lib.training")]
+    names = ["models/checkpoints", "models/training_state", "text/stream", "models/device"]
+    files = [Path("stages/train.py"), *(Path(f"induction/{name}.py") for name in names)]
+    return [*files, *code_digests.closure("induction.models.training")]
 
 
 def advance(

@@ -6,11 +6,11 @@ import pytest
 import torch
 from filelock import FileLock
 
-from stages.files.checkpoints import FORMAT, Header
-from stages.files.provenance import Provenance
-from stages.lib.model import Transformer
-from stages.plan import PER_CELL, PER_GRID
-from stages.settings.model import Init, Model
+from induction.config.model import Init, Model
+from induction.models.checkpoints import FORMAT, Header
+from induction.models.transformer import Transformer
+from induction.pipeline.plan import PER_CELL, PER_GRID
+from induction.tables.provenance import Provenance
 from tests.project import CELLS, Project, english
 
 if "PYTEST_XDIST_WORKER" in os.environ:

@@ -20,12 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, os.getcwd())
 
-from stages import plan
-from stages.files import whole
-from stages.files.job import run
-from stages.files.params import Params
-from stages.settings.strict import parse
-from stages.settings.study import Study
+from induction.config.params import Params
+from induction.pipeline import plan
+from induction.pipeline.job import run
+from induction.pipeline.settings import study_of
+from induction.tables import atomic
 
 STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
 SCRATCH = Path(".scratch")
@@ -92,7 +91,7 @@ def said() -> str:
 
 def main() -> None:
     count, rng = int(sys.argv[1]), random.Random(int(sys.argv[2]))
-    stages = plan.expanded(parse(Study, Params().all(), ""))
+    stages = plan.expanded(study_of(Params().all()))
     if named := sys.argv[3:]:
         stages = [stage for stage in stages if stage.name in named]
     outs = {(stage.name, stage.cell): stage.outs for stage in stages}
@@ -108,7 +107,7 @@ def main() -> None:
         wanted[stage, cell] = contents(out)
         assert len(wanted[stage, cell]) == len(out)
         begin = time.monotonic()
-        whole.remove(SCRATCH / "train")
+        atomic.remove(SCRATCH / "train")
         status, steps = start(stage, cell)
         assert status == 0, (stage, cell, said())
         assert contents(out) == wanted[stage, cell], f"{out}: other bytes, undisturbed"
@@ -119,11 +118,11 @@ def main() -> None:
         stage, cell = rng.choices(targets, weights)[0]
         out = outs[stage, cell]
         steps, seconds = length[stage, cell]
-        whole.remove(SCRATCH / "train")
+        atomic.remove(SCRATCH / "train")
         for _ in range(rng.choice([1, 1, 2, 4])):
             if rng.random() < 0.5:
                 for path in map(Path, out):  # as DVC does before it runs a stage
-                    whole.remove(path)
+                    atomic.remove(path)
             if rng.random() < 0.5:
                 status, _ = start(stage, cell, at_step=rng.randint(1, steps))
             else:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from induction.pipeline.catalog import sources
+from induction.tables.contract import Table
+from induction.tables.parquet import write_table
+from induction.tables.rows import columns
 from stages import report
-from stages.files.catalog import sources
-from stages.files.tables import write_table
-from stages.lib.tables.contract import Table
-from stages.lib.tables.rows import columns
 from tests.conftest import made
 from tests.project import Project
 
@@ -60,7 +60,7 @@ AXES = {
     },
     "ablations": {"step": STEPS, "way": ABLATED, "seq": (0, 1)},
     "interventions": {"step": STEPS, "intervention": INTERVENTIONS, "draw": (0,), "seq": (0, 1)},
-    "sets": {"step": STEPS, "intervention": INTERVENTIONS},
+    "intervention_heads": {"step": STEPS, "intervention": INTERVENTIONS},
     "phases": {"cell": CELLS, "signal": SIGNALS, "estimator": ("levels", "slope")},
     "phases_windows": {"cell": CELLS},
     "phases_overlaps": {
@@ -80,13 +80,13 @@ AXES = {
     "offsets": {"step": STEPS, **HEADS, "offset": (0, 1, 2)},
     "compositions": {"step": STEPS, **EDGE},
     "edges": {"step": STEPS, **EDGE},
-    "cuts": {"step": STEPS, **EDGE, "reader": ("k", "q"), "seq": (0, 1)},
+    "edge_ablations": {"step": STEPS, **EDGE, "reader": ("k", "q"), "seq": (0, 1)},
     "paths": {"step": STEPS, "trial": TRIALS, "seq": (0, 1)},
-    "orders": {"step": STEPS, "order": (0, 1), "seq": (0, 1)},
+    "path_orders": {"step": STEPS, "order": (0, 1), "seq": (0, 1)},
     "attention": {"step": STEPS, "probe": PROBES, **HEADS, "pair": ((0, 0), (1, 0), (1, 1))},
     "shown": {"probe": PROBES, "pos": (0, 1)},
     "skip_trigrams": {"step": STEPS, "layer": (0,), "head": (0,), "row": (0, 1)},
-    "bugs": {
+    "skip_trigram_bugs": {
         "step": STEPS,
         "layer": (0,),
         "head": (0,),
@@ -151,7 +151,7 @@ def special(name: str, row: dict, named: dict, changing: set[str]) -> dict:
         return {"text": TOKEN}
     if name == "attention":
         return {"weight": 255 if row["key"] == 0 else 0}
-    if name in ("paths", "cuts"):
+    if name in ("paths", "edge_ablations"):
         # More in-context learning in every sequence, so that there is something to share out.
         return {"early": 2.0 + row["seq"], "late": 1.0}
     if any(key in row for key in TOKENS):

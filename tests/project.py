@@ -11,9 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from stages.files import sources
-from stages.settings.corpus import Corpus
-from stages.settings.strict import parse
+from induction.config.corpus import Corpus
+from induction.config.strict import parse
+from induction.text import sources
 
 ROOT = Path(__file__).parent.parent
 CELLS = ("attn1_s0", "smear2_s0")
@@ -64,7 +64,7 @@ class Project:
     def __init__(self, folder: Path):
         self.folder = folder
         dvc = (".dvc/config", ".dvc/plots", ".dvc/.gitignore")
-        for name in ("stages", "params.yaml", *dvc, ".gitignore"):
+        for name in ("stages", "induction", "params.yaml", *dvc, ".gitignore"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             ignore = shutil.ignore_patterns("__pycache__")
@@ -133,7 +133,7 @@ class Project:
 
     def repro(self) -> set[str]:
         """`make plan` and `dvc repro`; returns the stages that ran."""
-        self.run("python", "-m", "stages.plan", check=True)
+        self.run("python", "-m", "induction.pipeline.plan", check=True)
         done = self.run("dvc", "repro")
         assert done.returncode == 0, done.stdout + done.stderr
         return set(re.findall(r"Running stage '([^']+)'", done.stdout))

@@ -1,0 +1,159 @@
+"""The inner loops alone, on random weights and tokens at the size of the default study.
+
+Each line compares our way with the plain way of doing the same, in one run, because machines
+differ and are shared: trust the ratio, not the rate.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from induction.config.circuits import Circuits
+from induction.config.errors import StageError
+from induction.config.model import Model
+from induction.config.params import Params
+from induction.config.strict import ParamsError
+from induction.config.train import Train
+from induction.interp.ablation import ablated_nll
+from induction.interp.circuits.edges import run
+from induction.interp.circuits.reading import edges_of
+from induction.interp.circuits.tokens import Factored
+from induction.interp.losses import token_nll
+from induction.models.bridge import bridge
+from induction.models.training import optimizers, set_gradients
+from induction.models.transformer import Transformer
+from induction.models.workers import Workers
+
+ROUNDS = 5
+# Other vocabularies, and the rows of a token circuit that are timed.
+VOCABULARIES = (1_024, 50_000)
+ROWS = 500
+
+
+def seconds(ours: Callable[[], object], plain: Callable[[], object]) -> tuple[float, float]:
+    """Medians over rounds that take turns, after one warm-up each."""
+    ours(), plain()
+    found: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for own, work in zip(found, (ours, plain), strict=True):
+            start = time.perf_counter()
+            work()
+            own.append(time.perf_counter() - start)
+    return tuple(sorted(own)[ROUNDS // 2] for own in found)
+
+
+def line(what: str, tokens: int, ours: float, plain: float, against: str) -> None:
+    print(
+        f"{what:<34} {tokens / ours:>9,.0f} tok/s   {plain / ours:4.1f} × {against} "
+        f"({tokens / plain:,.0f})"
+    )
+
+
+def reading_cost(arch: Model, vocab_size: int, n_ctx: int, own: Circuits, cores: int) -> float:
+    """Seconds that stage `circuits` takes for a cell at this vocabulary, estimated from what grows
+    with it: one block of rows of a token circuit, and one sequence's run and losses, which an edge
+    cut takes about as long as. What does not grow, some seconds, is left out.
+    """
+    model = Transformer(arch, vocab_size, n_ctx)
+    model.init_weights(0)
+    rng = torch.Generator().manual_seed(0)
+    tokens = torch.randint(0, vocab_size, (1, n_ctx), generator=rng)
+    block = Factored(*torch.randn(2, vocab_size, arch.d_head, generator=rng, dtype=torch.float64))
+    rows = min(vocab_size, ROWS)
+    torch.set_num_threads(1)
+    circuit, once = seconds(
+        lambda: Factored(block.left[:rows], block.right).top(1, 1),
+        lambda: run(model, tokens),
+    )
+    heads = arch.n_layers * arch.n_heads
+    edges = len(edges_of(model))
+    runs = edges * own.sequences + 3 * len(own.replacements) * own.trial_sequences
+    circuits = (3 * heads + edges) * vocab_size / rows
+    return len(own.checkpoints) * (circuits * circuit + runs * once / cores)
+
+
+def main() -> None:
+    argparse.ArgumentParser(prog="python -m induction.cli.bench", description=__doc__).parse_args()
+    try:
+        params = Params()
+        train = params.section("train", Train)
+        models = params.sections("models", Model)
+        own = params.section("circuits", Circuits)
+        n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
+    except (StageError, ParamsError) as error:
+        sys.exit(f"error: {error}")
+    cores = torch.get_num_threads()
+    tokens = torch.randint(0, vocab_size, (8, n_ctx), generator=torch.Generator().manual_seed(0))
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    print(f"{cores} cores, batches of {len(tokens)} × {n_ctx} tokens, vocabulary {vocab_size}")
+    for name, arch in models.items():
+        model = Transformer(arch, vocab_size, n_ctx)
+        model.init_weights(0)
+        lens = bridge(model, name).eval()
+        steppers = optimizers(model, train)
+        with Workers(torch.device("cpu")) as workers:
+
+            def update(steppers=steppers) -> None:
+                for stepper in steppers:
+                    stepper.step()
+
+            def training(model=model, workers=workers, update=update) -> None:
+                torch.set_num_threads(1)
+                set_gradients(model, inputs, targets, workers)
+                update()
+
+            def plain_training(model=model, update=update) -> None:
+                torch.set_num_threads(cores)
+                model.zero_grad()
+                F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
+                update()
+
+            def losses(model=model, workers=workers) -> None:
+                torch.set_num_threads(1)
+                workers.map(lambda part: token_nll(model, part), tokens.split(4))
+
+            @torch.no_grad()
+            def lens_losses(lens=lens) -> None:
+                torch.set_num_threads(cores)
+                F.cross_entropy(lens(inputs).transpose(1, 2), targets, reduction="none")
+
+            def ablations(model=model, workers=workers) -> None:
+                torch.set_num_threads(1)
+                workers.map(lambda part: ablated_nll(model, part, ("full",)), tokens.split(4))
+
+            @torch.no_grad()
+            def hooked_ablations(model=model, lens=lens) -> None:
+                torch.set_num_threads(cores)
+                for layer in range(model.arch.n_layers):
+                    for head in range(model.arch.n_heads):
+
+                        def without(z, hook, head=head):
+                            z[:, :, head] = 0
+                            return z
+
+                        hooks = [(f"blocks.{layer}.attn.hook_z", without)]
+                        logits = lens.run_with_hooks(inputs, fwd_hooks=hooks)
+                        F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
+
+            step = len(inputs) * (n_ctx - 1)
+            line(f"{name} training step", step, *seconds(training, plain_training), "one backward")
+            line(f"{name} per-token losses", step, *seconds(losses, lens_losses), "TransformerLens")
+            heads = model.arch.n_layers * model.arch.n_heads
+            line(
+                f"{name} all heads ablated, full",
+                heads * step,
+                *seconds(ablations, hooked_ablations),
+                "TransformerLens hooks",
+            )
+        for size in (vocab_size, *VOCABULARIES):
+            took = reading_cost(arch, size, n_ctx, own, cores)
+            print(f"{name} circuits of a cell, vocabulary {size:<6,} {took:>9,.0f} s, estimated")
+        torch.set_num_threads(cores)
+
+
+if __name__ == "__main__":
+    main()

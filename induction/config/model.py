@@ -1,0 +1,71 @@
+"""Section `models`: the architectures."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from induction.config.strict import require, require_range
+
+
+@dataclass(frozen=True)
+class Init:
+    """Standard deviations of the initial weights, and the first smearing gate.
+
+    `qkv_gain` and `o_gain` are divided by sqrt(d_model), so that one number serves every width.
+    """
+
+    embed_std: float
+    qkv_gain: float
+    o_gain: float
+    unembed_std: float
+    smear_gate: float
+
+    def check(self, key: str) -> None:
+        stds = ("embed_std", "qkv_gain", "o_gain", "unembed_std")
+        require_range(self, key, stds, 0, 1_000, "activations must stay finite")
+        require_range(self, key, ("smear_gate",), -100, 100, "beyond, a sigmoid is 0 or 1")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One entry of `models`: an architecture without what the corpus decides."""
+
+    n_layers: int
+    n_heads: int
+    d_model: int
+    mlp: bool
+    d_mlp: int
+    smeared_keys: bool
+    positions: Literal["qk_sinusoidal", "rotary", "learned"]
+    sinusoid_amplitude: float
+    init: Init
+
+    @property
+    def d_head(self) -> int:
+        return self.d_model // self.n_heads
+
+    def n_weights(self, vocab_size: int, n_ctx: int) -> int:
+        """How many weights it has, without those of LayerNorms, biases and gates."""
+        mlp = 2 * self.d_mlp if self.mlp else 0
+        rows = 2 * vocab_size + (n_ctx if self.positions == "learned" else 0)
+        return self.d_model * (self.n_layers * (4 * self.d_model + mlp) + rows)
+
+    def check(self, key: str) -> None:
+        require_range(self, key, ("n_layers", "n_heads"), 1, 1_000, "no model has more")
+        require_range(self, key, ("d_model",), 1, 65_536, "no model is wider")
+        require_range(self, key, ("d_mlp",), 1, 262_144, "no model is wider")
+        why = "the sinusoids would drown everything else"
+        require_range(self, key, ("sinusoid_amplitude",), 0, 1_000, why)
+        require(
+            self.d_model % self.n_heads == 0,
+            f"{key}.d_model",
+            self.d_model,
+            f"a multiple of n_heads = {self.n_heads}",
+            "change d_model or n_heads",
+        )
+        require(
+            self.d_model % 2 == 0 and (self.positions != "rotary" or self.d_head % 2 == 0),
+            f"{key}.d_model",
+            self.d_model,
+            "an even width (rotary: an even d_head), because positions come in pairs",
+            "change d_model or n_heads",
+        )

@@ -1,0 +1,7 @@
+"""The folders of the project, relative to its root."""
+
+from pathlib import Path
+
+DATA = Path("data")
+REPORTS = Path("reports")
+SCRATCH = Path(".scratch")

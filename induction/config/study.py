@@ -1,0 +1,185 @@
+"""All of `params.yaml` at once: every section, and what must hold between them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from induction.config.ablations import Ablations
+from induction.config.cells import Cell
+from induction.config.circuits import Circuits
+from induction.config.claims import Claims
+from induction.config.corpus import Corpus, CorpusChanges
+from induction.config.heads import Heads
+from induction.config.icl import Icl
+from induction.config.interventions import Interventions
+from induction.config.losses import Losses
+from induction.config.model import Model
+from induction.config.names import PUBLISHED
+from induction.config.pca import Pca
+from induction.config.phases import Phases
+from induction.config.report import Report
+from induction.config.strict import ParamsError, require
+from induction.config.train import Train
+
+# Numbers that are in memory at once, and what they take there: 4 bytes each, training 16.
+MAX_WEIGHTS = 10**9
+MAX_PATTERNS = 10**10
+MAX_LOGITS = 5 * 10**8
+MAX_DRAWS = 10**8
+
+
+@dataclass(frozen=True)
+class Study:
+    device: Literal["auto", "cpu", "cuda"]
+    corpus: Corpus
+    corpora: dict[str, CorpusChanges]
+    models: dict[str, Model]
+    cells: dict[str, Cell]
+    published: dict[str, Cell]
+    train: Train
+    losses: Losses
+    icl: Icl
+    pca: Pca
+    heads: Heads
+    ablations: Ablations
+    interventions: Interventions
+    circuits: Circuits
+    phases: Phases
+    claims: Claims
+    report: Report
+
+    def check(self, key: str) -> None:
+        """Raise ParamsError for combinations that no stage could run."""
+        n_ctx = self.corpus.n_ctx
+        for name in ("models", "cells"):
+            found = getattr(self, name)
+            require(len(found) > 0, name, found, "a mapping of at least one name", "add one")
+        self._check_cells(n_ctx)
+        for name, changes in self.corpora.items():
+            self._check_name("corpora", name)
+            self.corpus.changed(changes, f"corpora.{name}")
+        self.icl.check_fits("icl", n_ctx)
+        self.heads.check_fits("heads", n_ctx, self.corpus.vocab_size)
+        for name in ("ablations", "interventions"):
+            getattr(self, name).check_fits(name, self.corpus.evaluation.sequences)
+        self.circuits.check_fits("circuits", n_ctx, self.corpus.evaluation.sequences)
+        most = 2 * self.heads.largest_block
+        require(
+            self.circuits.shown.block <= most,
+            "circuits.shown.block",
+            self.circuits.shown.block,
+            f"at most {most}, twice the largest block of heads, for which there are tokens",
+            "lower it or raise heads.lengths",
+        )
+        require(
+            self.heads.text_sequences <= self.corpus.evaluation.sequences,
+            "heads.text_sequences",
+            self.heads.text_sequences,
+            f"at most corpus.evaluation.sequences = {self.corpus.evaluation.sequences}",
+            "lower it",
+        )
+        self._check_memory()
+
+    @property
+    def every_cell(self) -> dict[str, Cell]:
+        """Cells of the default study, then those that `make published` adds."""
+        return self.cells | self.published
+
+    def grids(self) -> dict[str, list[str]]:
+        """The cells that are reported together, sorted; the default study's grid has no name."""
+        found = {"": sorted(self.cells)}
+        return found | ({PUBLISHED: sorted(self.every_cell)} if self.published else {})
+
+    def on_its_text(self, grid: str) -> list[str]:
+        """The cells of a grid that read the study's own text, sorted."""
+        return [cell for cell in self.grids()[grid] if self.every_cell[cell].is_on_its_text]
+
+    def trained_as(self, cell: str) -> Train:
+        """Section `train` as this cell has it."""
+        section = "cells" if cell in self.cells else "published"
+        return self.train.changed(self.every_cell[cell].train, f"{section}.{cell}.train")
+
+    def _check_name(self, section: str, name: str) -> None:
+        """It stands for one thing in DVC's names of stages."""
+        taken = {"cells": [], "published": [*self.cells], "corpora": [*self.every_cell]}[section]
+        require(
+            name not in (PUBLISHED, *taken),
+            f"{section}.{name}",
+            name,
+            f"a name that is not taken: not {PUBLISHED!r}, and each of cells, published and "
+            "corpora once",
+            "rename it, or remove one of the two",
+        )
+
+    def _check_cells(self, n_ctx: int) -> None:
+        seen: dict[Cell, str] = {}
+        for section, cells in (("cells", self.cells), ("published", self.published)):
+            for name, cell in cells.items():
+                key = f"{section}.{name}"
+                self._check_name(section, name)
+                require(
+                    cell.model in self.models,
+                    f"{key}.model",
+                    cell.model,
+                    f"one of the models {', '.join(self.models)}",
+                    "correct it, or add the model",
+                )
+                require(
+                    cell.corpus == "" or cell.corpus in self.corpora,
+                    f"{key}.corpus",
+                    cell.corpus,
+                    f"one of the corpora {', '.join(self.corpora) or '(there are none)'}",
+                    "correct it, remove it, or add the corpus",
+                )
+                if cell in seen:
+                    raise ParamsError(
+                        key,
+                        f"{cell.model} with seed {cell.seed}",
+                        f"something else than cell {seen[cell]}: another model, seed, corpus or "
+                        "training",
+                        "remove one of the two",
+                    )
+                seen[cell] = name
+                self.trained_as(name).check_fits("train", n_ctx)
+
+    def _check_memory(self) -> None:
+        """Raise ParamsError for sizes that are possible one by one, and too much together."""
+        n_ctx, vocab_size = self.corpus.n_ctx, self.corpus.vocab_size
+
+        def fit(size: int, most: int, key: str, found: int, what: str, remedy: str) -> None:
+            require(size <= most, key, found, f"at most {most:,} {what}, not {size:,}", remedy)
+
+        fit(
+            n_ctx * vocab_size,
+            MAX_LOGITS,
+            "corpus.n_ctx",
+            n_ctx,
+            "logits of one sequence",
+            "lower it or corpus.vocab_size",
+        )
+        fit(
+            self.icl.bootstrap_draws * self.corpus.evaluation.sequences,
+            MAX_DRAWS,
+            "icl.bootstrap_draws",
+            self.icl.bootstrap_draws,
+            "draws × corpus.evaluation.sequences",
+            "lower it",
+        )
+        heads = self.heads
+        in_text, in_probes = heads.text_sequences * n_ctx**2, heads.sequences * heads.longest**2
+        for name, model in self.models.items():
+            fit(
+                model.n_weights(vocab_size, n_ctx),
+                MAX_WEIGHTS,
+                f"models.{name}.d_model",
+                model.d_model,
+                "weights",
+                "lower n_layers, d_model or d_mlp",
+            )
+            fit(
+                (in_text + 2 * in_probes) * model.n_layers * model.n_heads,
+                MAX_PATTERNS,
+                f"models.{name}.n_heads",
+                model.n_heads,
+                "numbers in the attention patterns of stage heads",
+                "lower n_heads, n_layers, heads.text_sequences or heads.sequences",
+            )

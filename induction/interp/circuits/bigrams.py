@@ -1,0 +1,86 @@
+"""The direct path W_E W_U against the bigram table of the training text."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt16
+from scipy.stats import rankdata
+from torch import Tensor
+
+from induction.models.transformer import Transformer
+
+
+class Bigrams(NamedTuple):
+    """How often tokens follow the `sources`, and how often every token occurs at all."""
+
+    sources: Int[np.ndarray, "source"]
+    counts: Int[np.ndarray, "source vocab"]
+    unigram: Int[np.ndarray, "vocab"]
+
+
+class Agreement(NamedTuple):
+    """Of the direct path with the bigram table; means over sources, weighted by their counts.
+
+    `kl`, nats: of the bigram distribution from the direct path's; `kl_unigram`: from the unigram
+    distribution, which a model of no context has. `rank_correlation`: Spearman's, over the tokens
+    that follow the source. `same_first`: the likeliest next token is the same.
+    """
+
+    kl: float
+    kl_unigram: float
+    rank_correlation: float
+    same_first: float
+
+
+def bigrams(
+    stream: UInt16[np.ndarray, "stream"], counts: Int[np.ndarray, "vocab"], sources: int
+) -> Bigrams:
+    """Of the `sources` most common tokens, by count, without id 0, end of text."""
+    order = np.argsort(-counts[1:], kind="stable")[:sources] + 1
+    chosen = order[counts[order] > 0]
+    row_of = np.full(len(counts), -1, np.int64)
+    row_of[chosen] = np.arange(len(chosen))
+    rows = row_of[stream[:-1]]
+    codes = rows[rows >= 0] * len(counts) + stream[1:][rows >= 0]
+    table = np.bincount(codes, minlength=len(chosen) * len(counts))
+    return Bigrams(chosen, table.reshape(len(chosen), -1), counts)
+
+
+@torch.inference_mode()
+def direct_log_probs(
+    model: Transformer, sources: Int[np.ndarray, "source"], scale: float
+) -> Float[Tensor, "source vocab"]:
+    """What the direct path alone predicts after each source: log_softmax(ln_out(W_E) W_U), the
+    scale of that LayerNorm its mean over text. Learned positions are left out."""
+    embed = model.tok_embed.weight[torch.from_numpy(sources)]
+    x = (embed - embed.mean(-1, keepdim=True)) * scale * model.ln_out.weight + model.ln_out.bias
+    return model.head(x).double().log_softmax(-1)
+
+
+def agreement(log_probs: Float[np.ndarray, "source vocab"], found: Bigrams) -> Agreement:
+    counts, unigram = found.counts.astype(np.float64), found.unigram / found.unigram.sum()
+    totals = counts.sum(1)
+    shares = counts / totals[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kl, kl_unigram = (
+            np.where(counts > 0, shares * (np.log(shares) - other), 0).sum(1)
+            for other in (log_probs, np.log(unigram))
+        )
+    correlations = np.array([_spearman(*own) for own in zip(log_probs, counts, strict=True)])
+    same = log_probs.argmax(1) == counts.argmax(1)
+    known = np.isfinite(correlations)
+    return Agreement(
+        float(np.average(kl, weights=totals)),
+        float(np.average(kl_unigram, weights=totals)),
+        float(np.average(correlations[known], weights=totals[known])) if known.any() else 0.0,
+        float(np.average(same, weights=totals)),
+    )
+
+
+def _spearman(log_probs: np.ndarray, counts: np.ndarray) -> float:
+    seen = counts > 0
+    a, b = rankdata(log_probs[seen]), rankdata(counts[seen])
+    if len(a) < 2 or a.std() == 0 or b.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])

@@ -1,0 +1,144 @@
+"""What a head copies and matches by its weights alone.
+
+Row vectors, as in TransformerLens: scores are x W_Q W_K^T x^T, a head writes x W_V W_O. No product
+of weights knows of positions or of smeared keys. Traces and eigenvalues of vocab × vocab matrices
+are taken through their d_head × d_head core: AB and BA have the same.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from induction.models.transformer import Transformer
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Matrices of every head, and those of the tokens."""
+
+    W_Q: Float[Tensor, "layer head d_model d_head"]
+    W_K: Float[Tensor, "layer head d_model d_head"]
+    W_V: Float[Tensor, "layer head d_model d_head"]
+    W_O: Float[Tensor, "layer head d_head d_model"]
+    W_E: Float[Tensor, "vocab d_model"]
+    W_U: Float[Tensor, "vocab d_model"]
+
+
+def raw(model: Transformer) -> Weights:
+    """The weights as they are, in double precision, without LayerNorms."""
+
+    def of(name: str) -> Float[Tensor, "layer head d_head d_model"]:
+        found = torch.stack([getattr(block.attn, name).weight for block in model.layers])
+        # Heads stand side by side in the rows of W_Q, W_K and W_V, and in the columns of W_O.
+        found = found.mT if name == "o" else found
+        return found.detach().double().unflatten(1, (model.arch.n_heads, model.arch.d_head))
+
+    return Weights(
+        of("q").mT,
+        of("k").mT,
+        of("v").mT,
+        of("o"),
+        model.tok_embed.weight.detach().double(),
+        model.head.weight.detach().double(),
+    )
+
+
+def unembedding(model: Transformer) -> Float[Tensor, "vocab d_model"]:
+    """W_U with `ln_out` folded in, centred over the vocabulary besides, which no softmax sees:
+    logits have mean zero."""
+    W_U = (model.head.weight * model.ln_out.weight).detach()
+    W_U = W_U - W_U.mean(1, keepdim=True)
+    return W_U - W_U.mean(0)
+
+
+def folded(model: Transformer) -> Weights:
+    """The same with the linear part of every LayerNorm in the matrix that reads it.
+
+    A LayerNorm centres, divides by a scale and multiplies by its gain: gain and centring go into
+    W_Q, W_K, W_V and W_U; the scale, one number per token, and the bias are left out (Elhage et
+    al. 2021 fold likewise, Olsson et al. 2022 do not say).
+    """
+    own = raw(model)
+    gain = torch.stack([block.ln1.weight.detach() for block in model.layers]).double()
+
+    def read(matrix: Tensor) -> Tensor:
+        found = gain[:, None, :, None] * matrix
+        return found - found.mean(-2, keepdim=True)
+
+    return Weights(
+        read(own.W_Q), read(own.W_K), read(own.W_V), own.W_O, own.W_E, unembedding(model).double()
+    )
+
+
+def ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole, and 0 where the whole is 0: what does nothing has no share in anything."""
+    return torch.where(whole > 0, part / whole, torch.zeros_like(part))
+
+
+def positivity(square: Float[Tensor, "*heads n n"]) -> Float[Tensor, "*heads"]:
+    """sum(l) / sum|l| over the eigenvalues l of each matrix, in [-1, 1]; 0 without any.
+
+    Near 1 where a map mostly returns what it is given (Elhage et al. 2021, Detecting Copying
+    Behavior); near 0 for random matrices.
+    """
+    eigenvalues = torch.linalg.eigvals(square)
+    return ratio(eigenvalues.real.sum(-1), eigenvalues.abs().sum(-1))
+
+
+def ov_positivity(weights: Weights) -> Float[Tensor, "layer head"]:
+    """Positivity of W_E W_V W_O W_U^T: does attending to a token raise that same token?
+
+    Olsson et al. 2022, Validating head activation evaluators.
+    """
+    tokens = weights.W_U.T @ weights.W_E
+    return positivity(weights.W_O @ tokens @ weights.W_V)
+
+
+def previous_token_terms(
+    weights: Weights, previous: Float[Tensor, "layer head"]
+) -> Float[Tensor, "later_layer head d_head d_head"]:
+    """The core of the previous-token term of every head but those of layer 0.
+
+    W = sum over all heads k of earlier layers of p_k W_E W_Q W_K^T (W_V^k W_O^k)^T W_E^T, vocab ×
+    vocab: query from the token itself, key from the token that k moved here (Olsson et al. 2022,
+    Data Collection (4)); p_k, in `previous`, is its attention to the previous token. The core has
+    the trace and the nonzero eigenvalues of W.
+    """
+    gram = weights.W_E.T @ weights.W_E
+    moved, found = torch.zeros_like(gram), []
+    for layer in range(1, len(weights.W_Q)):
+        p = previous[layer - 1].to(gram.dtype)[:, None, None]
+        moved = moved + (p * (weights.W_V[layer - 1] @ weights.W_O[layer - 1])).sum(0)
+        found.append(weights.W_K[layer].mT @ moved.T @ gram @ weights.W_Q[layer])
+    n_heads, d_head = weights.W_Q.shape[1], weights.W_Q.shape[3]
+    return torch.stack(found) if found else gram.new_zeros(0, n_heads, d_head, d_head)
+
+
+def qk_trace(
+    weights: Weights, previous: Float[Tensor, "layer head"]
+) -> Float[Tensor, "layer head"]:
+    """Trace of the previous-token term: positive where equal tokens attract; NaN in layer 0."""
+    terms = previous_token_terms(weights, previous)
+    return _below_nan(terms.diagonal(dim1=-2, dim2=-1).sum(-1), previous)
+
+
+def qk_positivity(
+    weights: Weights, previous: Float[Tensor, "layer head"]
+) -> Float[Tensor, "layer head"]:
+    """Positivity of the same term, which is its trace freed of its scale; NaN in layer 0."""
+    return _below_nan(positivity(previous_token_terms(weights, previous)), previous)
+
+
+def _below_nan(
+    later: Float[Tensor, "later_layer head"], every: Float[Tensor, "layer head"]
+) -> Float[Tensor, "layer head"]:
+    return torch.cat([torch.full_like(every[:1], torch.nan, dtype=later.dtype), later])
+
+
+def smear_gates(model: Transformer) -> Float[Tensor, "layer head"]:
+    """The share of its own key that a position keeps, in [0, 1]; NaN where keys are not smeared."""
+    if not model.arch.smeared_keys:
+        return torch.full((model.arch.n_layers, model.arch.n_heads), torch.nan)
+    return torch.stack([block.attn.smear_gate.detach().sigmoid() for block in model.layers])

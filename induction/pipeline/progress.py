@@ -1,0 +1,29 @@
+"""Progress bars."""
+
+import sys
+from collections.abc import Iterable
+
+from tqdm import tqdm
+
+
+def progress(
+    items: Iterable | None, what: str, unit: str, total: int | None = None, done: int = 0
+) -> tqdm:
+    """A bar with rate and ETA on a terminal; in a log, the same every half minute.
+
+    `done` of `total` were there before: they count for the bar, not for the rate.
+    """
+    live = sys.stderr.isatty()
+    return tqdm(
+        items,
+        desc=what,
+        unit=unit,
+        total=total,
+        initial=done,
+        unit_scale=unit == "tok",
+        mininterval=0.2 if live else 30.0,
+        delay=0.0 if live else 5.0,
+        leave=False,
+        dynamic_ncols=live,
+        file=sys.stderr,
+    )

@@ -1,0 +1,53 @@
+"""How many rows each table must have."""
+
+from induction.claims.registry import EVERY
+from induction.config.study import Study
+from induction.interp.interventions import PATTERNS, SETS
+from induction.stats.change_points import ESTIMATORS
+from induction.stats.signals import SIGNALS
+
+OF_GRIDS = ("pca", "phases", "phases_curves", "phases_windows", "phases_overlaps")
+OF_GRIDS += ("claims", "evidence")
+PROBES = ("fixed", "gap")
+
+
+def row_count(study: Study, table: str, instance: str, documents: dict[str, int]) -> int | None:
+    """Of a table, by its name and its cell, corpus or grid; None where that depends on results.
+
+    `documents` is what the manifests of the corpora say that could be read.
+    """
+    n_ctx, n_seq = study.corpus.n_ctx, study.corpus.evaluation.sequences
+    if table in ("documents", "vocabulary", "eval", "eval_sequences"):
+        return {
+            "documents": documents.get(instance),
+            "vocabulary": study.corpus.vocab_size,
+            "eval": n_seq * n_ctx,
+            "eval_sequences": n_seq,
+        }[table]
+    steps = study.train.schedule(n_ctx)
+    if table in OF_GRIDS:
+        grid, compared = study.grids()[instance], study.on_its_text(instance)
+        return {
+            "pca": len(compared) * len(steps) * study.pca.components,
+            "phases": len(grid) * len(SIGNALS) * len(ESTIMATORS),
+            "phases_windows": len(grid),
+            "claims": len(EVERY),
+        }.get(table)
+    model = study.models[study.every_cell[instance].model]
+    heads = model.n_layers * model.n_heads
+    interventions = 1 + 2 * len(SETS) + len(PATTERNS)
+    blocks = len(study.heads.lengths) * study.heads.sequences * study.heads.repeats
+    pairs = model.n_heads**2 * model.n_layers * (model.n_layers - 1) // 2
+    return {
+        "log": steps[-1],
+        "losses": len(steps) * n_seq * (n_ctx - 1),
+        "icl": len(steps),
+        "icl_positions": len(steps) * (n_ctx - 1),
+        "icl_sampled": len(steps) * n_seq,
+        "heads": len(steps) * heads,
+        "compositions": len(steps) * pairs,
+        "probes": len(steps) * heads * study.heads.sequences,
+        "repeats": len(steps) * len(PROBES) * blocks,
+        "ablations": len(steps) * study.ablations.rows(heads),
+        "intervention_heads": -(-len(steps) // study.interventions.every) * interventions,
+    }.get(table)

@@ -1,0 +1,244 @@
+"""Whether and when a curve changes: two estimators of where a change begins, is midway, ends.
+
+Curves are [draw, step] and turned so that a change is a rise: draw 0 is the curve itself, the
+others, where there are any, its bootstrap resamples. The paper selects its window "based on the
+derivative of the in-context score" (Olsson et al. 2022, Data Collection) and gives no rule; these
+are ours, fixed in section `phases` of params.yaml.
+
+`slope`: the run of checkpoints around the steepest rise in which the curve rises faster than
+`peak_share` of it. Its ends are checkpoints.
+
+`levels`: where the curve has made 10, 50 and 90 % of its rise, between checkpoints too.
+
+Both read the curve averaged over `smoothing` checkpoints on either side.
+"""
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from induction.config.phases import Phases
+from induction.stats.bootstrap import tails
+
+ESTIMATORS = ("levels", "slope")
+
+
+class Window(NamedTuple):
+    """Checkpoints, by their index, of the steepest rise of an ICL curve; `drop` is in nats."""
+
+    first: int
+    peak: int
+    last: int
+    drop: float
+    is_phase_change: bool
+
+
+class Change(NamedTuple):
+    """What a curve does. Triples are a value and its interval, NaN where not defined.
+
+    `dates` holds, by estimator, start, middle and end in tokens. `reason` says why there is no
+    change; empty, there is one.
+    """
+
+    rise: Float[np.ndarray, "3"]
+    dates: dict[str, Float[np.ndarray, "3 3"]]
+    reason: str
+
+
+def smoothed(curves: Float[np.ndarray, "draw step"], reach: int) -> Float[np.ndarray, "draw step"]:
+    """Each checkpoint averaged with those up to `reach` before and after it, as far as there are.
+
+    Sums of shifted curves, not differences of running sums: those would leave rounding where a
+    curve is flat, and break ties between equal slopes by it.
+    """
+    n = curves.shape[1]
+    total, count = np.zeros_like(curves), np.zeros(n)
+    most = min(reach, n - 1)
+    for shift in range(-most, most + 1):
+        here = slice(max(0, -shift), n - max(0, shift))
+        near = slice(max(0, shift), n - max(0, -shift))
+        total[:, here] += curves[:, near]
+        count[here] += 1
+    return total / count
+
+
+def slopes(
+    curves: Float[np.ndarray, "draw step"], tokens: Float[np.ndarray, "step"]
+) -> Float[np.ndarray, "draw step"]:
+    """Rise per token between the checkpoints on either side; at the ends, to the one neighbour."""
+    here = np.arange(len(tokens))
+    after, before = np.minimum(here + 1, len(tokens) - 1), np.maximum(here - 1, 0)
+    return (curves[:, after] - curves[:, before]) / (tokens[after] - tokens[before])
+
+
+def slope_window(
+    slope: Float[np.ndarray, "draw step"], peak_share: float
+) -> Int[np.ndarray, "draw 3"]:
+    """Indices of the first, the steepest and the last checkpoint of the run around the steepest.
+
+    The first of equally steep ones. There is a window in every curve, flat ones included.
+    """
+    n = slope.shape[1]
+    peak = slope.argmax(axis=1)[:, None]
+    slow = slope <= peak_share * slope.max(axis=1, keepdims=True)
+    here = np.arange(n)
+    first = np.where(slow & (here < peak), here + 1, 0).max(axis=1)
+    last = np.where(slow & (here > peak), here - 1, n - 1).min(axis=1)
+    return np.stack([first, peak[:, 0], last], axis=1)
+
+
+def icl_window(
+    curve: Float[np.ndarray, "step"],
+    final_low: float,
+    tokens: Float[np.ndarray, "step"],
+    rule: Phases,
+) -> Window:
+    """The published rule: the window of ICL, here with its sign turned, and what it makes of it.
+
+    It is a phase change if ICL falls by at least `min_drop` inside the window and the last ICL
+    (not smoothed) lies `min_final` or more below zero, with its whole interval below zero:
+    `final_low`, also with its sign turned, is the end of that interval nearer to zero.
+    """
+    own = smoothed(curve[None], rule.smoothing)
+    first, peak, last = (int(i) for i in slope_window(slopes(own, tokens), rule.peak_share)[0])
+    drop = float(own[0, last] - own[0, first])
+    is_change = drop >= rule.min_drop and curve[-1] >= rule.min_final and final_low > 0
+    return Window(first, peak, last, drop, bool(is_change))
+
+
+def levels(
+    curves: Float[np.ndarray, "draw step"],
+) -> tuple[Int[np.ndarray, "draw"], Float[np.ndarray, "draw"], Float[np.ndarray, "draw"]]:
+    """What each curve rises from and to: the index of its low, the value there, the value after.
+
+    `after` is the median of the last quarter of checkpoints: one odd checkpoint does not move it.
+    `before` is the lowest value up to the checkpoint that is first halfway from the first value
+    to `after`: a dip before the rise belongs to it, one after it does not. A curve whose `after`
+    is not above its first value has not risen, and `before` is that first value.
+    """
+    n = curves.shape[1]
+    after = np.median(curves[:, n - -(-n // 4) :], axis=1)
+    halfway = (curves[:, 0] + after) / 2
+    reached = (curves >= halfway[:, None]).argmax(axis=1)
+    lowest = np.where(np.arange(n) <= reached[:, None], curves, np.inf).argmin(axis=1)
+    return lowest, np.take_along_axis(curves, lowest[:, None], axis=1)[:, 0], after
+
+
+def rises(curves: Float[np.ndarray, "draw step"]) -> Float[np.ndarray, "draw"]:
+    """After minus before, as `levels` has them; below zero for a curve that falls."""
+    _, before, after = levels(curves)
+    return after - before
+
+
+def crossings(
+    curves: Float[np.ndarray, "draw step"], tokens: Float[np.ndarray, "step"]
+) -> Float[np.ndarray, "draw 3"]:
+    """Tokens at 10, 50 and 90 % of the rise, on straight lines between checkpoints.
+
+    Midway is the first crossing of 50 % after the low; the start is the last crossing of 10 %
+    before that, the end the first of 90 % after it. NaN for curves that do not rise.
+    """
+    lowest, before, after = levels(curves)
+    here = np.arange(len(tokens) - 1)
+
+    def upward(share: float) -> tuple[Bool[np.ndarray, "draw gap"], Float[np.ndarray, "draw 1"]]:
+        level = (before + share * (after - before))[:, None]
+        return (curves[:, :-1] < level) & (level <= curves[:, 1:]), level
+
+    def at(
+        hits: Bool[np.ndarray, "draw gap"], gap: Int[np.ndarray, "draw 1"], level: np.ndarray
+    ) -> Float[np.ndarray, "draw"]:
+        low, high = (np.take_along_axis(curves, i, axis=1) for i in (gap, gap + 1))
+        found = np.take_along_axis(hits, gap, axis=1)
+        share = np.divide(level - low, high - low, out=np.full_like(low, np.nan), where=found)
+        return (tokens[gap] + share * (tokens[gap + 1] - tokens[gap]))[:, 0]
+
+    hits, level = upward(0.5)
+    hits &= here >= lowest[:, None]
+    middle_gap = hits.argmax(axis=1)[:, None]
+    middle = at(hits, middle_gap, level)
+    hits, level = upward(0.1)
+    hits &= here <= middle_gap
+    start = at(hits, len(here) - 1 - hits[:, ::-1].argmax(axis=1)[:, None], level)
+    hits, level = upward(0.9)
+    hits &= here >= middle_gap
+    end = at(hits, hits.argmax(axis=1)[:, None], level)
+    return np.stack([start, middle, end], axis=1)
+
+
+def change(
+    curves: Float[np.ndarray, "draw step"],
+    tokens: Float[np.ndarray, "step"],
+    min_rise: float,
+    rule: Phases,
+    interval: float,
+) -> Change:
+    """Whether the curve changes and, if so, when, by both estimators.
+
+    It does if it rises by at least `min_rise`, its rise's interval (where there are resamples)
+    lies above zero, and there are `min_checkpoints`. Intervals of dates are over the resamples
+    that rise: the others have none.
+    """
+    nowhere = np.full((3, 3), np.nan)
+    smooth = smoothed(curves, rule.smoothing)
+    rise = with_interval(rises(smooth), interval)
+    reason = _reason(rise, len(tokens), min_rise, rule.min_checkpoints)
+    if reason:
+        return Change(rise, dict.fromkeys(ESTIMATORS, nowhere), reason)
+    by_levels = crossings(smooth, tokens)
+    by_slope = tokens[slope_window(slopes(smooth, tokens), rule.peak_share)]
+    rising = np.isfinite(by_levels).all(axis=1)
+    dates = {
+        "levels": with_interval(by_levels[rising], interval),
+        "slope": with_interval(by_slope[rising], interval),
+    }
+    return Change(rise, dates, "")
+
+
+def unknown(reason: str) -> Change:
+    """Of a signal that has no curve."""
+    nowhere = np.full((3, 3), np.nan)
+    return Change(np.full(3, np.nan), dict.fromkeys(ESTIMATORS, nowhere), reason)
+
+
+def with_interval(
+    values: Shaped[np.ndarray, "draw *more"], interval: float
+) -> Float[np.ndarray, "*more 3"]:
+    """The value of draw 0, and the equal-tailed interval of the others; NaN if there are none."""
+    if len(values) == 1:
+        low = high = np.full(values.shape[1:], np.nan)
+    else:
+        low, high = np.quantile(values[1:], list(tails(interval).values()), axis=0)
+    return np.stack([values[0], low, high], axis=-1)
+
+
+def overlaps(
+    dates: dict[str, Float[np.ndarray, "3"]],
+) -> list[tuple[str, str, bool, float]]:
+    """Of every two signals, with their start, middle and end in tokens: do they change together?
+
+    Each pair once, in alphabetical order: the two names, whether their spans share a point, and
+    the second's middle minus the first's.
+    """
+    found = []
+    for signal, other in combinations(sorted(dates), 2):
+        (start, middle, end), (other_start, other_middle, other_end) = dates[signal], dates[other]
+        meet = bool(start <= other_end and other_start <= end)
+        found.append((signal, other, meet, float(other_middle - middle)))
+    return found
+
+
+def _reason(
+    rise: Float[np.ndarray, "3"], checkpoints: int, min_rise: float, min_checkpoints: int
+) -> str:
+    value, low, high = rise
+    if checkpoints < min_checkpoints:
+        return f"{checkpoints} checkpoints, fewer than {min_checkpoints}"
+    if value < min_rise:
+        return f"rises by {value:.2g}, less than {min_rise:g}"
+    # NaN, where nothing was resampled, is no reason.
+    if low <= 0:
+        return f"rises by {value:.2g}, but its interval, {low:.2g} to {high:.2g}, reaches zero"
+    return ""

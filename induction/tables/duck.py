@@ -1,0 +1,79 @@
+"""DuckDB over the Parquet tables: in memory, read-only files, one view per table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from induction.config.errors import StageError
+from induction.config.remedy import rebuild
+from induction.tables.contract import Table
+from induction.tables.parquet import open_table
+
+SQL = Path(__file__).parent.parent / "sql"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Parquet file of a table; `cell` becomes a column of the view, `stage` remakes it."""
+
+    path: Path
+    stage: str
+    cell: str | None = None
+
+
+def connect(
+    views: Mapping[Table, list[Source]], **schemas: Mapping[Table, list[Source]]
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with a view per table, over an explicit list of files.
+
+    Views of `schemas` are asked for by the name of theirs, as in `published.icl`.
+
+    One thread: sums of floats come out the same on every run. Every file is opened first, so
+    that a broken one is named with its remedy rather than by DuckDB.
+    """
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute("set enable_progress_bar = false")
+    for schema, own in {"main": views, **schemas}.items():
+        connection.execute(f"create schema if not exists {schema}")
+        for table, sources in own.items():
+            parts = [_select(connection, table, source) for source in sources]
+            view = f"{schema}.{table.name}"
+            connection.execute(f"create view {view} as {' union all '.join(parts)}")
+    return connection
+
+
+def _select(connection: duckdb.DuckDBPyConnection, table: Table, source: Source) -> str:
+    open_table(table, source.path, source.stage)
+    cell = f"'{source.cell}' as cell, " if source.cell else ""
+    quoted = str(source.path).replace("'", "''")
+    sql = f"select {cell}* from read_parquet('{quoted}')"
+    try:
+        connection.execute(f"{sql} limit 0")
+    except duckdb.Error as error:
+        raise StageError(
+            f"{source.path}: damaged ({' '.join(str(error).split())}); {rebuild(source.stage)}"
+        ) from None
+    return sql
+
+
+def query(
+    connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any] | None = None
+) -> pa.Table:
+    """The result of `induction/sql/<name>.sql`, with `$name` parameters bound."""
+    text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
+    try:
+        return connection.sql(text, params=params or {}).to_arrow_table()
+    except duckdb.Error as error:
+        raise StageError(
+            f"induction/sql/{name}.sql: {' '.join(str(error).split())}; correct the query or, if a "
+            "table is damaged, rebuild it with `dvc repro --force --single-item <its stage>`"
+        ) from None
+
+
+def arrays(found: pa.Table) -> dict[str, Any]:
+    """Columns of a result as arrays, for the table writer."""
+    return {name: found[name].to_numpy() for name in found.column_names}

@@ -1,0 +1,71 @@
+"""Which code, params and versions made an artifact: one JSON string inside each of them."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+from induction.config.errors import StageError
+from induction.config.strict import ParamsError, parse
+
+KEY = "provenance"
+# What decides about the bits of an artifact.
+PACKAGES = ("duckdb", "numpy", "pyarrow", "safetensors", "scikit-learn", "tokenizers", "torch")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Nothing in it names a time, a place or a person: the same study gives the same bytes.
+
+    `code` is the hash of the stage's code when it started (`pipeline.code_digests.combine`),
+    `params` that of the params it read; `cell` is the cell, corpus or grid it was made for, empty
+    for what the default study has once.
+    """
+
+    stage: str
+    cell: str
+    code: str
+    params: str
+    versions: tuple[str, ...]
+    device: str
+    dtype: str
+
+    def dumps(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def loads(text: str | bytes | None, where: object, remedy: Callable[[], str]) -> Provenance:
+    """The provenance that an artifact carries. Raises StageError if it is missing or unreadable."""
+    if text is None:
+        raise StageError(f"{where}: carries no {KEY!r}, so not made by this pipeline; {remedy()}")
+    try:
+        return parse(Provenance, json.loads(text), KEY)
+    except (ValueError, RecursionError, ParamsError) as error:
+        raise StageError(f"{where}: unreadable {KEY!r} ({error}); {remedy()}") from None
+
+
+def hash_params(values: dict[str, Any], without: tuple[str, ...] = ()) -> str:
+    """sha256 over dotted keys of params.yaml and their values, `without` some below them."""
+
+    def kept(key: str, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        inner = {name: f"{key}.{name}" for name in value}
+        return {n: kept(k, value[n]) for n, k in inner.items() if k not in without}
+
+    left = {key: kept(key, value) for key, value in values.items() if key not in without}
+    text = json.dumps(left, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def versions() -> tuple[str, ...]:
+    """Python and the packages that decide about bits, as `name==version`.
+
+    Without what names a build (`+cpu`), and Python without its patch level: neither moves a bit,
+    and they differ between machines that may share artifacts.
+    """
+    found = [f"{package}=={metadata.version(package).split('+')[0]}" for package in PACKAGES]
+    return (f"python=={'.'.join(platform.python_version_tuple()[:2])}", *found)

@@ -1,0 +1,72 @@
+"""The training stream, memory-mapped: training needs no more of it in memory than a batch."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt16
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from induction.config.errors import StageError
+from induction.config.remedy import corpus_in, make, rebuild
+from induction.tables.atomic import write
+from induction.tables.provenance import Provenance, loads
+
+NAME = "train_tokens.safetensors"
+KEY, TENSOR = "stream", "tokens"
+# Params of the corpus that decide about the evaluation set alone.
+WITHOUT = ("corpus.n_ctx", "corpus.seed", "corpus.evaluation.sequences")
+
+
+def save_stream(path: Path, tokens: UInt16[np.ndarray, "stream"], provenance: Provenance) -> None:
+    """Write all training tokens, with their hash."""
+    header = {"sha256": _hash(tokens), "provenance": provenance.dumps()}
+    metadata = {KEY: json.dumps(header, sort_keys=True)}
+    write(path, save({TENSOR: torch.from_numpy(tokens)}, metadata=metadata))
+
+
+def training_stream(
+    folder: Path, vocab_size: int
+) -> tuple[UInt16[np.ndarray, "stream"], str, Provenance]:
+    """All training tokens of the corpus in `folder`, in order, their hash, and who made them.
+
+    Raises StageError if the file is missing, damaged, not what its hash says, or holds tokens
+    beyond `vocab_size`.
+    """
+    path, label = folder / NAME, corpus_in(folder)
+    tokens, header = _opened(path, label)
+    if _hash(tokens) != header["sha256"]:
+        raise StageError(f"{path}: its tokens are not those it was made with; {rebuild(label)}")
+    largest = int(tokens.max(initial=0))
+    if largest >= vocab_size:
+        raise StageError(
+            f"{path}: found token {largest}, but corpus.vocab_size is {vocab_size}; "
+            f"{rebuild(label)}"
+        )
+    made = loads(header.get("provenance"), path, lambda: rebuild(label))
+    return tokens, header["sha256"], made
+
+
+def _hash(tokens: UInt16[np.ndarray, "stream"]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(tokens, "<u2")).hexdigest()
+
+
+def _opened(path: Path, label: str) -> tuple[UInt16[np.ndarray, "stream"], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(KEY, "{}"))
+            if list(file.keys()) != [TENSOR] or not isinstance(header.get("sha256"), str):
+                raise StageError(f"{path}: not a training stream of ours; {rebuild(label)}")
+            tokens = file.get_tensor(TENSOR)
+    except FileNotFoundError:
+        raise StageError(f"{path}: not found; {make(label)}") from None
+    except (SafetensorError, OSError, ValueError, RecursionError, AttributeError) as error:
+        raise StageError(
+            f"{path}: truncated or not safetensors ({error}); {rebuild(label)}"
+        ) from None
+    if tokens.dtype != torch.uint16 or tokens.ndim != 1:
+        raise StageError(f"{path}: expected tokens as 16-bit integers in a row; {rebuild(label)}")
+    return tokens.numpy(), header

@@ -1,7 +1,0 @@
--- Grain: cell, step, layer, head, row, role. The bugs among them. Reads cells.
-select cell, step, layer, head, bugs.row, role, source, destination, out, effect, seen, pairs, lift,
-    step = max(step) over (partition by cell) as is_last
-from bugs
-join cells using (cell)
-where is_detailed
-order by place, seed, step, layer, head, bugs.row, role

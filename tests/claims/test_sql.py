@@ -1,0 +1,529 @@
+"""The statistics of the claims, each on tables made by hand."""
+
+import math
+
+import pytest
+
+from tests.report.test_sql import ask
+
+STEP = {"tokens_per_step": 10}
+NO_WINDOW = "the phase rule finds no change"
+
+
+def cell(name: str, **changed) -> dict:
+    """A row of `cells`: by default a two-layer attention-only model of the main series."""
+    row = {
+        "cell": name,
+        "model": name[:-3],
+        "seed": int(name[-1]),
+        "corpus": "",
+        "changes": "",
+        "is_main": True,
+        "n_layers": 2,
+        "mlp": False,
+        "smeared_keys": False,
+        "positions": "qk_sinusoidal",
+        "optimizer": "muon",
+        "warmup_steps": 100,
+        "text": "stream",
+        "shuffle_span": 1,
+    }
+    return row | changed
+
+
+def window(name: str, start: int, end: int, drop: float, holds: bool = True) -> dict:
+    return {
+        "cell": name,
+        "is_phase_change": holds,
+        "start_tokens": start,
+        "middle_tokens": (start + end) // 2,
+        "end_tokens": end,
+        "icl_drop": drop,
+    }
+
+
+def found(name: str, tables: dict[str, list[dict]], **bound) -> dict[tuple[str, str], float | str]:
+    """(claim, cell) -> value, or the reason why there is none."""
+    rows = ask(f"claims/{name}", tables, **bound)
+    keys = [(row["claim"], row["cell"]) for row in rows]
+    assert len(keys) == len(set(keys)), "one row per claim and cell"
+    return {
+        key: row["reason"] if row["value"] is None else row["value"]
+        for key, row in zip(keys, rows, strict=True)
+    }
+
+
+def icl(name: str, *values: float) -> list[dict]:
+    """ICL at steps 0, 1, 2, …, of which more negative is more."""
+    return [{"cell": name, "step": step, "icl": value} for step, value in enumerate(values)]
+
+
+def test_how_much_is_gained_and_when():
+    cells = [
+        cell("attn1_s0", n_layers=1),
+        cell("attn2_s0"),
+        cell("attn3_s0", n_layers=3),
+        cell("smear1_s0", n_layers=1, smeared_keys=True),
+        cell("docs2_s0", corpus="docs", is_main=False),
+        cell("docs1_s0", corpus="docs", is_main=False, n_layers=1),
+        cell("shuffled_s0", text="shuffled", changes="text", is_main=False),
+        cell("adamw_s0", optimizer="adamw", changes="optimizer", is_main=False),
+        cell("rotary_s0", positions="rotary", is_main=False),
+    ]
+    curves = {
+        "attn1_s0": (0.0, -0.05, -0.05, -0.1),
+        "attn2_s0": (0.0, -0.1, -0.4, -0.5),
+        "attn3_s0": (0.0, 0.0, 0.0, -0.3),
+        "smear1_s0": (0.0, -0.1, -0.3, -0.3),
+        "docs2_s0": (0.0, 0.0, 0.0, -0.6),
+        "docs1_s0": (0.0, 0.0, 0.0, -0.05),
+        "shuffled_s0": (0.0, 0.0, 0.0, 0.02),
+        "adamw_s0": (0.0, 0.0, 0.0, -0.5),
+        "rotary_s0": (0.0, 0.0, 0.0, 0.0),
+    }
+    windows = [window(name, 10, 20, 0.3, name != "attn3_s0") for name in curves]
+    windows[3] = window("smear1_s0", 10, 20, 0.24)
+    windows[8] = window("rotary_s0", 10, 20, 0.0, False)
+    tables = {
+        "cells": cells,
+        "icl": [row for name, own in curves.items() for row in icl(name, *own)],
+        "phases_windows": windows,
+    }
+    got = found("icl", tables, **STEP)
+    wanted = {
+        ("icl_forms_in_window", "attn2_s0"): 0.3 / 0.5,
+        ("icl_forms_in_window", "attn3_s0"): 0.0,
+        ("little_before", "attn2_s0"): 0.1,
+        ("little_before", "attn3_s0"): NO_WINDOW,
+        ("much_after", "attn2_s0"): 0.5,
+        ("much_after", "attn3_s0"): 0.3,
+        ("one_layer_flat", "attn1_s0"): 0.1 / 0.4,
+        ("smeared_one_layer_changes", "smear1_s0"): 0.2,
+        ("icl_moves_as_a_whole", "smear1_s0"): 0.8,
+        ("icl_constant_over_depth", "attn3_s0"): 0.2 / 0.5,
+        ("icl_constant_over_time", "attn2_s0"): 0.1 / 0.5,
+        ("icl_constant_over_time", "attn3_s0"): NO_WINDOW,
+        ("another_corpus", "docs2_s0"): 0.6,
+        ("one_layer_of_another_corpus_flat", "docs1_s0"): 0.05,
+        ("shuffled_has_no_change", "shuffled_s0"): -0.02,
+        ("adamw_changes", "adamw_s0"): 1.0,
+        ("rotary_changes", "rotary_s0"): 0.0,
+    }
+    assert got == {key: pytest.approx(own) for key, own in wanted.items()}
+
+
+def phase(name: str, signal: str, estimator: str, start=10.0, middle=15.0, end=20.0) -> dict:
+    holds = not math.isnan(start)
+    return {
+        "cell": name,
+        "signal": signal,
+        "estimator": estimator,
+        "is_defined": holds,
+        "reason": "" if holds else "no rise",
+        "rise": 1.0,
+        "start_tokens": start if holds else None,
+        "middle_tokens": middle if holds else None,
+        "end_tokens": end if holds else None,
+    }
+
+
+def overlap(name: str, estimator: str, signal: str, other: str, holds: bool) -> dict:
+    keys = ("cell", "estimator", "signal", "other", "overlap")
+    return dict(zip(keys, (name, estimator, signal, other, holds), strict=True))
+
+
+def test_whether_signals_change_together():
+    cells = [
+        cell("attn1_s0", n_layers=1),
+        cell("attn2_s0"),
+        cell("smear2_s0", smeared_keys=True),
+        cell("warm_s0", model="attn2", warmup_steps=103, changes="warmup_steps", is_main=False),
+    ]
+    both = ("slope", "levels")
+    phases = [phase(c["cell"], "icl", e) for c in cells for e in both]
+    signals = ("prefix_matching", "loss_bump", "pca_turn", "qk_trace")
+    phases += [phase("attn2_s0", signal, e) for signal in signals for e in both]
+    phases[5] = phase("smear2_s0", "icl", "levels", 2, 4, 8)
+    phases[7] = phase("warm_s0", "icl", "levels", 20, 30, 40)
+    overlaps = [
+        overlap("attn2_s0", "slope", "icl", "prefix_matching", True),
+        overlap("attn2_s0", "levels", "icl", "prefix_matching", True),
+        overlap("attn2_s0", "slope", "icl", "loss_bump", True),
+        overlap("attn2_s0", "levels", "icl", "loss_bump", False),
+        overlap("attn2_s0", "slope", "icl", "pca_turn", False),
+        overlap("attn2_s0", "slope", "loss_bump", "qk_trace", True),
+    ]
+    tables = {"cells": cells, "phases": phases, "phases_overlaps": overlaps}
+    got = found("cooccurrence", tables, tokens=50, **STEP)
+    wanted = {
+        ("prefix_matching_in_window", "attn2_s0"): 1.0,
+        ("loss_bump_in_window", "attn2_s0"): 0.5,
+        ("pca_turns_in_window", "attn2_s0"): 0.0,
+        ("qk_trace_in_window", "attn2_s0"): 0.0,
+        ("window_is_narrow", "attn2_s0"): 10 / 50,
+        ("smeared_two_layers_earlier", "smear2_s0"): 4 - 15,
+        ("not_the_warmup", "warm_s0"): (30 - 15) / (3 * 10),
+    }
+    assert got == {key: pytest.approx(own) for key, own in wanted.items()}
+
+
+def test_a_model_that_does_not_change_overlaps_with_nothing_and_has_no_window():
+    tables = {
+        "cells": [cell("attn2_s0")],
+        "phases": [
+            phase("attn2_s0", signal, e, math.nan)
+            | ({"rise": None, "reason": "no control"} if signal == "pca_turn" else {})
+            for signal in ("icl", "prefix_matching", "pca_turn")
+            for e in ("slope", "levels")
+        ],
+        "phases_overlaps": [overlap("x", "slope", "icl", "ab", True)],
+    }
+    got = found("cooccurrence", tables, tokens=50, **STEP)
+    assert got["prefix_matching_in_window", "attn2_s0"] == 0.0
+    assert got["window_is_narrow", "attn2_s0"] == "no rise"
+    assert got["pca_turns_in_window", "attn2_s0"] == "no control"
+
+
+def test_how_far_paths_turn():
+    """attn2 goes right, then up; attn1 goes right and on; the angle is taken at attn2's window."""
+
+    def path(name: str, *points: tuple[float, float]) -> list[dict]:
+        return [
+            {"cell": name, "step": step, "component": i, "score": score}
+            for step, point in enumerate(points)
+            for i, score in enumerate(point, start=1)
+        ]
+
+    tables = {
+        "cells": [cell("attn1_s0", n_layers=1), cell("attn2_s0"), cell("attn3_s0", n_layers=3)],
+        "pca": [
+            *path("attn1_s0", (0, 0), (1, 0), (2, 0), (3, 0), (4, 0)),
+            *path("attn2_s0", (0, 0), (1, 0), (2, 0), (2, 1), (2, 2)),
+            *path("attn3_s0", (0, 0), (1, 0), (2, 0), (2, 1), (2, 2)),
+        ],
+        "phases_windows": [
+            window("attn1_s0", 0, 10, 0.0, False),
+            window("attn2_s0", 20, 40, 0.3),
+            window("attn3_s0", 20, 40, 0.3, False),
+        ],
+    }
+    assert found("pca", tables, **STEP) == {
+        ("pca_right_angle", "attn2_s0"): pytest.approx(90),
+        ("pca_right_angle", "attn3_s0"): NO_WINDOW,
+        ("pca_one_layer_straight", "attn1_s0"): pytest.approx(0),
+    }
+
+
+def test_what_more_context_buys():
+    """Loss a + b ln(pos + 1), so that the slope is b; before 50 it is something else."""
+
+    def positions(name: str, step: int, slope: float, level: float = 5.0) -> list[dict]:
+        return [
+            {
+                "cell": name,
+                "step": step,
+                "pos": pos,
+                "loss": level + (slope * math.log(pos + 1) if pos >= 50 else 9 - pos),
+            }
+            for pos in range(100)
+        ]
+
+    def deeper(gap_early: float, gap_late: float) -> list[dict]:
+        rows = positions("attn3_s0", 3, -0.2)
+        return [
+            row | {"loss": row["loss"] - (gap_late if row["pos"] >= 50 else gap_early)}
+            for row in rows
+        ]
+
+    tables = {
+        "cells": [cell("attn1_s0", n_layers=1), cell("attn2_s0"), cell("attn3_s0", n_layers=3)],
+        "icl_positions": [
+            *positions("attn1_s0", 0, 0.0),
+            *positions("attn1_s0", 3, -0.03),
+            *positions("attn2_s0", 1, -0.05),
+            *positions("attn2_s0", 3, -0.2),
+            *deeper(0.1, 0.4),
+        ],
+        "phases_windows": [
+            window("attn1_s0", 0, 10, 0.0, False),
+            window("attn2_s0", 10, 20, 0.3),
+            window("attn3_s0", 10, 20, 0.3, False),
+        ],
+    }
+    got = found("positions", tables, late_first=80, late_last=90, **STEP)
+    wanted = {
+        ("no_gain_before", "attn2_s0"): -0.05,
+        ("no_gain_before", "attn3_s0"): NO_WINDOW,
+        ("gain_after", "attn2_s0"): -0.2,
+        ("gain_after", "attn3_s0"): -0.2,
+        ("one_layer_flattens", "attn1_s0"): -0.03,
+        ("size_helps_early_tokens", "attn3_s0"): 0.25,
+    }
+    assert got == {
+        key: own if isinstance(own, str) else pytest.approx(own, abs=1e-9)
+        for key, own in wanted.items()
+    }
+
+
+def test_tokens_that_continue_as_before_and_otherwise():
+    """a b c … a b c … a b d … a b c: c is the same, then d another, then c neither."""
+    text = [1, 2, 3, 9, 1, 2, 3, 8, 1, 2, 4, 1, 2, 3]
+    before = [1.0] * 13
+    after = [1.0] * 13
+    after[12] = 0.1  # a b -> c, as some time before but not the last time: neither
+    after[5] = 0.2  # a b -> c again
+    after[9] = 1.7  # a b -> d
+    after[6] = 0.5  # b c -> 8, where 9 stood: another, too
+    tables = {
+        "cells": [cell("attn2_s0"), cell("attn3_s0", n_layers=3)],
+        "eval": [{"seq": 0, "pos": pos, "token": token} for pos, token in enumerate(text)],
+        "losses": [
+            {"cell": "attn2_s0", "step": step, "seq": 0, "pos": pos, "loss": loss}
+            for step, own in ((0, [8.0] * 13), (1, before), (2, after))
+            for pos, loss in enumerate(own)
+        ],
+        "phases_windows": [
+            window("attn2_s0", 10, 20, 0.3),
+            window("attn3_s0", 10, 20, 0.3, False),
+        ],
+    }
+    assert found("tokens", tables, **STEP) == {
+        ("repeats_improve", "attn2_s0"): pytest.approx(-0.8),
+        ("new_continuations_worsen", "attn2_s0"): pytest.approx((0.7 - 0.5) / 2),
+        ("repeats_improve", "attn3_s0"): NO_WINDOW,
+        ("new_continuations_worsen", "attn3_s0"): NO_WINDOW,
+    }
+
+
+def ablated(step: int, layer: int, head: int, losses: list[tuple], mode="pattern") -> list[dict]:
+    """Rows of `ablations`: per sequence (early, late, sampled)."""
+    return [
+        {
+            "cell": "attn2_s0",
+            "step": step,
+            "layer": layer,
+            "head": head,
+            "replacement": "none" if mode == "none" else "zero",
+            "mode": mode,
+            "seq": seq,
+            "early": early,
+            "late": late,
+            "mean": late,
+            "sampled": sampled,
+        }
+        for seq, (early, late, sampled) in enumerate(losses)
+    ]
+
+
+def test_what_single_heads_carry():
+    """The change is b = (-1, -3); without L1H0 half of it is undone, without L0H0 nothing."""
+    heads = {(0, 0): "previous_token", (0, 1): "other", (1, 0): "induction", (1, 1): "other"}
+    tables = {
+        "cells": [cell("attn2_s0"), cell("mlp2_s0", mlp=True)],
+        "phases_windows": [window("attn2_s0", 10, 20, 0.3), window("mlp2_s0", 10, 20, 0.3)],
+        "heads": [
+            {"cell": "attn2_s0", "step": 3, "layer": layer, "head": head, "kind": kind}
+            for (layer, head), kind in heads.items()
+        ],
+        "ablations": [
+            *ablated(1, -1, -1, [(3.0, 3.0, 5.0), (3.0, 3.0, 5.0)], "none"),
+            *ablated(2, -1, -1, [(3.0, 2.5, 4.0), (3.0, 2.5, 2.0)], "none"),
+            *ablated(3, -1, -1, [(3.0, 2.5, 4.0), (3.0, 2.5, 2.0)], "none"),
+            # ICL -0.6 instead of -0.5: larger without the head.
+            *ablated(3, 0, 0, [(3.0, 2.4, 4.0), (3.0, 2.4, 2.0)]),
+            *ablated(3, 0, 1, [(3.0, 2.7, 4.0), (3.0, 2.7, 1.9)]),
+            *ablated(3, 1, 0, [(3.0, 2.9, 4.5), (3.0, 2.9, 3.5)]),
+            *ablated(3, 1, 1, [(3.0, 2.4, 4.0), (3.0, 2.4, 2.0)]),
+            # Neither another replacement nor another mode counts.
+            *ablated(3, 0, 0, [(3.0, 9.0, 9.0), (3.0, 9.0, 9.0)], "full"),
+        ],
+    }
+    assert found("ablations", tables, **STEP) == {
+        ("carriers_are_induction_heads", "attn2_s0"): pytest.approx(1 / 2),
+        ("others_raise_icl", "attn2_s0"): pytest.approx(2 / 3),
+        # a = (0.5, 1.5) against b: (0.5 + 4.5) / 10; the best other head: -0.3 / 10 of it.
+        ("undo_the_change", "attn2_s0"): pytest.approx(0.5 - 0.0),
+    }
+
+
+def test_what_sets_of_heads_carry():
+    def rows(name: str, step: int, *own: tuple) -> list[dict]:
+        return [
+            {
+                "cell": name,
+                "step": step,
+                "intervention": what,
+                "draw": draw,
+                "seq": 0,
+                "early": 3.0,
+                "late": 3.0 + icl,
+                "mean": mean,
+            }
+            for what, draw, icl, mean in own
+        ]
+
+    def sets(name: str, random_reason: str = "") -> list[dict]:
+        reasons = {
+            "without_induction": "",
+            "without_previous_token": "",
+            "random_induction": random_reason,
+        }
+        return [
+            {"cell": name, "step": step, "intervention": what, "reason": why}
+            | {"is_defined": not why}
+            for what, why in reasons.items()
+            for step in (2, 3)
+        ]
+
+    tables = {
+        "cells": [cell("attn2_s0"), cell("mlp2_s0", mlp=True), cell("attn3_s0", n_layers=3)],
+        "phases_windows": [
+            window(name, 10, 20, 0.3) for name in ("attn2_s0", "mlp2_s0", "attn3_s0")
+        ],
+        "interventions": [
+            *rows("attn2_s0", 2, ("none", 0, -0.5, 2.0), ("without_induction", 0, -0.2, 3.0)),
+            *rows(
+                "attn2_s0",
+                3,
+                ("none", 0, -0.5, 2.0),
+                ("without_induction", 0, -0.1, 3.0),
+                ("random_induction", 0, -0.5, 2.0),
+                ("random_induction", 1, -0.4, 2.1),
+                ("without_previous_token", 0, -0.1, 2.5),
+                ("knockout", 0, -0.3, 2.4),
+                ("knockout_random", 0, -0.45, 2.0),
+                ("ideal_previous", 0, -0.5, 2.05),
+                ("ideal_induction", 0, -0.5, 2.3),
+                ("ideal_trigram", 0, -0.5, 2.2),
+            ),
+            *rows("mlp2_s0", 3, ("none", 0, -0.4, 2.0), ("without_induction", 0, -0.2, 3.0)),
+            *rows("attn3_s0", 3, ("none", 0, -0.4, 2.0)),
+        ],
+        "intervention_heads": [
+            *sets("attn2_s0"),
+            *sets("mlp2_s0", "layer 1 has too few others"),
+            {
+                "cell": "attn3_s0",
+                "step": 3,
+                "intervention": "without_induction",
+                "is_defined": False,
+                "reason": "no induction head",
+            },
+        ],
+    }
+    got = found("interventions", tables, **STEP)
+    wanted = {
+        "carry_the_majority": 0.8,
+        "carry_almost_all": 0.8,
+        "carry_throughout": 0.6,
+        "random_sets_small": 0.1 / 0.8,
+        "beats_every_random_set": 0.8 - 0.2,
+        "knockout_of_the_pattern": 0.4 / 0.8,
+        "knockout_of_other_keys": 0.1 / 0.4,
+        "exact_previous_token": 0.9,
+        "exact_induction": 0.7,
+        "three_gram_helps": 0.1,
+    }
+    for claim, value in wanted.items():
+        assert got[claim, "attn2_s0"] == pytest.approx(value, abs=1e-6), claim
+    assert got["mlp_carry_the_majority", "mlp2_s0"] == pytest.approx(0.5)
+    assert got["mlp_carry_less", "mlp2_s0"] == pytest.approx(0.5 - 0.8)
+    assert got["carry_the_majority", "attn3_s0"] == "no induction head"
+    assert got["random_sets_small", "attn3_s0"] == "no induction head"
+    assert got["carry_throughout", "attn3_s0"] == 0.0, "nothing carries it"
+    assert ("carry_the_majority", "mlp2_s0") not in got
+
+
+def head(name: str, step: int, layer: int, own: int, **changed) -> dict:
+    row = {
+        "cell": name,
+        "step": step,
+        "layer": layer,
+        "head": own,
+        "prefix_matching": 0.0,
+        "same_token": 0.0,
+        "previous_token": 0.0,
+        "first_token": 0.0,
+        "copying": 0.0,
+        "ov_positivity": 0.0,
+        "qk_positivity": None if layer == 0 else 0.0,
+        "kind": "other",
+    }
+    return row | changed
+
+
+def test_what_heads_are():
+    induction = {"prefix_matching": 0.8, "same_token": 0.1, "kind": "induction"}
+    tables = {
+        "cells": [
+            cell("attn1_s0", n_layers=1),
+            cell("attn2_s0"),
+            cell("periodic_s0", n_layers=1, text="periodic", changes="text", is_main=False),
+            cell("shuffled_s0", text="shuffled", changes="text", is_main=False),
+            cell("spans_s0", text="shuffled", shuffle_span=16, changes="text", is_main=False),
+        ],
+        "heads": [
+            head("attn1_s0", 0, 0, 0, prefix_matching=0.02),
+            head("attn1_s0", 1, 0, 0, prefix_matching=0.05, copying=0.1, ov_positivity=0.1),
+            head("attn1_s0", 2, 0, 0, prefix_matching=0.04, copying=0.1, ov_positivity=0.1),
+            head("attn1_s0", 2, 0, 1, copying=0.3, ov_positivity=0.2),
+            head("attn2_s0", 0, 0, 0, prefix_matching=0.03),
+            head("attn2_s0", 2, 0, 0, previous_token=0.9, kind="previous_token", copying=-0.5),
+            head("attn2_s0", 2, 0, 1, **induction, copying=-0.1, first_token=0.4),
+            head("attn2_s0", 2, 1, 0, **induction, copying=0.5, first_token=0.8,
+                 qk_positivity=0.9, ov_positivity=0.5),
+            head("attn2_s0", 2, 1, 1, prefix_matching=0.4, qk_positivity=0.5),
+            head("attn2_s0", 2, 1, 2, prefix_matching=0.0, qk_positivity=0.1),
+            head("periodic_s0", 2, 0, 0, prefix_matching=0.9, kind="positional"),
+            head("shuffled_s0", 1, 0, 0, prefix_matching=0.07),
+            head("shuffled_s0", 2, 0, 0, prefix_matching=0.06),
+            head("spans_s0", 2, 0, 0, prefix_matching=0.08),
+        ],
+        "compositions": [
+            {
+                "cell": "attn2_s0",
+                "step": 2,
+                "layer": 1,
+                "head": own,
+                "from_layer": 0,
+                "from_head": earlier,
+                "q": 0.2,
+                "k": k,
+                "v": 0.3,
+                "q_random": 0.1,
+                "k_random": 0.1,
+                "v_random": 0.1,
+            }
+            for own, earlier, k in ((0, 0, 0.6), (0, 1, 0.9), (1, 0, 0.9))
+        ],
+        "repeats": [
+            {"cell": "attn2_s0", "step": 2, "probe": probe, "repeat": repeat, "loss": loss}
+            for probe, repeat, loss in (
+                ("gap", 0, 6.0), ("gap", 1, 5.0), ("gap", 2, 3.0), ("fixed", 0, 9.0),
+            )
+        ],
+    }  # fmt: skip
+    got = found("heads", tables)
+    wanted = {
+        ("one_layer_no_induction_head", "attn1_s0"): 0.05,
+        ("induction_heads_form", "attn2_s0"): 0.8,
+        ("copying_is_ov_positivity", "attn1_s0"): 1.0,
+        ("k_composition_dominates", "attn2_s0"): 0.5 - 0.2,
+        ("random_repeats", "attn2_s0"): 2.0,
+        ("rest_on_first", "attn2_s0"): 0.6,
+        ("in_the_last_layer", "attn2_s0"): 0.5,
+        ("prefix_matching_with_copying", "attn2_s0"): 0.5,
+        ("minus_one_offset", "attn2_s0"): 0.125,
+        ("untrained", "attn1_s0"): 0.02,
+        ("untrained", "attn2_s0"): 0.03,
+        ("periodic_is_flagged", "periodic_s0"): 1.0,
+        ("shuffled_has_no_induction_head", "shuffled_s0"): 0.07,
+        ("spans_have_no_induction_head", "spans_s0"): 0.08,
+        ("qk_trace_is_prefix_matching", "attn2_s0"): 1.0,
+    }
+    for key, value in wanted.items():
+        assert got[key] == pytest.approx(value, abs=1e-6), key
+    assert set(got) - set(wanted) == {("copying_is_ov_positivity", "attn2_s0")}
+    tables["cells"].append(cell("attn2_s1"))
+    tables["heads"].append(head("attn2_s1", 2, 1, 0))
+    assert found("heads", tables)["minus_one_offset", "attn2_s1"] == "no induction head"

@@ -1,0 +1,212 @@
+"""Head scores: on hand-built circuits, and on patterns small enough to score by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from induction.interp.attention_scores import (
+    after_same_token,
+    attention_on,
+    copying,
+    distinct_tokens,
+    first_token,
+    gapped_blocks,
+    patterns,
+    prefix_matching,
+    previous_token,
+    repeated_blocks,
+    same_token,
+    same_token_attention,
+    usable_tokens,
+)
+from induction.interp.losses import token_nll
+from induction.models.bridge import bridge
+from tests.conftest import BLOCK, REPEATS, V, random_model
+
+USABLE = np.arange(1, V)
+
+
+@pytest.fixture
+def probe():
+    tokens = repeated_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS)
+    return tokens, torch.ones_like(tokens, dtype=torch.bool)
+
+
+def test_hand_built_circuit_is_read_as_built(induction_model, probe):
+    first, second = patterns(induction_model, probe[0])
+    assert previous_token(first)[0] > 0.99
+    assert prefix_matching(second, *probe)[0] > 0.99
+    assert same_token_attention(second, *probe)[0] < 0.01, "the -1 control"
+    assert prefix_matching(first, *probe).max() < 0.35
+    assert previous_token(second).max() < 0.35
+
+
+def test_hand_built_smeared_circuit_needs_one_layer(smeared_induction_model, probe):
+    (only,) = patterns(smeared_induction_model, probe[0])
+    assert prefix_matching(only, *probe)[0] > 0.99
+    assert previous_token(only)[0] < 0.35
+
+
+def test_hand_built_circuit_also_matches_across_random_gaps(induction_model):
+    probe = gapped_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS, max_gap=5)
+    assert prefix_matching(patterns(induction_model, probe[0])[1], *probe)[0] > 0.99
+
+
+@pytest.mark.parametrize("name", ["induction_model", "smeared_induction_model"])
+def test_hand_built_circuit_predicts_repeats(name, probe, request):
+    losses = token_nll(request.getfixturevalue(name), probe[0])
+    assert losses[:, :BLOCK].mean() > 2
+    # From the second token of the second repeat on, the answer has been seen.
+    assert losses[:, BLOCK + 1 :].mean() < 0.2
+
+
+def test_a_fixed_distance_head_is_not_called_induction_where_gaps_vary():
+    """A head that looks back exactly one block scores 1 on fixed repeats, as peers found to their
+    cost; random gaps expose it."""
+    fixed = repeated_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS)
+    gapped, in_block = gapped_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS, 5)
+
+    def looks_back(tokens):
+        n = tokens.shape[1]
+        pattern = torch.zeros(len(tokens), 1, n, n)
+        for query in range(n):
+            pattern[:, :, query, max(0, query - BLOCK + 1)] = 1
+        return pattern
+
+    everywhere = torch.ones_like(fixed, dtype=torch.bool)
+    assert prefix_matching(looks_back(fixed), fixed, everywhere)[0] == 1
+    assert prefix_matching(looks_back(gapped), gapped, in_block)[0] < 0.2
+
+
+def test_masks_on_a_worked_example():
+    """BOS a b a b: the second a (3) has its token at 1 and the token after it at 2."""
+    tokens = torch.tensor([[0, 5, 6, 5, 6]])
+    assert same_token(tokens).nonzero().tolist() == [[0, 3, 1], [0, 4, 2]]
+    assert after_same_token(tokens).nonzero().tolist() == [[0, 3, 2], [0, 4, 3]]
+
+
+def test_attention_is_summed_over_right_answers():
+    """Half on one right key and half on another is a perfect score, not one half."""
+    tokens = torch.tensor([[0, 5, 6, 5, 7, 5]])
+    pattern = torch.zeros(1, 1, 6, 6)
+    pattern[0, 0, 5, 2] = pattern[0, 0, 5, 4] = 0.5
+    scored = torch.zeros(1, 6, dtype=torch.bool)
+    scored[0, 5] = True
+    assert attention_on(pattern, after_same_token(tokens), scored).tolist() == [1.0]
+
+
+def test_prefix_matching_averages_over_repeats_only(probe):
+    """A head that looks everywhere equally: the mean, over repeated positions, of the number of
+    right keys divided by the number of keys."""
+    tokens, in_block = probe
+    n = tokens.shape[1]
+    uniform = torch.ones(n, n).tril() / torch.arange(1, n + 1)[:, None]
+    got = prefix_matching(uniform.expand(len(tokens), 1, n, n), tokens, in_block)
+    wanted = np.mean([(i - 1) // BLOCK / (i + 1) for i in range(BLOCK + 1, n)])
+    assert got.item() == pytest.approx(wanted, abs=1e-6)
+
+
+def test_patterns_of_every_layer_are_those_of_transformer_lens(any_model, tokens):
+    with torch.no_grad():
+        _, cache = bridge(any_model, "oracle").run_with_cache(tokens)
+    for layer, found in enumerate(patterns(any_model, tokens)):
+        torch.testing.assert_close(found, cache[f"blocks.{layer}.attn.hook_pattern"])
+
+
+def test_scores_of_random_models_are_small(probe):
+    for layer in patterns(random_model(), probe[0]):
+        assert prefix_matching(layer, *probe).max() < 0.35
+
+
+def test_probes_are_what_they_say():
+    rng = np.random.default_rng(3)
+    usable = np.arange(10, 60)
+    tokens = repeated_blocks(rng, usable, 4, block=25, repeats=4)
+    assert tokens.shape == (4, 101)
+    assert (tokens[:, 0] == 0).all()
+    for row in tokens[:, 1:].reshape(4, 4, 25):
+        assert len(set(row[0].tolist())) == 25
+        assert (row == row[0]).all()
+        assert np.isin(row, usable).all()
+    gapped, in_block = gapped_blocks(rng, usable, 4, block=25, repeats=4, max_gap=15)
+    assert gapped.shape == in_block.shape == (4, 1 + 4 * 40)
+    for row, own in zip(gapped, in_block, strict=True):
+        block = row[own].reshape(4, 25)
+        assert (block == block[0]).all()
+        assert not np.isin(row[~own][1:], block[0]).any(), "fillers never repeat the block"
+        starts = own.nonzero()[::25, 0].diff()
+        assert len(set(starts.tolist())) > 1, "the distance varies"
+
+
+def test_usable_tokens_leave_out_the_unseen_and_both_ends():
+    counts = np.array([99, 0, 5, 1, 100, 50, 20, 0, 7, 8])
+    assert usable_tokens(counts, 0.1).tolist() == [2, 5, 6, 8, 9]
+    assert usable_tokens(counts, 0.0).tolist() == [2, 3, 4, 5, 6, 8, 9]
+
+
+def test_hand_built_circuit_copies(induction_model):
+    """L1H0 raises what it attends to and nothing else: a = T, and 4 * 1/2 - 1. L0H0 copies to
+    where the unembedding does not look, and heads 1 move nothing."""
+    tokens = distinct_tokens(np.random.default_rng(0), USABLE, 5, BLOCK)
+    scores = copying(induction_model, tokens)
+    assert scores[1].tolist() == pytest.approx([1, -1], abs=1e-3)
+    assert scores[0, 1].item() == pytest.approx(-1)
+
+
+def test_copying_against_one_source_at_a_time(any_model):
+    """Every destination and source by itself, through the model's own output layers."""
+    rng = torch.Generator().manual_seed(6)
+    with torch.no_grad():
+        any_model.ln_out.weight.add_(0.3 * torch.randn(32, generator=rng))
+        any_model.layers[0].ln1.weight.add_(0.3 * torch.randn(32, generator=rng))
+    tokens = distinct_tokens(np.random.default_rng(0), np.arange(1, 50), 2, 7)
+    got = copying(any_model, tokens)
+    lens = bridge(any_model, "oracle")
+    d_head = any_model.arch.d_head
+    with torch.no_grad():
+        _, cache = lens.run_with_cache(tokens)
+        for layer, block in enumerate(any_model.layers):
+            pattern = cache[f"blocks.{layer}.attn.hook_pattern"]
+            values = cache[f"blocks.{layer}.attn.hook_v"]
+            for head in range(any_model.arch.n_heads):
+                W_O = block.attn.o.weight[:, head * d_head : (head + 1) * d_head]
+                found = []
+                for seq, row in enumerate(tokens):
+                    for i in range(len(row)):
+                        score = 0.0
+                        for j in range(i + 1):
+                            share = pattern[seq, head, i, j]
+                            moved = share * (W_O @ values[seq, j, head])
+                            centred = moved - moved.mean()
+                            logits = any_model.head(centred * any_model.ln_out.weight)
+                            raises = (logits - logits.mean()).relu()[row]
+                            a, T = raises[j].item(), raises.sum().item()
+                            score += share.item() * (4 * a / (a + T) - 1 if a + T > 0 else -1)
+                        found.append(score)
+                assert got[layer, head].item() == pytest.approx(np.mean(found), abs=1e-4)
+
+
+def test_random_heads_copy_no_more_than_chance():
+    """a/T is 1/n on average where all n tokens of the sample are alike."""
+    model = random_model(d_model=128)
+    tokens = distinct_tokens(np.random.default_rng(0), np.arange(1, 50), 20, 25)
+    assert copying(model, tokens).mean().item() == pytest.approx(4 / 25 - 1, abs=0.08)
+
+
+def test_the_copying_probe_has_neither_bos_nor_repeats():
+    tokens = distinct_tokens(np.random.default_rng(0), np.arange(10, 60), 4, 25)
+    assert tokens.shape == (4, 25)
+    for row in tokens:
+        assert len(set(row.tolist())) == 25
+        assert np.isin(row, np.arange(10, 60)).all()
+
+
+def test_rest_on_the_first_token_counts_where_nothing_matches_alone():
+    """BOS, a b, a b: only the first a and b have no match; one rests on BOS, one half."""
+    tokens = torch.tensor([[0, 1, 2, 1, 2]])
+    pattern = torch.zeros(1, 1, 5, 5)
+    for query, (first, own) in enumerate([(1.0, 0.0), (1.0, 0.0), (0.5, 0.5), (0, 1), (0, 1)]):
+        pattern[0, 0, query, query] = own
+        pattern[0, 0, query, 0] += first
+    found = first_token(pattern, tokens, torch.ones_like(tokens, dtype=torch.bool))
+    assert found.tolist() == pytest.approx([0.75])

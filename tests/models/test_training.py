@@ -1,0 +1,206 @@
+"""One training step: its gradients, its data, its rates."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from induction.config.train import Checkpoints, Train
+from induction.models.training import (
+    Trainer,
+    WarmUp,
+    Windows,
+    optimizers,
+    periodic,
+    set_gradients,
+    shuffled,
+)
+from induction.models.transformer import Transformer
+from induction.models.workers import Workers
+from tests.conftest import KINDS, N_CTX, VOCAB, random_model
+
+TRAIN = Train(
+    tokens=1000,
+    batch=4,
+    text="stream",
+    shuffle_span=1,
+    period=5,
+    optimizer="muon",
+    muon_lr=0.02,
+    muon_momentum=0.95,
+    adamw_lr=0.01,
+    adamw_beta1=0.9,
+    adamw_beta2=0.98,
+    weight_decay=0.1,
+    warmup_steps=5,
+    clip_norm=1.0,
+    checkpoints=(Checkpoints(until=1000, every=100),),
+)
+
+
+@pytest.fixture
+def workers():
+    threads = torch.get_num_threads()
+    with Workers(torch.device("cpu")) as workers:
+        yield workers
+    torch.set_num_threads(threads)
+
+
+def test_gradients_are_those_of_the_mean_loss(any_model, tokens, workers):
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    loss = set_gradients(any_model, inputs, targets, workers)
+    got = [weight.grad.clone() for weight in any_model.parameters()]
+    any_model.zero_grad()
+    wanted = F.cross_entropy(any_model(inputs).flatten(0, 1), targets.flatten())
+    wanted.backward()
+    assert loss == pytest.approx(wanted.item(), abs=1e-5)
+    for weight, gradient in zip(any_model.parameters(), got, strict=True):
+        torch.testing.assert_close(gradient, weight.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_bits_do_not_depend_on_the_number_of_cores(tokens):
+    threads = torch.get_num_threads()
+    found = []
+    for count in (1, 3):
+        torch.set_num_threads(count)
+        model = random_model()
+        with Workers(torch.device("cpu")) as workers:
+            loss = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers)
+        found.append((loss, [weight.grad for weight in model.parameters()]))
+    torch.set_num_threads(threads)
+    assert found[0][0] == found[1][0]
+    assert all(torch.equal(a, b) for a, b in zip(found[0][1], found[1][1], strict=True))
+
+
+def test_the_way_of_a_gpu_is_close(tokens, workers):
+    """The whole batch at once under bf16 autocast, exercised here on the CPU."""
+    model = random_model()
+    exact = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers)
+    wanted = [weight.grad.clone() for weight in model.parameters()]
+    workers.on_gpu = True
+    assert set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers) == pytest.approx(
+        exact, rel=0.01
+    )
+    for weight, gradient in zip(model.parameters(), wanted, strict=True):
+        assert weight.grad.dtype == torch.float32
+        assert F.cosine_similarity(weight.grad.flatten(), gradient.flatten(), dim=0) > 0.99
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_training_lowers_the_loss(optimizer, workers):
+    """On a stream of one repeated phrase, and step by step as the log will say."""
+    stream = np.tile(np.arange(7, 17, dtype=np.uint16), 1000)
+    windows = Windows(stream, n_ctx=20, batch=4, seed=0)
+    train = replace(TRAIN, optimizer=optimizer)
+    trainer = Trainer(random_model(), windows, train, workers)
+    updates = [trainer.advance() for _ in range(40)]
+    assert [update.step for update in updates] == list(range(1, 41))
+    assert updates[0].learning_rate == pytest.approx(0.002)
+    assert updates[-1].loss < 0.2 * updates[0].loss
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+@pytest.mark.parametrize("start", [0, 1, 3, 8])
+def test_a_trainer_that_takes_up_a_state_goes_on_with_the_same_bits(optimizer, start, workers):
+    """Within the warm-up and after it, whatever the model was before."""
+    windows = Windows(np.arange(2000, dtype=np.uint16) % VOCAB, n_ctx=20, batch=4, seed=0)
+    train = replace(TRAIN, optimizer=optimizer)
+    first = Trainer(random_model(), windows, train, workers)
+    updates = [first.advance() for _ in range(start)]
+    state = {name: value.clone() for name, value in first.state().items()}
+    updates += [first.advance() for _ in range(12 - start)]
+    torch.manual_seed(1)
+    second = Trainer(Transformer(first.model.arch, VOCAB, N_CTX), windows, train, workers)
+    second.restore(start, state)
+    assert [second.advance() for _ in range(12 - start)] == updates[start:]
+    assert second.step == 12
+    ends = first.state(), second.state()
+    assert ends[0].keys() == ends[1].keys()
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_every_weight_has_one_optimiser(kind, optimizer):
+    """And weight decay acts on matrices only."""
+    model = random_model(**KINDS[kind])
+    seen = []
+    for stepper in optimizers(model, replace(TRAIN, optimizer=optimizer)):
+        for group in stepper.param_groups:
+            seen += group["params"]
+            for weight in group["params"]:
+                assert (group["weight_decay"] > 0) == (weight.ndim == 2)
+                if isinstance(stepper, torch.optim.Muon):
+                    assert weight is not model.tok_embed.weight
+                    assert weight is not model.head.weight
+    assert len(seen) == len(set(map(id, seen))) == len(list(model.parameters()))
+
+
+def test_warm_up_rises_then_stays():
+    steppers = optimizers(random_model(), TRAIN)
+    warmup = WarmUp(steppers, TRAIN.warmup_steps)
+    rates = [warmup.set(step) for step in range(1, 9)]
+    assert rates == pytest.approx([0.002, 0.004, 0.006, 0.008, 0.01, 0.01, 0.01, 0.01])
+    assert steppers[1].param_groups[0]["lr"] == pytest.approx(TRAIN.muon_lr)
+
+
+def test_no_window_is_read_twice_and_targets_follow():
+    stream = np.arange(1000, dtype=np.uint16)
+    windows = Windows(stream, n_ctx=9, batch=4, seed=0)
+    seen = []
+    for step in range(1, windows.steps + 1):
+        tokens, targets = windows[step]
+        assert tokens.shape == (4, 9)
+        assert torch.equal(targets, tokens + 1), "the stream counts up, so targets are tokens + 1"
+        seen += tokens.flatten().tolist()
+    assert len(seen) == len(set(seen)) == windows.steps * 36
+    again = Windows(stream, n_ctx=9, batch=4, seed=0)
+    other = Windows(stream, n_ctx=9, batch=4, seed=1)
+    assert torch.equal(windows[3][0], again[3][0])
+    assert not torch.equal(windows[3][0], other[3][0])
+
+
+@pytest.mark.parametrize("span", [1, 8])
+def test_shuffled_text_keeps_its_tokens_and_nothing_beyond_a_span(span):
+    stream = np.arange(1000, dtype=np.uint16)
+    mixed = shuffled(stream, span, seed=0)
+    assert sorted(mixed) == list(range(1000 // span * span))
+    spans = mixed.reshape(-1, span)
+    assert (np.diff(spans, axis=1) == 1).all()
+    follows = spans[1:, 0] == spans[:-1, -1] + 1
+    assert follows.mean() < 0.05, "neighbouring spans are strangers"
+    assert np.array_equal(mixed, shuffled(stream, span, seed=0))
+    assert not np.array_equal(mixed, shuffled(stream, span, seed=1))
+
+
+def test_periodic_rows_repeat_their_own_block_of_uniform_tokens():
+    rows = periodic(vocab_size=9, period=5, length=23, batch=400, seed=0)
+    assert rows.shape == (400, 23)
+    assert np.array_equal(rows[:, 5:], rows[:, :-5])
+    counts = np.bincount(rows[:, :5].flatten(), minlength=9)
+    assert len(counts) == 9 and np.ptp(counts) < 0.4 * counts.mean()
+    assert len(np.unique(rows[:, :5], axis=0)) > 390
+
+
+def test_periodic_windows_are_new_at_every_step_and_the_same_for_a_seed():
+    stream = np.arange(1000, dtype=np.uint16) % VOCAB
+    windows = Windows(stream, n_ctx=20, batch=4, seed=3, period=6)
+    tokens, targets = windows[1]
+    assert torch.equal(tokens[:, 1:], targets[:, :-1])
+    assert torch.equal(tokens[:, 6:], tokens[:, :-6])
+    assert not torch.equal(tokens, windows[2][0])
+    assert torch.equal(tokens, Windows(stream, 20, 4, 3, period=6)[1][0])
+    assert not torch.equal(tokens, Windows(stream, 20, 4, 4, period=6)[1][0])
+    assert tokens.max() < VOCAB
+
+
+def test_schedule_holds_both_ends_and_the_stretches():
+    train = replace(
+        TRAIN, tokens=1000, batch=2, checkpoints=(Checkpoints(200, 50), Checkpoints(1000, 400))
+    )
+    assert train.steps(n_ctx=5) == 100
+    assert train.schedule(n_ctx=5) == [0, 5, 10, 15, 20, 60, 100]
+    assert replace(train, tokens=999).steps(n_ctx=5) == 100
+    assert replace(train, tokens=150).schedule(n_ctx=5) == [0, 5, 10, 15]

@@ -1,0 +1,116 @@
+"""Stage `circuits` on the small study: its tables against those of other stages, and bad input."""
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from induction.tables import circuits as tables
+from tests.project import CELLS, Project
+
+
+@pytest.fixture(scope="module")
+def project(studied, tmp_path_factory) -> Project:
+    return studied.copy(tmp_path_factory.mktemp("circuits"))
+
+
+def table(project: Project, cell: str, name: str) -> list[dict]:
+    return pq.read_table(
+        project.folder / "data" / "circuits" / cell / f"{name}.parquet"
+    ).to_pylist()
+
+
+def of_losses(project: Project, cell: str) -> dict[tuple[int, int], tuple[float, float, float]]:
+    """Early, late and mean loss by step and sequence, from the table of losses."""
+    rows: dict = {}
+    for row in pq.read_table(project.folder / "data" / "losses" / f"{cell}.parquet").to_pylist():
+        rows.setdefault((row["step"], row["seq"]), []).append(row["loss"])
+    return {
+        key: (sum(own[4:9]) / 5, sum(own[50:63]) / 13, sum(own) / len(own))
+        for key, own in rows.items()
+    }
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_table_is_there_and_the_parts_add_up(project, cell):
+    steps = {row["step"] for row in table(project, cell, "readings")}
+    assert {0, 20} <= steps
+    for own in tables.ALL:
+        rows = table(project, cell, own.name)
+        found = {row["step"] for row in rows if "step" in row}
+        if own.may_be_empty:
+            assert found <= steps, own.name
+        elif "step" in own.grain:
+            assert found == steps, own.name
+    assert all(row["sum_error"] < 1e-4 for row in table(project, cell, "readings"))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_whole_model_has_the_losses_that_stage_losses_found(project, cell):
+    wanted = of_losses(project, cell)
+    whole = [row for row in table(project, cell, "paths") if row["path"] == "whole"]
+    assert {row["seq"] for row in whole} == set(range(6))
+    orders = table(project, cell, "path_orders")
+    last = max(row["order"] for row in orders)
+    for row in [*whole, *(own for own in orders if own["order"] == last)]:
+        got = (row["early"], row["late"], row["mean"])
+        assert got == pytest.approx(wanted[row["step"], row["seq"]], abs=1e-4)
+
+
+def test_one_layer_has_no_edges_and_smeared_keys_have_their_own(project):
+    assert table(project, "attn1_s0", "edges") == table(project, "attn1_s0", "edge_ablations") == []
+    reasons = {row["reason"] for row in table(project, "attn1_s0", "readings")}
+    assert reasons == {"one layer, and no smeared keys: no head can read what another wrote"}
+    assert table(project, "smear2_s0", "skip_trigrams") == [], "of one-layer models alone"
+    last = [row for row in table(project, "smear2_s0", "edges") if row["step"] == 20]
+    writers = [(row["layer"], row["from_layer"]) for row in last]
+    assert sorted(writers) == [(0, -1)] * 2 + [(1, -1)] * 2 + [(1, 0)] * 4
+
+
+def test_untrained_weights_sit_at_their_nulls(project):
+    heads = [row for row in table(project, "smear2_s0", "head_circuits") if row["step"] == 0]
+    assert all(0.35 < row["ov_above"] < 0.65 and row["ov_diagonal"] < 0.03 for row in heads)
+    edges = [row for row in table(project, "smear2_s0", "edges") if row["step"] == 0]
+    assert all(0.35 < row["k_above"] < 0.65 and abs(row["cut"]) < 0.05 for row in edges)
+    assert not any(row["is_circuit"] for row in edges)
+
+
+def test_attention_is_a_share_and_causal(project):
+    rows = [row for row in table(project, "attn1_s0", "attention") if row["step"] == 20]
+    sums: dict = {}
+    for row in rows:
+        assert row["key"] <= row["query"]
+        key = (row["probe"], row["layer"], row["head"], row["query"])
+        sums[key] = sums.get(key, 0) + row["weight"] / 255
+    assert all(total == pytest.approx(1, abs=0.03) for total in sums.values())
+    tokens = [row for row in table(project, "attn1_s0", "shown") if row["probe"] == "random"]
+    assert len(tokens) == 1 + 2 * 5 and tokens[1]["token"] == tokens[6]["token"]
+
+
+def test_a_table_of_other_checkpoints_is_named_and_nothing_is_lost(project):
+    folder = project.folder / "data" / "circuits" / "attn1_s0"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for name, wanted in (
+        ("heads/attn1_s0/heads", "step 20 is not in it"),
+        ("icl/attn1_s0/icl", "its checkpoints are not those of training"),
+    ):
+        path = project.folder / "data" / f"{name}.parquet"
+        kept = path.read_bytes()
+        found = pq.read_table(path)
+        path.chmod(0o644)
+        path.unlink()
+        pq.write_table(found.filter(pc.less(found["step"], 20)), path)
+        done = project.run("python", "-m", "stages.circuits", "--cell", "attn1_s0")
+        path.unlink()
+        path.write_bytes(kept)
+        assert done.returncode == 1
+        (line,) = [own for own in done.stderr.splitlines() if own.startswith("error:")]
+        assert f"{name}.parquet" in line and wanted in line and "dvc repro" in line
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_vocabulary_without_common_tokens_is_refused(studied, tmp_path):
+    project = studied.copy(tmp_path / "rare")
+    project.edit(lambda p: p | {"circuits": p["circuits"] | {"min_count": 10**8}})
+    done = project.run("python", "-m", "stages.circuits", "--cell", "attn1_s0")
+    assert done.returncode == 1
+    assert "circuits.min_count: found 100000000" in done.stderr and "lower it" in done.stderr
