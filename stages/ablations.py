@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from induction.config.ablations import Ablations
-from induction.config.icl import Windows
-from induction.config.losses import Losses
+from induction.config.ablations import AblationSettings
+from induction.config.icl import IclWindows
+from induction.config.losses import LossSettings
 from induction.config.paths import DATA
 from induction.interp.ablation import ablated_nll, head_outputs, reduced, substitutes
 from induction.models import checkpoints
@@ -29,9 +29,9 @@ Reduced = dict[tuple[int, int, str, str], Tensor]
 
 def main(job: Job) -> None:
     params = job.params
-    ablations = params.section("ablations", Ablations)
-    windows = params.section("icl.windows", Windows)
-    batch = params.section("losses", Losses).batch
+    ablations = params.section("ablations", AblationSettings)
+    windows = params.section("icl.windows", IclWindows)
+    batch = params.section("losses", LossSettings).batch
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
     corpus = cells.corpus_folder(cells.own(params, job.cell)[1].corpus)

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from induction.config.circuits import Circuits
+from induction.config.circuits import CircuitSettings
 from induction.config.errors import StageError
-from induction.config.heads import Heads
-from induction.config.icl import Windows
-from induction.config.losses import Losses
+from induction.config.heads import HeadSettings
+from induction.config.icl import IclWindows
+from induction.config.losses import LossSettings
 from induction.config.paths import DATA
-from induction.config.phases import Phases
+from induction.config.phases import PhaseSettings
 from induction.config.remedy import corpus_in, rebuild
-from induction.config.train import Train
+from induction.config.train import TrainSettings
 from induction.interp.attention_scores import repeated_blocks, usable_tokens
 from induction.interp.circuits import bigrams, rows, tokens, trigrams
 from induction.interp.circuits.edges import Edge, Head
@@ -39,9 +39,9 @@ from induction.text.stream import training_stream
 
 def main(job: Job) -> None:
     params, cell = job.params, job.cell
-    own, heads = params.section("circuits", Circuits), params.section("heads", Heads)
-    windows = params.section("icl.windows", Windows)
-    batch, n_ctx = params.section("losses", Losses).batch, params.integer("corpus.n_ctx")
+    own, heads = params.section("circuits", CircuitSettings), params.section("heads", HeadSettings)
+    windows = params.section("icl.windows", IclWindows)
+    batch, n_ctx = params.section("losses", LossSettings).batch, params.integer("corpus.n_ctx")
     # The readings are of weights; a GPU would wait for the CPU.
     device = devices.pick("cpu")
     corpus = cells.corpus_folder(cells.own(params, cell)[1].corpus)
@@ -74,8 +74,10 @@ def main(job: Job) -> None:
         int(path.stem.removeprefix("step_")): path
         for path in checkpoints.listed(DATA / "train" / cell, f"train@{cell}")
     }
-    tokens_per_step = params.section("train", Train).batch * n_ctx
-    window, steps = window_of(cell, tokens_per_step, params.section("phases", Phases), [*paths])
+    tokens_per_step = params.section("train", TrainSettings).batch * n_ctx
+    window, steps = window_of(
+        cell, tokens_per_step, params.section("phases", PhaseSettings), [*paths]
+    )
     wanted = checkpoint_selection.readings(steps, window, own.checkpoints)
     behaviour = behaviour_by_step(cell, [*wanted])
     made: dict[int, Rows] = {}
@@ -137,7 +139,7 @@ def main(job: Job) -> None:
 
 
 def window_of(
-    cell: str, tokens_per_step: int, rule: Phases, steps: list[int]
+    cell: str, tokens_per_step: int, rule: PhaseSettings, steps: list[int]
 ) -> tuple[checkpoint_selection.Window, np.ndarray]:
     """The phase window, from table `icl`. Raises StageError if that is of other checkpoints."""
     path = DATA / "icl" / cell / "icl.parquet"

@@ -10,11 +10,11 @@ import pyarrow as pa
 from induction.claims.registry import EVERY
 from induction.claims.verdicts import decide, spelled, untested
 from induction.config.cells import Cell
-from induction.config.claims import Claims
-from induction.config.icl import Windows
-from induction.config.model import Model
+from induction.config.claims import ClaimSettings
+from induction.config.icl import IclWindows
+from induction.config.model import Architecture
 from induction.config.paths import DATA
-from induction.config.train import Train
+from induction.config.train import TrainSettings
 from induction.pipeline import cells
 from induction.pipeline.catalog import sources
 from induction.pipeline.job import Job, run
@@ -45,11 +45,11 @@ Row = dict[str, Any]
 
 def main(job: Job) -> None:
     params = job.params
-    claims = params.section("claims", Claims)
-    train = params.section("train", Train)
+    claims = params.section("claims", ClaimSettings)
+    train = params.section("train", TrainSettings)
     grid = cells.of_grid(params, job.cell)
-    models = params.sections("models", Model)
-    windows = params.section("icl.windows", Windows)
+    models = params.sections("models", Architecture)
+    windows = params.section("icl.windows", IclWindows)
     known = sources(list(grid), job.cell)
     connection = connect({table: known[table] for table in READ})
     connection.register("cells", about(grid, models, train))
@@ -77,7 +77,7 @@ def main(job: Job) -> None:
                     writer.write(columns(table, [tuple(row[n] for n in names) for row in own]))
 
 
-def about(grid: dict[str, Cell], models: dict[str, Model], train: Train) -> pa.Table:
+def about(grid: dict[str, Cell], models: dict[str, Architecture], train: TrainSettings) -> pa.Table:
     """What each cell is, in one row: its model, its training, and what it does otherwise.
 
     `is_main` is for cells of the paper's kind of model that change nothing: claims are about
@@ -112,7 +112,7 @@ def defined(row: Row) -> Row:
     return row | {"value": math.nan, "reason": row["reason"] or "the statistic has no value"}
 
 
-def judged(rows: list[Row], claims: Claims) -> list[dict]:
+def judged(rows: list[Row], claims: ClaimSettings) -> list[dict]:
     """Every claim with its verdict, in the order of the page."""
     found = []
     for place, claim in enumerate(EVERY):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from induction.config.corpus import Corpus, CorpusChanges
+from induction.config.corpus import CorpusChanges, CorpusSettings
 from induction.config.errors import StageError
 from induction.pipeline import cells
 from induction.pipeline.job import Job, run
@@ -21,7 +21,7 @@ ENCODE_BATCH = 256
 
 
 def main(job: Job) -> None:
-    params = job.params.section("corpus", Corpus)
+    params = job.params.section("corpus", CorpusSettings)
     if job.cell:
         key = f"corpora.{job.cell}"
         params = params.changed(job.params.section(key, CorpusChanges), key)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from induction.config.errors import StageError
-from induction.config.heads import Heads
+from induction.config.heads import HeadSettings
 from induction.config.paths import DATA
 from induction.config.remedy import corpus_in
 from induction.interp.attention_scores import (
@@ -46,7 +46,7 @@ PROBES_OF_BLOCKS = ("fixed", "gap")
 
 
 def main(job: Job) -> None:
-    heads = job.params.section("heads", Heads)
+    heads = job.params.section("heads", HeadSettings)
     device = devices.pick(job.params.get("device"))
     job.device = devices.name(device)
     corpus = cells.corpus_folder(cells.own(job.params, job.cell)[1].corpus)
@@ -118,7 +118,7 @@ def main(job: Job) -> None:
 
 
 def probe(
-    rng: np.random.Generator, usable: np.ndarray, heads: Heads, name: str, block: int
+    rng: np.random.Generator, usable: np.ndarray, heads: HeadSettings, name: str, block: int
 ) -> Probe:
     shape = (heads.sequences, block, heads.repeats)
     if name == "gap":

@@ -1,6 +1,6 @@
 """The losses of a cell -> its in-context-learning score, position curves and loss vectors."""
 
-from induction.config.icl import Icl
+from induction.config.icl import IclSettings
 from induction.config.paths import DATA
 from induction.config.remedy import corpus_in
 from induction.pipeline import cells
@@ -15,7 +15,7 @@ from induction.tables.parquet import write_table
 
 def main(job: Job) -> None:
     cell, params = job.cell, job.params
-    icl = params.section("icl", Icl)
+    icl = params.section("icl", IclSettings)
     corpus = cells.corpus_folder(cells.own(params, cell)[1].corpus)
     icl.check_fits("icl", params.integer("corpus.n_ctx"))
     views = {

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from induction.config.errors import StageError
-from induction.config.icl import Windows
-from induction.config.interventions import Interventions
-from induction.config.losses import Losses
+from induction.config.icl import IclWindows
+from induction.config.interventions import InterventionSettings
+from induction.config.losses import LossSettings
 from induction.config.paths import DATA
 from induction.config.remedy import rebuild
 from induction.interp.ablation import reduced
@@ -30,9 +30,9 @@ Part = tuple[Tensor, Tensor, Rules]
 
 def main(job: Job) -> None:
     params = job.params
-    settings = params.section("interventions", Interventions)
-    windows = params.section("icl.windows", Windows)
-    batch = params.section("losses", Losses).batch
+    settings = params.section("interventions", InterventionSettings)
+    windows = params.section("icl.windows", IclWindows)
+    batch = params.section("losses", LossSettings).batch
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
     corpus = cells.corpus_folder(cells.own(params, job.cell)[1].corpus)
@@ -99,7 +99,7 @@ def main(job: Job) -> None:
             )
 
 
-def losses_of(model: Transformer, part: Part, edits: Edits, windows: Windows) -> Tensor:
+def losses_of(model: Transformer, part: Part, edits: Edits, windows: IclWindows) -> Tensor:
     """Early, late, mean and sampled losses of a part under one set of edits: [4, batch]."""
     tokens, positions, rules = part
     patterns = {head: rules.edit(rule) for head, rule in edits.rules.items()}

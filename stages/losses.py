@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from induction.config.losses import Losses
+from induction.config.losses import LossSettings
 from induction.config.paths import DATA
 from induction.interp.losses import token_nll
 from induction.models import checkpoints
@@ -20,7 +20,7 @@ from induction.text import evaluation
 
 
 def main(job: Job) -> None:
-    losses = job.params.section("losses", Losses)
+    losses = job.params.section("losses", LossSettings)
     device = devices.pick(job.params.get("device"))
     job.device = devices.name(device)
     _, own = cells.own(job.params, job.cell)

@@ -4,7 +4,7 @@ import numpy as np
 
 from induction.config.errors import StageError
 from induction.config.paths import DATA
-from induction.config.pca import Pca
+from induction.config.pca import PcaSettings
 from induction.pipeline import cells
 from induction.pipeline.job import Job, run
 from induction.stats.pca import joint_pca
@@ -15,7 +15,7 @@ from induction.tables.pca import PCA as PCA_TABLE
 
 def main(job: Job) -> None:
     params = job.params
-    components = params.section("pca", Pca).components
+    components = params.section("pca", PcaSettings).components
     names = [name for name, own in cells.of_grid(params, job.cell).items() if own.is_on_its_text]
     vectors, steps = {}, {}
     for cell in names:

@@ -4,15 +4,15 @@ from math import prod
 
 import numpy as np
 
-from induction.config.ablations import Ablations
+from induction.config.ablations import AblationSettings
 from induction.config.cells import Cell
 from induction.config.errors import StageError
-from induction.config.icl import Icl
-from induction.config.model import Model
+from induction.config.icl import IclSettings
+from induction.config.model import Architecture
 from induction.config.paths import DATA
-from induction.config.phases import Phases
+from induction.config.phases import PhaseSettings
 from induction.config.remedy import rebuild
-from induction.config.train import Train
+from induction.config.train import TrainSettings
 from induction.pipeline import cells
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
@@ -33,14 +33,14 @@ FILES = {"curves": CURVES, "overlaps": OVERLAPS, "phases": PHASES, "windows": WI
 
 def main(job: Job) -> None:
     params = job.params
-    icl, rule = params.section("icl", Icl), params.section("phases", Phases)
+    icl, rule = params.section("icl", IclSettings), params.section("phases", PhaseSettings)
     n_ctx = params.integer("corpus.n_ctx")
     icl.check_fits("icl", n_ctx)
-    tokens_per_step = params.section("train", Train).batch * n_ctx
-    modes = params.section("ablations", Ablations).modes
+    tokens_per_step = params.section("train", TrainSettings).batch * n_ctx
+    modes = params.section("ablations", AblationSettings).modes
     # View A of the paper preserves patterns.
     mode = "pattern" if "pattern" in modes else "full"
-    models = params.sections("models", Model)
+    models = params.sections("models", Architecture)
     grid = cells.of_grid(params, job.cell)
     found = {cell: measured(cell, icl, mode) for cell in progress(grid, "phases: read", "cell")}
     check_alike(grid, found)
@@ -52,7 +52,7 @@ def main(job: Job) -> None:
                     writer.write(columns(table, rows[table]))
 
 
-def measured(cell: str, icl: Icl, mode: str) -> Measured:
+def measured(cell: str, icl: IclSettings, mode: str) -> Measured:
     """Everything about one cell, from the tables of the stages before.
 
     Raises StageError unless they hold the same checkpoints, and each of its grain completely.

@@ -12,13 +12,13 @@ import jinja2
 import pyarrow as pa
 
 from induction.config.cells import Cell
-from induction.config.icl import Icl
-from induction.config.model import Model
+from induction.config.icl import IclSettings
+from induction.config.model import Architecture
 from induction.config.params import Params
 from induction.config.paths import DATA
-from induction.config.phases import Phases
-from induction.config.report import Report
-from induction.config.train import Train
+from induction.config.phases import PhaseSettings
+from induction.config.report import ReportSettings
+from induction.config.train import TrainSettings
 from induction.pipeline import cells
 from induction.pipeline.catalog import sources
 from induction.pipeline.job import Job, run
@@ -83,9 +83,9 @@ def main(job: Job) -> None:
     params = job.params
     grid = cells.of_grid(params, job.cell)
     settings = {
-        "report": params.section("report", Report),
-        "icl": params.section("icl", Icl),
-        "train": params.section("train", Train),
+        "report": params.section("report", ReportSettings),
+        "icl": params.section("icl", IclSettings),
+        "train": params.section("train", TrainSettings),
     }
     found = ask(grid, job.cell, n_ctx=params.get("corpus")["n_ctx"], **settings)
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
@@ -135,11 +135,11 @@ def main(job: Job) -> None:
 
 def _study(params: Params, grid: dict[str, Cell]) -> dict[str, Any]:
     """What was asked: models, rules, every param."""
-    models = params.sections("models", Model)
+    models = params.sections("models", Architecture)
     return {
         "architectures": {name: models[cell.model] for name, cell in grid.items()},
         "otherwise": {name: summary.otherwise(cell) for name, cell in grid.items()},
-        "phase_rule": params.section("phases", Phases),
+        "phase_rule": params.section("phases", PhaseSettings),
         "kinds": params.get("heads")["kinds"],
         "edited": {own: params.get(own)["sequences"] for own in ("ablations", "interventions")},
         "params": list(flattened({name: params.get(name) for name in SECTIONS_SHOWN}).items()),
@@ -149,7 +149,7 @@ def _study(params: Params, grid: dict[str, Cell]) -> dict[str, Any]:
 
 def _findings(params: Params, found: Found, told: list[answer.Found]) -> dict[str, Any]:
     """What was found, in words and rows."""
-    rule, verdicts = params.section("phases", Phases), summary.verdicts(found["claims"])
+    rule, verdicts = params.section("phases", PhaseSettings), summary.verdicts(found["claims"])
     failed = summary.failed(found["claims"])
     return {
         "found": told,
@@ -228,7 +228,12 @@ def tables(grid: dict[str, Cell], name: str) -> dict[Table, list[Source]]:
 
 
 def ask(
-    grid: dict[str, Cell], name: str, n_ctx: int, report: Report, icl: Icl, train: Train
+    grid: dict[str, Cell],
+    name: str,
+    n_ctx: int,
+    report: ReportSettings,
+    icl: IclSettings,
+    train: TrainSettings,
 ) -> Found:
     """Asks every query; a later one may read an earlier result."""
     connection = connect(tables(grid, name))

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from induction.config.errors import StageError
-from induction.config.model import Model
+from induction.config.model import Architecture
 from induction.config.paths import DATA
-from induction.config.train import Train
+from induction.config.train import TrainSettings
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.checkpoints import Header
@@ -33,8 +33,8 @@ LOGGED = ("learning_rate", "loss", "grad_norm")
 def main(job: Job) -> None:
     params = job.params
     key, own = cells.own(params, job.cell)
-    arch = params.section(f"models.{own.model}", Model)
-    train = params.section("train", Train).changed(own.train, f"{key}.train")
+    arch = params.section(f"models.{own.model}", Architecture)
+    train = params.section("train", TrainSettings).changed(own.train, f"{key}.train")
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)

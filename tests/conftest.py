@@ -6,7 +6,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from induction.config.model import Init, Model
+from induction.config.model import Architecture, Init
 from induction.models.checkpoints import FORMAT, Header
 from induction.models.transformer import Transformer
 from induction.pipeline.plan import PER_CELL, PER_GRID
@@ -20,7 +20,7 @@ VOCAB, N_CTX = 50, 48
 BLOCK, REPEATS = 6, 4
 
 
-def architecture(**changed) -> Model:
+def architecture(**changed) -> Architecture:
     fields = {
         "n_layers": 2,
         "n_heads": 4,
@@ -32,7 +32,7 @@ def architecture(**changed) -> Model:
         "sinusoid_amplitude": 2.0,
         "init": Init(0.3, 1.0, 1.0, 0.3, 0.3),
     }
-    return Model(**{**fields, **changed})
+    return Architecture(**{**fields, **changed})
 
 
 KINDS = {
@@ -135,7 +135,7 @@ def made(stage: str, cell: str = "") -> Provenance:
     return Provenance(stage, cell, "0" * 64, "1" * 64, ("python==3.11",), "cpu", "float32")
 
 
-def header_of(arch: Model, cell: str, step: int = 7) -> Header:
+def header_of(arch: Architecture, cell: str, step: int = 7) -> Header:
     return Header(FORMAT, step, 100 * step, VOCAB, N_CTX, arch, made("train", cell))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from induction.config.corpus import Corpus
+from induction.config.corpus import CorpusSettings
 from induction.config.strict import parse
 from induction.text import sources
 
@@ -160,7 +160,7 @@ def english(folder: Path) -> None:
     """A folder of English prose: the docstrings of a package, a file each."""
     corpus = json.loads(json.dumps(yaml.safe_load((ROOT / "params.yaml").read_text())["corpus"]))
     corpus |= {"source": "docstrings", "packages": ["networkx"], "min_characters": 2000}
-    documents, _ = sources.read(parse(Corpus, corpus, "corpus"))
+    documents, _ = sources.read(parse(CorpusSettings, corpus, "corpus"))
     folder.mkdir()
     for i, document in enumerate(documents):
         (folder / f"{i:04d}.txt").write_text(document.text, encoding="utf-8")

@@ -6,7 +6,7 @@ The bounds stand in params.yaml under `claims.rules`, the statistics in inductio
 from dataclasses import dataclass
 from typing import Literal
 
-from induction.config.claims import Claims
+from induction.config.claims import ClaimSettings
 from induction.config.strict import Absent, ParamsError
 
 
@@ -428,7 +428,7 @@ EVERY = (*CLAIMS, *CONTROLS)
 TESTED = tuple(claim.name for claim in EVERY if not claim.reason)
 
 
-def check_rules(claims: Claims) -> None:
+def check_rules(claims: ClaimSettings) -> None:
     """Raise ParamsError unless every claim that can be tested has a rule, and nothing else has one.
 
     A claim without its rule would pass for one that these models cannot decide.

@@ -12,12 +12,12 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from induction.config.circuits import Circuits
+from induction.config.circuits import CircuitSettings
 from induction.config.errors import StageError
-from induction.config.model import Model
+from induction.config.model import Architecture
 from induction.config.params import Params
 from induction.config.strict import ParamsError
-from induction.config.train import Train
+from induction.config.train import TrainSettings
 from induction.interp.ablation import ablated_nll
 from induction.interp.circuits.edges import run
 from induction.interp.circuits.reading import edges_of
@@ -53,7 +53,9 @@ def line(what: str, tokens: int, ours: float, plain: float, against: str) -> Non
     )
 
 
-def reading_cost(arch: Model, vocab_size: int, n_ctx: int, own: Circuits, cores: int) -> float:
+def reading_cost(
+    arch: Architecture, vocab_size: int, n_ctx: int, own: CircuitSettings, cores: int
+) -> float:
     """Seconds that stage `circuits` takes for a cell at this vocabulary, estimated from what grows
     with it: one block of rows of a token circuit, and one sequence's run and losses, which an edge
     cut takes about as long as. What does not grow, some seconds, is left out.
@@ -80,9 +82,9 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m induction.cli.bench", description=__doc__).parse_args()
     try:
         params = Params()
-        train = params.section("train", Train)
-        models = params.sections("models", Model)
-        own = params.section("circuits", Circuits)
+        train = params.section("train", TrainSettings)
+        models = params.sections("models", Architecture)
+        own = params.section("circuits", CircuitSettings)
         n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     except (StageError, ParamsError) as error:
         sys.exit(f"error: {error}")

@@ -18,9 +18,9 @@ from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from induction.config.circuits import Circuits
+from induction.config.circuits import CircuitSettings
 from induction.config.errors import StageError
-from induction.config.heads import Heads
+from induction.config.heads import HeadSettings
 from induction.config.params import Params
 from induction.config.strict import ParamsError
 from induction.interp.attention_scores import prefix_matching, repeated_blocks
@@ -68,7 +68,7 @@ def main() -> None:
     given = parser.parse_args()
     try:
         params = Params()
-        block = params.section("circuits", Circuits).shown.block
+        block = params.section("circuits", CircuitSettings).shown.block
         if given.block is not None:
             block = given.block
         model = open_in_transformer_lens(given.checkpoint)
@@ -76,7 +76,7 @@ def main() -> None:
         most = min(model.cfg.d_vocab - 1, (model.cfg.n_ctx - 1) // 2)
         if not 2 <= block <= most:
             raise StageError(f"--block: found {block}, expected 2 to {most} with this model")
-        print(example(model, layer, head, block, params.section("heads", Heads).seed))
+        print(example(model, layer, head, block, params.section("heads", HeadSettings).seed))
     except (ParamsError, StageError) as error:
         sys.exit(f"error: {error}")
 

@@ -7,7 +7,7 @@ from induction.config.strict import require, require_range
 
 
 @dataclass(frozen=True)
-class Ablations:
+class AblationSettings:
     sequences: int
     other_sequences: int
     modes: tuple[Literal["full", "pattern"], ...]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from induction.config.strict import require, require_range
 
-Reading = Literal["first", "start", "middle", "end", "last"]
+Moment = Literal["first", "start", "middle", "end", "last"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class CircuitRule:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownSettings:
     block: int
     repeats: int
     text: int
@@ -41,8 +41,8 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Circuits:
-    checkpoints: tuple[Reading, ...]
+class CircuitSettings:
+    checkpoints: tuple[Moment, ...]
     sequences: int
     trial_sequences: int
     replacements: tuple[Literal["mean", "zero"], ...]
@@ -55,7 +55,7 @@ class Circuits:
     counted: int
     among: int
     min_seen: int
-    shown: Shown
+    shown: ShownSettings
 
     def check(self, key: str) -> None:
         for name in ("checkpoints", "replacements"):

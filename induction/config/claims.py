@@ -35,7 +35,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Claims:
+class ClaimSettings:
     interval: float
     rules: dict[str, Rule]
 

@@ -42,7 +42,7 @@ class CorpusChanges:
 
 
 @dataclass(frozen=True)
-class Corpus:
+class CorpusSettings:
     source: Literal["packages", "docstrings", "files"]
     packages: tuple[str, ...]
     exclude_names: tuple[str, ...]
@@ -96,7 +96,7 @@ class Corpus:
             "lower it or n_ctx",
         )
 
-    def changed(self, changes: CorpusChanges, key: str) -> "Corpus":
+    def changed(self, changes: CorpusChanges, key: str) -> "CorpusSettings":
         """The corpus of the entry of `corpora` at `key`."""
         return changed(self, changes, key)
 

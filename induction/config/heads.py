@@ -6,7 +6,7 @@ from induction.config.strict import MAX_SEED, require, require_range
 
 
 @dataclass(frozen=True)
-class Kinds:
+class KindThresholds:
     """Shares of attention from which a head has a name; `shortcut` is a share of its score."""
 
     induction: float
@@ -19,7 +19,7 @@ class Kinds:
 
 
 @dataclass(frozen=True)
-class Chance:
+class ChanceSettings:
     """The random orientations that composition scores are compared with."""
 
     draws: int
@@ -31,7 +31,7 @@ class Chance:
 
 
 @dataclass(frozen=True)
-class Heads:
+class HeadSettings:
     sequences: int
     block: int
     repeats: int
@@ -40,8 +40,8 @@ class Heads:
     max_gap: int
     text_sequences: int
     seed: int
-    kinds: Kinds
-    chance: Chance
+    kinds: KindThresholds
+    chance: ChanceSettings
 
     @property
     def longest(self) -> int:

@@ -8,7 +8,7 @@ LAST_POSITION = 32_765  # of the longest context that the tables can number
 
 
 @dataclass(frozen=True)
-class Windows:
+class IclWindows:
     """Where ICL is read. Positions are 0-based indices into the loss vector; ends included."""
 
     early: tuple[int, int]
@@ -34,8 +34,8 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class Icl:
-    windows: Windows
+class IclSettings:
+    windows: IclWindows
     early_point: int
     late_point: int
     bootstrap_draws: int

@@ -6,7 +6,7 @@ from induction.config.strict import MAX_SEED, require, require_range
 
 
 @dataclass(frozen=True)
-class Interventions:
+class InterventionSettings:
     sequences: int
     every: int
     draws: int

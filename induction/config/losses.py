@@ -6,7 +6,7 @@ from induction.config.strict import require_range
 
 
 @dataclass(frozen=True)
-class Losses:
+class LossSettings:
     batch: int
 
     def check(self, key: str) -> None:

@@ -26,7 +26,7 @@ class Init:
 
 
 @dataclass(frozen=True)
-class Model:
+class Architecture:
     """One entry of `models`: an architecture without what the corpus decides."""
 
     n_layers: int

@@ -6,7 +6,7 @@ from induction.config.strict import require_range
 
 
 @dataclass(frozen=True)
-class Pca:
+class PcaSettings:
     components: int
 
     def check(self, key: str) -> None:

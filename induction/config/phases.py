@@ -23,7 +23,7 @@ class MinRise:
 
 
 @dataclass(frozen=True)
-class Phases:
+class PhaseSettings:
     """`smoothing` … `min_final` are the published rule for ICL, as implemented in
     induction/stats/change_points.py."""
 

@@ -6,7 +6,7 @@ from induction.config.strict import require, require_range
 
 
 @dataclass(frozen=True)
-class Report:
+class ReportSettings:
     position_bins: int
     slope_reach: int
 

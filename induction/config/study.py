@@ -3,22 +3,22 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from induction.config.ablations import Ablations
+from induction.config.ablations import AblationSettings
 from induction.config.cells import Cell
-from induction.config.circuits import Circuits
-from induction.config.claims import Claims
-from induction.config.corpus import Corpus, CorpusChanges
-from induction.config.heads import Heads
-from induction.config.icl import Icl
-from induction.config.interventions import Interventions
-from induction.config.losses import Losses
-from induction.config.model import Model
+from induction.config.circuits import CircuitSettings
+from induction.config.claims import ClaimSettings
+from induction.config.corpus import CorpusChanges, CorpusSettings
+from induction.config.heads import HeadSettings
+from induction.config.icl import IclSettings
+from induction.config.interventions import InterventionSettings
+from induction.config.losses import LossSettings
+from induction.config.model import Architecture
 from induction.config.names import PUBLISHED
-from induction.config.pca import Pca
-from induction.config.phases import Phases
-from induction.config.report import Report
+from induction.config.pca import PcaSettings
+from induction.config.phases import PhaseSettings
+from induction.config.report import ReportSettings
 from induction.config.strict import ParamsError, require
-from induction.config.train import Train
+from induction.config.train import TrainSettings
 
 # Numbers that are in memory at once, and what they take there: 4 bytes each, training 16.
 MAX_WEIGHTS = 10**9
@@ -30,22 +30,22 @@ MAX_DRAWS = 10**8
 @dataclass(frozen=True)
 class Study:
     device: Literal["auto", "cpu", "cuda"]
-    corpus: Corpus
+    corpus: CorpusSettings
     corpora: dict[str, CorpusChanges]
-    models: dict[str, Model]
+    models: dict[str, Architecture]
     cells: dict[str, Cell]
     published: dict[str, Cell]
-    train: Train
-    losses: Losses
-    icl: Icl
-    pca: Pca
-    heads: Heads
-    ablations: Ablations
-    interventions: Interventions
-    circuits: Circuits
-    phases: Phases
-    claims: Claims
-    report: Report
+    train: TrainSettings
+    losses: LossSettings
+    icl: IclSettings
+    pca: PcaSettings
+    heads: HeadSettings
+    ablations: AblationSettings
+    interventions: InterventionSettings
+    circuits: CircuitSettings
+    phases: PhaseSettings
+    claims: ClaimSettings
+    report: ReportSettings
 
     def check(self, key: str) -> None:
         """Raise ParamsError for combinations that no stage could run."""
@@ -93,7 +93,7 @@ class Study:
         """The cells of a grid that read the study's own text, sorted."""
         return [cell for cell in self.grids()[grid] if self.every_cell[cell].is_on_its_text]
 
-    def trained_as(self, cell: str) -> Train:
+    def trained_as(self, cell: str) -> TrainSettings:
         """Section `train` as this cell has it."""
         section = "cells" if cell in self.cells else "published"
         return self.train.changed(self.every_cell[cell].train, f"{section}.{cell}.train")

@@ -8,11 +8,11 @@ from induction.config.strict import changed, require, require_range
 MAX_TOKENS = 10**13
 MAX_CHECKPOINTS = 10_000
 MAX_STEPS = 999_999
-Text = Literal["stream", "shuffled", "periodic"]
+TextKind = Literal["stream", "shuffled", "periodic"]
 
 
 @dataclass(frozen=True)
-class Checkpoints:
+class CheckpointSpacing:
     """A stretch of training with one spacing: every `every` tokens until `until` tokens."""
 
     until: int
@@ -26,7 +26,7 @@ class Checkpoints:
 class TrainChanges:
     """What one cell may do otherwise: anything that leaves its checkpoints where they are."""
 
-    text: Text | None = None
+    text: TextKind | None = None
     shuffle_span: int | None = None
     period: int | None = None
     optimizer: Literal["muon", "adamw"] | None = None
@@ -37,10 +37,10 @@ class TrainChanges:
 
 
 @dataclass(frozen=True)
-class Train:
+class TrainSettings:
     tokens: int
     batch: int
-    text: Text
+    text: TextKind
     shuffle_span: int
     period: int
     optimizer: Literal["muon", "adamw"]
@@ -52,7 +52,7 @@ class Train:
     weight_decay: float
     warmup_steps: int
     clip_norm: float
-    checkpoints: tuple[Checkpoints, ...]
+    checkpoints: tuple[CheckpointSpacing, ...]
 
     def check(self, key: str) -> None:
         require_range(self, key, ("tokens",), 1, MAX_TOKENS, "no model has read more")
@@ -88,7 +88,7 @@ class Train:
             "raise `every` or lower `until`",
         )
 
-    def changed(self, changes: TrainChanges, key: str) -> "Train":
+    def changed(self, changes: TrainChanges, key: str) -> "TrainSettings":
         """As one cell, whose changes stand at `key`, is trained."""
         return changed(self, changes, key)
 

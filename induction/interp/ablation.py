@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from induction.config.icl import Windows
+from induction.config.icl import IclWindows
 from induction.interp.losses import nll
 from induction.models.transformer import Block, Transformer
 
@@ -103,7 +103,7 @@ def ablated_nll(
 
 
 def reduced(
-    losses: Float[Tensor, "batch pos"], windows: Windows, sampled: Int[Tensor, "batch"]
+    losses: Float[Tensor, "batch pos"], windows: IclWindows, sampled: Int[Tensor, "batch"]
 ) -> Float[Tensor, "4 batch"]:
     """Losses [nats] of each sequence in the early and the late window (both ends included), over
     all positions, and at its sampled position."""

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from induction.config.heads import Kinds
+from induction.config.heads import KindThresholds
 from induction.interp.attention_scores import (
     copying,
     first_token,
@@ -51,7 +51,7 @@ def head_columns(
     gap: Float[Tensor, "seq score layer head"],
     previous: Float[Tensor, "layer head"],
     sample: Int[Tensor, "seq pos"],
-    kinds: Kinds,
+    kinds: KindThresholds,
 ) -> Columns:
     """Table `heads`, from the scores of `on_probe` per sequence and of `on_text`.
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from induction.config.heads import Kinds
+from induction.config.heads import KindThresholds
 
 Kind = Literal["induction", "previous_token", "positional", "other"]
 
@@ -12,7 +12,7 @@ def kind_of(
     prefix_matching_gap: float,
     same_token: float,
     previous_token: float,
-    thresholds: Kinds,
+    thresholds: KindThresholds,
 ) -> Kind:
     """The name of a head with these scores, all shares of attention in [0, 1].
 

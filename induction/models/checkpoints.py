@@ -14,7 +14,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from induction.config.errors import StageError
-from induction.config.model import Model
+from induction.config.model import Architecture
 from induction.config.remedy import make, rebuild
 from induction.config.strict import ParamsError, parse, require
 from induction.models.transformer import Transformer, weight_shapes
@@ -35,7 +35,7 @@ class Header:
     tokens_seen: int
     vocab_size: int
     n_ctx: int
-    model: Model
+    model: Architecture
     provenance: Provenance
 
     def check(self, key: str) -> None:

@@ -9,12 +9,12 @@ from jaxtyping import Int, UInt16
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
-from induction.config.train import Train
+from induction.config.train import TrainSettings
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
 
 
-def optimizers(model: nn.Module, params: Train) -> list[Optimizer]:
+def optimizers(model: nn.Module, params: TrainSettings) -> list[Optimizer]:
     """AdamW for everything, or Muon for the matrices of the layers and AdamW for the rest.
 
     Weight decay acts on matrices only: decaying a LayerNorm gain or a smearing gate would pull it
@@ -179,7 +179,9 @@ class Trainer:
     A trainer with the same settings that takes up that state goes on with the same bits.
     """
 
-    def __init__(self, model: Transformer, windows: Windows, params: Train, workers: Workers):
+    def __init__(
+        self, model: Transformer, windows: Windows, params: TrainSettings, workers: Workers
+    ):
         self.model, self.windows, self.params, self.workers = model, windows, params, workers
         self.optimizers = optimizers(model, params)
         self.warmup = WarmUp(self.optimizers, params.warmup_steps)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from induction.config.model import Model
+from induction.config.model import Architecture
 
 
 def sinusoids(n_ctx: int, d_model: int) -> Float[Tensor, "pos d_model"]:
@@ -58,7 +58,7 @@ class Attention(nn.Module):
     # TransformerLens passes `pattern_fn` only to an attention that says it calls it.
     accepts_pattern_fn = True
 
-    def __init__(self, arch: Model, n_ctx: int):
+    def __init__(self, arch: Architecture, n_ctx: int):
         super().__init__()
         self.arch = arch
         d = arch.d_model
@@ -136,7 +136,7 @@ class Attention(nn.Module):
 class MLP(nn.Module):
     """GELU, with biases."""
 
-    def __init__(self, arch: Model):
+    def __init__(self, arch: Architecture):
         super().__init__()
         self.fc_in = nn.Linear(arch.d_model, arch.d_mlp)
         self.fc_out = nn.Linear(arch.d_mlp, arch.d_model)
@@ -148,7 +148,7 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """resid + attn(ln1(resid)), then, with an MLP, + mlp(ln2(resid))."""
 
-    def __init__(self, arch: Model, n_ctx: int):
+    def __init__(self, arch: Architecture, n_ctx: int):
         super().__init__()
         self.ln1 = nn.LayerNorm(arch.d_model)
         self.attn = Attention(arch, n_ctx)
@@ -170,7 +170,7 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """Decoder-only transformer with LayerNorm before each layer and before the unembedding."""
 
-    def __init__(self, arch: Model, vocab_size: int, n_ctx: int):
+    def __init__(self, arch: Architecture, vocab_size: int, n_ctx: int):
         super().__init__()
         self.arch = arch
         self.n_ctx = n_ctx
@@ -221,7 +221,7 @@ class Transformer(nn.Module):
         return self.head(self.ln_out(self.final_resid(tokens)))
 
 
-def weight_shapes(arch: Model, vocab_size: int, n_ctx: int) -> dict[str, list[int]]:
+def weight_shapes(arch: Architecture, vocab_size: int, n_ctx: int) -> dict[str, list[int]]:
     """The names and shapes of `Transformer(arch, vocab_size, n_ctx).state_dict()`, without it."""
     d = arch.d_model
     shapes = {"tok_embed.weight": [vocab_size, d], "head.weight": [vocab_size, d]}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from induction.config.phases import Phases
+from induction.config.phases import PhaseSettings
 from induction.report.formatting import between, fixed, millions
 
 Rows = list[dict]
@@ -70,7 +70,7 @@ def variations(cells: list[Found]) -> Models:
 
 
 def sentences(
-    cells: list[Found], verdicts: dict[str, int], contradicted: list[str], rule: Phases
+    cells: list[Found], verdicts: dict[str, int], contradicted: list[str], rule: PhaseSettings
 ) -> list[str]:
     """Five sentences; where there is no change they say so.
 
@@ -90,12 +90,12 @@ def sentences(
     ]
 
 
-def is_gradual(own: Found, rule: Phases) -> bool:
+def is_gradual(own: Found, rule: PhaseSettings) -> bool:
     """Whether a cell ends with as much ICL as a phase change asks for, without a window of it."""
     return own.cell["icl_final"] <= -rule.min_final and own.cell["icl_final_high"] < 0
 
 
-def why_not(own: Found, rule: Phases) -> str:
+def why_not(own: Found, rule: PhaseSettings) -> str:
     """Which parts of the rule of a phase change a cell misses; empty if it misses none."""
     drop, end = own.window["icl_drop"], own.cell["icl_final"]
     missed = []

@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 
 from induction.config.cells import Cell
-from induction.config.icl import Icl
-from induction.config.model import Model
-from induction.config.phases import Phases
+from induction.config.icl import IclSettings
+from induction.config.model import Architecture
+from induction.config.phases import PhaseSettings
 from induction.stats.change_points import (
     ESTIMATORS,
     change,
@@ -35,11 +35,11 @@ Rows = dict[Table, list[tuple]]
 
 def dated(
     grid: dict[str, Cell],
-    models: dict[str, Model],
+    models: dict[str, Architecture],
     found: dict[str, Measured],
     tokens_per_step: int,
-    icl: Icl,
-    rule: Phases,
+    icl: IclSettings,
+    rule: PhaseSettings,
 ) -> Rows:
     """The rows of all tables of a grid, whose cells are sorted; cells on one text are alike."""
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from induction.config.phases import Phases
+from induction.config.phases import PhaseSettings
 from induction.stats.bootstrap import tails
 
 ESTIMATORS = ("levels", "slope")
@@ -93,7 +93,7 @@ def icl_window(
     curve: Float[np.ndarray, "step"],
     final_low: float,
     tokens: Float[np.ndarray, "step"],
-    rule: Phases,
+    rule: PhaseSettings,
 ) -> Window:
     """The published rule: the window of ICL, here with its sign turned, and what it makes of it.
 
@@ -172,7 +172,7 @@ def change(
     curves: Float[np.ndarray, "draw step"],
     tokens: Float[np.ndarray, "step"],
     min_rise: float,
-    rule: Phases,
+    rule: PhaseSettings,
     interval: float,
 ) -> Change:
     """Whether the curve changes and, if so, when, by both estimators.

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from induction.config.circuits import Reading
-from induction.config.phases import Phases
+from induction.config.circuits import Moment
+from induction.config.phases import PhaseSettings
 from induction.stats.change_points import Window, icl_window
 
 # Where there is no window, shares of training stand in for its start, middle and end.
@@ -16,7 +16,7 @@ def window_of(
     icl: Float[np.ndarray, "step"],
     icl_high: Float[np.ndarray, "step"],
     tokens_per_step: int,
-    rule: Phases,
+    rule: PhaseSettings,
 ) -> Window:
     """The window of the published rule, from a cell's ICL with the upper end of its interval."""
     tokens = steps.astype(np.float64) * tokens_per_step
@@ -24,7 +24,7 @@ def window_of(
 
 
 def readings(
-    steps: Int[np.ndarray, "step"], window: Window, wanted: tuple[Reading, ...]
+    steps: Int[np.ndarray, "step"], window: Window, wanted: tuple[Moment, ...]
 ) -> dict[int, str]:
     """The steps to read, in order, and what each is called; one step may be several things."""
     at: dict[str, int] = {"first": 0, "last": len(steps) - 1}

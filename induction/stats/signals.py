@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from induction.config.cells import Cell
-from induction.config.model import Model
+from induction.config.model import Architecture
 from induction.stats.bootstrap import draws
 
 SIGNALS = ("ab", "icl", "loss_bump", "pca_turn", "prefix_matching", "qk_trace")
@@ -204,7 +204,7 @@ def pca_turn(
     return np.divide(np.sqrt(nearest), across, out=np.zeros_like(nearest), where=across > 0)
 
 
-def control_of(name: str, cells: dict[str, Cell], models: dict[str, Model]) -> str | Missing:
+def control_of(name: str, cells: dict[str, Cell], models: dict[str, Architecture]) -> str | Missing:
     """The one-layer control of the cell `name`: another of `cells`, of the same seed and training.
 
     Its model is what is left of the cell's without further layers, MLPs and smeared keys. Where
@@ -223,12 +223,12 @@ def control_of(name: str, cells: dict[str, Cell], models: dict[str, Model]) -> s
     return Missing(f"no one-layer control of seed {own.seed} with its positions and training")
 
 
-def is_plain_layer(model: Model) -> bool:
+def is_plain_layer(model: Architecture) -> bool:
     """Whether it is one layer of attention, which cannot form an induction head."""
     return model.n_layers == 1 and not model.mlp and not model.smeared_keys
 
 
-def one_plain_layer(model: Model) -> Model:
+def one_plain_layer(model: Architecture) -> Architecture:
     """The architecture reduced to one layer of attention; what that does not use is zero."""
     init = replace(model.init, smear_gate=0.0)
     return replace(model, n_layers=1, mlp=False, d_mlp=0, smeared_keys=False, init=init)

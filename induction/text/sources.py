@@ -19,7 +19,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from induction.config.corpus import MAX_CHARACTERS, Corpus
+from induction.config.corpus import MAX_CHARACTERS, CorpusSettings
 from induction.config.errors import StageError
 from induction.config.strict import visible
 from induction.text.documents import Document, docstrings
@@ -36,7 +36,7 @@ NARROW = "name fewer files or packages"
 Documents = Iterator[Document | None]
 
 
-def read(params: Corpus) -> tuple[list[Document], Counter]:
+def read(params: CorpusSettings) -> tuple[list[Document], Counter]:
     """All documents of the configured source, and how many files or records were skipped, by why.
 
     Raises StageError if a package is not installed, if nothing or too much is found, or if a link
@@ -87,7 +87,7 @@ def versions(packages: tuple[str, ...]) -> dict[str, str]:
     return {package: metadata.version(package) for package in packages}
 
 
-def _from_packages(params: Corpus, skipped: Counter) -> Documents:
+def _from_packages(params: CorpusSettings, skipped: Counter) -> Documents:
     for package in params.packages:
         remedy = "install it (and pin it in pyproject.toml) or remove it"
         try:
@@ -120,7 +120,7 @@ def _from_packages(params: Corpus, skipped: Counter) -> Documents:
             yield None if text is None else Document(_name(file), text)
 
 
-def _from_files(params: Corpus, skipped: Counter) -> Documents:
+def _from_files(params: CorpusSettings, skipped: Counter) -> Documents:
     for path in sorted(_glob(params.files, skipped)):
         if path.name in params.exclude_names:
             skipped["excluded name"] += 1

@@ -8,7 +8,7 @@ import yaml
 
 from induction.claims.registry import EVERY, TESTED
 from induction.claims.verdicts import decide, interval_over_seeds, spelled, untested
-from induction.config.claims import Claims, Rule
+from induction.config.claims import ClaimSettings, Rule
 from induction.config.strict import ParamsError, parse
 
 AT_LEAST = Rule(seeds=3, at_least=0.5)
@@ -92,7 +92,7 @@ def test_a_rule_has_one_bound(bounds):
 
 def test_every_tested_claim_has_a_rule_and_every_rule_a_claim():
     with open("params.yaml", encoding="utf-8") as file:
-        claims = parse(Claims, yaml.safe_load(file)["claims"], "claims")
+        claims = parse(ClaimSettings, yaml.safe_load(file)["claims"], "claims")
     assert sorted(claims.rules) == sorted(TESTED)
 
 

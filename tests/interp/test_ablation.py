@@ -5,8 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from induction.config.ablations import Ablations
-from induction.config.icl import Windows
+from induction.config.ablations import AblationSettings
+from induction.config.icl import IclWindows
 from induction.config.strict import ParamsError
 from induction.interp.ablation import ablated_nll, head_outputs, reduced, substitutes
 from induction.interp.attention_scores import repeated_blocks
@@ -126,7 +126,7 @@ def test_substitutes_by_hand():
 
 def test_losses_are_reduced_to_windows_mean_and_sampled_position():
     losses = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 4.0, 3.0, 2.0, 0.0]])
-    got = reduced(losses, Windows((0, 1), (2, 4)), torch.tensor([3, 0]))
+    got = reduced(losses, IclWindows((0, 1), (2, 4)), torch.tensor([3, 0]))
     wanted = [[1.5, 4.5], [4.0, 5 / 3], [3.0, 2.8], [4.0, 5.0]]
     torch.testing.assert_close(got, torch.tensor(wanted))
 
@@ -142,14 +142,14 @@ def test_losses_are_reduced_to_windows_mean_and_sampled_position():
 )
 def test_settings_that_cannot_be_run_are_refused(changed, message):
     given = {"sequences": 32, "other_sequences": 8, "modes": BOTH, "replacements": ("zero",)}
-    Ablations(**given).check("ablations")
+    AblationSettings(**given).check("ablations")
     with pytest.raises(ParamsError, match=message):
-        Ablations(**given | changed).check("ablations")
+        AblationSettings(**given | changed).check("ablations")
 
 
 def test_rows_are_counted():
-    every = Ablations(32, 8, BOTH, ("zero", "mean", "resample"))
+    every = AblationSettings(32, 8, BOTH, ("zero", "mean", "resample"))
     assert every.others == ("mean", "resample")
     # The whole model, then 8 heads × 2 modes: zero on all sequences, two others on a few.
     assert every.rows(8) == 32 + 8 * 2 * (32 + 2 * 8)
-    assert Ablations(32, 8, ("full",), ("zero",)).rows(4) == 32 + 4 * 32
+    assert AblationSettings(32, 8, ("full",), ("zero",)).rows(4) == 32 + 4 * 32

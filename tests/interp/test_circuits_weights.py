@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from induction.config.icl import Windows
+from induction.config.icl import IclWindows
 from induction.interp.attention_scores import patterns, repeated_blocks
 from induction.interp.circuits import bigrams, positions, residual, rows, tokens
 from induction.interp.circuits.tokens import Factored
@@ -365,7 +365,7 @@ def test_the_window_is_that_of_the_published_rule():
 
 
 def test_spans_are_where_they_say():
-    own = rows.spans_of_text(Windows((4, 6), (30, 40)), 48)
+    own = rows.spans_of_text(IclWindows((4, 6), (30, 40)), 48)
     assert own == {"text": slice(0, 47), "text_early": slice(4, 7), "text_late": slice(30, 41)}
     probe = repeated_blocks(np.random.default_rng(0), np.arange(1, V), 1, BLOCK, REPEATS)
     own = rows.spans_of_probe(BLOCK, probe.shape[1])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from induction.config.circuits import CircuitRule
-from induction.config.heads import Kinds
+from induction.config.heads import KindThresholds
 from induction.interp.attention_scores import repeated_blocks
 from induction.interp.circuits import residual
 from induction.interp.circuits import tokens as token_circuits
@@ -20,7 +20,7 @@ from tests.interp.test_ablation import CLOSE
 
 L0H0, L0H1, L1H0, L1H1 = (0, 0), (0, 1), (1, 0), (1, 1)
 CIRCUIT = [(L1H0, L0H0)]
-RULE, BEHAVES = CircuitRule(0.1, 0.5, 0.05), Kinds(0.3, 0.5, 0.3)
+RULE, BEHAVES = CircuitRule(0.1, 0.5, 0.05), KindThresholds(0.3, 0.5, 0.3)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from induction.config.heads import Kinds
+from induction.config.heads import KindThresholds
 from induction.interp.attention_scores import (
     gapped_blocks,
     patterns,
@@ -27,7 +27,7 @@ from tests.conftest import (
 )
 
 USABLE = np.arange(1, V)
-THRESHOLDS = Kinds(induction=0.3, previous_token=0.3, shortcut=0.5)
+THRESHOLDS = KindThresholds(induction=0.3, previous_token=0.3, shortcut=0.5)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from induction.config.heads import Heads, Kinds
+from induction.config.heads import HeadSettings, KindThresholds
 from induction.config.strict import ParamsError, parse
 from induction.interp.attention_scores import (
     copying,
@@ -31,7 +31,7 @@ from induction.tables.heads import COMPOSITIONS, HEADS, PROBES, REPEATS
 from tests.conftest import BLOCK, V
 from tests.conftest import REPEATS as TIMES
 
-THRESHOLDS = Kinds(0.3, 0.3, 0.5)
+THRESHOLDS = KindThresholds(0.3, 0.3, 0.5)
 
 
 def with_step(columns):
@@ -177,7 +177,7 @@ GOOD = {
 )
 def test_bad_settings_are_named(changes, message):
     with pytest.raises(ParamsError, match=message):
-        parse(Heads, GOOD | changes, "heads")
+        parse(HeadSettings, GOOD | changes, "heads")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_bad_settings_are_named(changes, message):
     ],
 )
 def test_probes_that_cannot_be_are_named(changes, n_ctx, vocab_size, message):
-    heads = parse(Heads, GOOD | changes, "heads")
+    heads = parse(HeadSettings, GOOD | changes, "heads")
     with pytest.raises(ParamsError, match=message):
         heads.check_fits("heads", n_ctx, vocab_size)
-    parse(Heads, GOOD, "heads").check_fits("heads", 461, 512)
+    parse(HeadSettings, GOOD, "heads").check_fits("heads", 461, 512)

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from induction.config.train import Checkpoints, Train
+from induction.config.train import CheckpointSpacing, TrainSettings
 from induction.models.training import (
     Trainer,
     WarmUp,
@@ -21,7 +21,7 @@ from induction.models.transformer import Transformer
 from induction.models.workers import Workers
 from tests.conftest import KINDS, N_CTX, VOCAB, random_model
 
-TRAIN = Train(
+TRAIN = TrainSettings(
     tokens=1000,
     batch=4,
     text="stream",
@@ -36,7 +36,7 @@ TRAIN = Train(
     weight_decay=0.1,
     warmup_steps=5,
     clip_norm=1.0,
-    checkpoints=(Checkpoints(until=1000, every=100),),
+    checkpoints=(CheckpointSpacing(until=1000, every=100),),
 )
 
 
@@ -198,7 +198,10 @@ def test_periodic_windows_are_new_at_every_step_and_the_same_for_a_seed():
 
 def test_schedule_holds_both_ends_and_the_stretches():
     train = replace(
-        TRAIN, tokens=1000, batch=2, checkpoints=(Checkpoints(200, 50), Checkpoints(1000, 400))
+        TRAIN,
+        tokens=1000,
+        batch=2,
+        checkpoints=(CheckpointSpacing(200, 50), CheckpointSpacing(1000, 400)),
     )
     assert train.steps(n_ctx=5) == 100
     assert train.schedule(n_ctx=5) == [0, 5, 10, 15, 20, 60, 100]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from induction.config.icl import Icl
+from induction.config.icl import IclSettings
 from induction.config.strict import parse
 from induction.pipeline.plan import PER_CELL, PER_GRID
 from induction.report import revisions
@@ -57,7 +57,7 @@ def test_every_product_is_there(project):
 def test_sequences_have_the_means_and_the_intervals_of_metrics_json(project):
     """Reading holds the means; the draws are those of stage `icl`, so that ends agree, too."""
     side = revisions.read(str(project.folder / "reports"), "")
-    icl = parse(Icl, side.params["icl"], "icl")
+    icl = parse(IclSettings, side.params["icl"], "icl")
     for cell, own in side.sequences.items():
         found = paired.intervals({(cell, key): values for key, values in own.items()}, icl)
         for (_, key), ends in found.items():

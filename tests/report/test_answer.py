@@ -1,10 +1,12 @@
 """The sentences that come first, from rows that say what they must say."""
 
-from induction.config.phases import MinRise, Phases
+from induction.config.phases import MinRise, PhaseSettings
 from induction.report import answer
 from induction.report.summary import failed
 
-RULE = Phases(1, 0.2, 0.2, 0.2, 5, MinRise(**dict.fromkeys(MinRise.__dataclass_fields__, 0.1)))
+RULE = PhaseSettings(
+    1, 0.2, 0.2, 0.2, 5, MinRise(**dict.fromkeys(MinRise.__dataclass_fields__, 0.1))
+)
 VERDICTS = {"supported": 1, "contradicted": 0, "inconclusive": 2, "not tested here": 3}
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from induction.cli import compare as command
 from induction.config.errors import StageError
-from induction.config.icl import Icl
+from induction.config.icl import IclSettings
 from induction.config.strict import parse
 from induction.report import revisions, sequences
 from induction.report.compare import measures, paired, wording
@@ -411,7 +411,7 @@ def test_identical_cells_differ_by_zero_without_an_interval(tmp_path):
 def test_the_interval_is_that_of_the_report_s_query_on_differences_of_losses():
     """Another implementation: means are linear, so score.sql may read B − A token by token."""
     rng = np.random.default_rng(0)
-    icl = parse(Icl, PARAMS["icl"], "icl")
+    icl = parse(IclSettings, PARAMS["icl"], "icl")
     sides = [losses(*rng.gamma(2.0, size=(20, 5)).tolist()) for _ in "ab"]
     read = []
     for rows in sides:
@@ -435,7 +435,7 @@ def test_paired_intervals_cover_as_often_as_they_say(correlation):
     shared, a, b = rng.normal(size=(3, 1000, 100))
     mixed = [sqrt(correlation) * shared + sqrt(1 - correlation) * own for own in (a, b)]
     differences = {("", str(i)): 0.5 + own for i, own in enumerate(mixed[1] - mixed[0])}
-    found = paired.intervals(differences, parse(Icl, PARAMS["icl"], "icl"))
+    found = paired.intervals(differences, parse(IclSettings, PARAMS["icl"], "icl"))
     assert 0.92 <= np.mean([low <= 0.5 <= high for low, high in found.values()]) <= 0.97
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from induction.config.icl import Icl
+from induction.config.icl import IclSettings
 from induction.config.params import Params
 from induction.pipeline.job import Job
 from induction.report import sequences
@@ -175,7 +175,7 @@ def test_sequences_csv_has_every_cell_and_sequence_at_the_last_checkpoint(report
     assert head == ["cell", "seq", "loss", "early", "late", "early_point", "late_point"]
     assert [row[:2] for row in rows] == [[cell, seq] for cell in CELLS for seq in "01"]
     assert all(re.fullmatch(r"\d\.\d{5}", number) for row in rows for number in row[2:])
-    first, last = Params().section("icl", Icl).windows.late
+    first, last = Params().section("icl", IclSettings).windows.late
     for cell, own in sequences.read(text).items():
         # By step, sequence and position, as the table is sorted.
         losses = pq.read_table(f"data/losses/{cell}.parquet")["loss"].to_numpy()

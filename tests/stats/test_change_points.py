@@ -7,7 +7,7 @@ import pytest
 
 from induction.config.cells import Cell
 from induction.config.errors import StageError
-from induction.config.phases import MinRise, Phases
+from induction.config.phases import MinRise, PhaseSettings
 from induction.stats.change_points import (
     change,
     crossings,
@@ -28,7 +28,7 @@ from stages.phases import check_alike, whole
 INTERVAL = 0.95
 
 
-def rule(**changed) -> Phases:
+def rule(**changed) -> PhaseSettings:
     fields = {
         "smoothing": 0,
         "peak_share": 0.2,
@@ -37,7 +37,7 @@ def rule(**changed) -> Phases:
         "min_checkpoints": 4,
         "min_rise": MinRise(0.2, 0.2, 0.1, 0.05, 0.2, 0.2),
     }
-    return Phases(**{**fields, **changed})
+    return PhaseSettings(**{**fields, **changed})
 
 
 def logistic(tokens, middle, width):

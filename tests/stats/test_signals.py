@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from induction.config.cells import Cell
-from induction.config.icl import Icl, Windows
+from induction.config.icl import IclSettings, IclWindows
 from induction.config.model import Init
 from induction.config.strict import ParamsError
 from induction.config.train import TrainChanges
@@ -223,7 +223,7 @@ def test_the_control_differs_in_nothing_but_the_layers(cell, wanted):
 
 STEPS = np.arange(24, dtype=np.int32) * 5
 PER_STEP = 100
-ICL = Icl(Windows((1, 2), (5, 6)), 1, 6, 100, 0, 0.95)
+ICL = IclSettings(IclWindows((1, 2), (5, 6)), 1, 6, 100, 0, 0.95)
 RULE = rule(min_checkpoints=8)
 
 

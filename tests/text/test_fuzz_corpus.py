@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from induction.config.corpus import Corpus, Evaluation
+from induction.config.corpus import CorpusSettings, Evaluation
 from induction.config.errors import StageError
 from induction.config.strict import ParamsError
 from induction.text import sources
@@ -34,7 +34,9 @@ REASONS = {
 
 def check(kind: str, files: str) -> list[str]:
     """Read the glob, hold the outcome to what a user may see, and return the texts."""
-    params = Corpus("files", (), (), files, "text", 10**6, 1, 10**5, 300, 32, 0, Evaluation(4, 0.2))
+    params = CorpusSettings(
+        "files", (), (), files, "text", 10**6, 1, 10**5, 300, 32, 0, Evaluation(4, 0.2)
+    )
     try:
         with watched():
             documents, skipped = sources.read(params)

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from induction.config.corpus import Corpus, Evaluation
+from induction.config.corpus import CorpusSettings, Evaluation
 from induction.config.errors import StageError
 from induction.config.strict import visible
 from induction.text import sources
 
-FILES = Corpus(
+FILES = CorpusSettings(
     source="files",
     packages=(),
     exclude_names=("skip.txt",),

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from induction.config.circuits import Circuits
-from induction.config.heads import Heads
-from induction.config.icl import Windows
+from induction.config.circuits import CircuitSettings
+from induction.config.heads import HeadSettings
+from induction.config.icl import IclWindows
 from induction.interp.circuits import bigrams, edges, residual, rows, tokens, trigrams
 from induction.interp.circuits.edges import SMEAR, Edge, Head, Means
 from induction.interp.circuits.rows import Behaviour, Rows, Vocabulary
@@ -31,9 +31,9 @@ class Reading:
     for what is read and for single edges (`text`) and for whole circuits (`trial_text`), repeated
     random tokens (`probe`), and how many go through a model at a time."""
 
-    own: Circuits
-    heads: Heads
-    windows: Windows
+    own: CircuitSettings
+    heads: HeadSettings
+    windows: IclWindows
     text: Int[Tensor, "seq pos"]
     trial_text: Int[Tensor, "trial_seq pos"]
     probe: Int[Tensor, "probe_seq probe_pos"]
@@ -161,7 +161,7 @@ def cut_rows(which: Collection[Edge], reader: Reader, losses: Tensor) -> list[tu
     ]
 
 
-def reading_losses(windows: Windows, nlls: list[Tensor]) -> Tensor:
+def reading_losses(windows: IclWindows, nlls: list[Tensor]) -> Tensor:
     """Early, late and mean loss of every sequence: [3, sequence]."""
     nll = torch.cat(nlls)
     early, late = (

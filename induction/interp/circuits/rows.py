@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from induction.config.circuits import CircuitRule, Circuits
-from induction.config.heads import Kinds
-from induction.config.icl import Windows
+from induction.config.circuits import CircuitRule, CircuitSettings
+from induction.config.heads import KindThresholds
+from induction.config.icl import IclWindows
 from induction.interp.attention_scores import patterns
 from induction.interp.circuits import bigrams, positions, residual, tokens, trigrams
 from induction.interp.circuits.edges import SMEAR, Edge, Head
@@ -41,7 +41,7 @@ def heads_of(model: Transformer) -> list[Head]:
     return [(la, h) for la in range(model.arch.n_layers) for h in range(model.arch.n_heads)]
 
 
-def spans_of_text(windows: Windows, length: int) -> dict[str, slice]:
+def spans_of_text(windows: IclWindows, length: int) -> dict[str, slice]:
     """Positions of the losses of a sequence of `length` tokens."""
     return {
         "text": slice(0, length - 1),
@@ -101,7 +101,11 @@ def stream_rows(
 
 
 def direct_rows(
-    model: Transformer, found: bigrams.Bigrams, scale: float, own: Circuits, vocab: Vocabulary
+    model: Transformer,
+    found: bigrams.Bigrams,
+    scale: float,
+    own: CircuitSettings,
+    vocab: Vocabulary,
 ) -> Rows:
     """Tables `direct_path` and `direct_tokens`."""
     log_probs = bigrams.direct_log_probs(model, found.sources, scale).numpy()
@@ -138,7 +142,7 @@ def head_rows(
     found: tokens.Circuits,
     scales: Float[Tensor, "norm"],
     text: Int[Tensor, "batch pos"],
-    own: Circuits,
+    own: CircuitSettings,
     vocab: Vocabulary,
 ) -> Rows:
     """Tables `head_circuits`, `entries`, `eigenvalues` and `offsets`."""
@@ -188,7 +192,7 @@ def head_rows(
     return rows
 
 
-def _entries(circuit: tokens.Factored, own: Circuits, vocab: Vocabulary) -> list[tuple]:
+def _entries(circuit: tokens.Factored, own: CircuitSettings, vocab: Vocabulary) -> list[tuple]:
     common = vocab.common
     best, which, values = circuit.of(common, common).top(own.entries, own.columns)
     return [
@@ -204,7 +208,7 @@ def trigram_rows(
     model: Transformer,
     found: tokens.Circuits,
     counts: trigrams.Counts,
-    own: Circuits,
+    own: CircuitSettings,
     vocab: Vocabulary,
     spell: trigrams.Spell,
 ) -> Rows:
@@ -255,7 +259,7 @@ def edge_rows(
     heads: dict[Head, Behaviour],
     cut: list[float],
     rule: CircuitRule,
-    kinds: Kinds,
+    kinds: KindThresholds,
     vocab: Vocabulary,
 ) -> list[tuple]:
     """Table `edges`, in the order of `edges`; `cut` is what ICL loses without each, nats."""
@@ -291,7 +295,9 @@ def circuit_of(rows: list[tuple]) -> list[Edge]:
     return [((la, h), (from_la, from_h)) for la, h, from_la, from_h, *_, holds in rows if holds]
 
 
-def reason(rows: list[tuple], heads: dict[Head, Behaviour], rule: CircuitRule, kinds: Kinds) -> str:
+def reason(
+    rows: list[tuple], heads: dict[Head, Behaviour], rule: CircuitRule, kinds: KindThresholds
+) -> str:
     """Why no edge is a circuit's: what the edge into an induction head that costs most falls
     short of; '' where there is a circuit."""
     if any(row[-1] for row in rows):

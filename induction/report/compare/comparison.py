@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from induction.config.cells import Cell
-from induction.config.icl import Icl
+from induction.config.icl import IclSettings
 from induction.config.strict import ParamsError, parse, parse_named
 from induction.report.compare.difference import difference, is_clear, is_identical, over_seeds
 from induction.report.compare.measures import MEASURES, NUMBERS, Estimate, Found, Measure, printed
@@ -167,10 +167,10 @@ def _paired(a: Side, b: Side, common: list[str]) -> dict[Key, tuple[float, float
     return intervals(differences, icl)
 
 
-def _icl(side: Side) -> Icl | None:
+def _icl(side: Side) -> IclSettings | None:
     """Section `icl`; None if the params do not say it as this version does."""
     try:
-        return parse(Icl, at(side.params, "icl"), "icl")
+        return parse(IclSettings, at(side.params, "icl"), "icl")
     except ParamsError:
         return None
 

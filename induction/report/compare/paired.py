@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from induction.config.icl import Icl
+from induction.config.icl import IclSettings
 from induction.report import sequences
 from induction.report.compare.measures import Estimate, Found, printed
 from induction.report.sequences import DECIMALS
@@ -59,7 +59,7 @@ def _check(mean: float, said: Estimate | str | None, key: str, where: str) -> No
 
 
 def intervals(
-    differences: dict[Key, Float[np.ndarray, "seq"]], icl: Icl
+    differences: dict[Key, Float[np.ndarray, "seq"]], icl: IclSettings
 ) -> dict[Key, tuple[float, float]]:
     """Percentile intervals of their means, by the draws of the reports' own intervals.
 
