@@ -34,7 +34,7 @@ from induction.tables.heads import HEADS
 from induction.tables.icl import ICL
 from induction.tables.parquet import TableWriter, read_table
 from induction.text import evaluation
-from induction.text.stream import training_stream
+from induction.text.stream import load_stream
 
 
 def main(job: Job) -> None:
@@ -51,7 +51,7 @@ def main(job: Job) -> None:
     windows.check_fits("icl.windows", text.shape[1])
     vocabulary = read_table(VOCABULARY, corpus / "vocabulary.parquet", corpus_in(corpus))
     vocab_size = len(vocabulary["count"])
-    stream = training_stream(corpus, vocab_size)[0]
+    stream = load_stream(corpus, vocab_size).tokens
     counts = vocabulary["count"].copy()
     vocab = Vocabulary(
         vocabulary["text"].tolist(), counts, tokens.common(torch.from_numpy(counts), own.min_count)

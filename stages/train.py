@@ -25,7 +25,7 @@ from induction.pipeline.progress import progress
 from induction.tables.parquet import write_table
 from induction.tables.provenance import Provenance, versions
 from induction.tables.train import LOG
-from induction.text.stream import training_stream
+from induction.text.stream import load_stream
 
 LOGGED = ("learning_rate", "loss", "grad_norm")
 
@@ -41,7 +41,7 @@ def main(job: Job) -> None:
     job.dtype = "float32" if device.type == "cpu" else "bfloat16 autocast"
 
     folder = cells.corpus_folder(own.corpus)
-    stream, stream_hash, _ = training_stream(folder, vocab_size)
+    stream, stream_hash, _ = load_stream(folder, vocab_size)
     if train.text == "shuffled":
         stream = shuffled(stream, train.shuffle_span, own.seed)
     period = train.period if train.text == "periodic" else 0

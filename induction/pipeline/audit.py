@@ -20,8 +20,8 @@ from induction.tables.contract import Table
 from induction.tables.duck import Source
 from induction.tables.parquet import provenance_of, row_groups
 from induction.tables.provenance import Provenance, loads
+from induction.text.stream import EVALUATION_PARAMS, load_stream
 from induction.text.stream import NAME as STREAM
-from induction.text.stream import WITHOUT, training_stream
 
 Problems = Iterator[str]
 # Provenance as it should be, of an artifact about which some params do not decide.
@@ -150,8 +150,8 @@ def check_corpus(
     tokenizer = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
     if manifest["tokenizer_sha256"] != tokenizer:
         yield f"{folder}/tokenizer.json: not that of manifest.json; {_anew(label)}"
-    tokens, _, by = training_stream(folder, vocab_size)
-    yield from check_made(by, wanted(WITHOUT), folder / STREAM, label)
+    tokens, _, by = load_stream(folder, vocab_size)
+    yield from check_made(by, wanted(EVALUATION_PARAMS), folder / STREAM, label)
     if manifest["train_tokens"] != len(tokens):
         named = manifest["train_tokens"]
         yield f"{folder / STREAM}: {len(tokens)} tokens, manifest.json has {named}; {_anew(label)}"

@@ -16,13 +16,13 @@ TOKENS, SEQUENCES = "eval.parquet", "eval_sequences.parquet"
 
 
 def sequences(folder: Path, count: int | None = None) -> Int[Tensor, "seq pos"]:
-    """Tokens of the first `count` evaluation sequences, or of all, of the corpus in `folder`.
+    """Token ids of the first `count` evaluation sequences (or all) of the corpus in `folder`.
 
     Raises StageError unless the table holds every position of every sequence, from 0.
     """
     table = read_table(EVAL, folder / TOKENS, corpus_in(folder))
     n_seq, n_ctx = (int(table[name].max()) + 1 for name in ("seq", "pos"))
-    # Keys are sorted and unique, so that the grid is whole if its size is.
+    # Keys are sorted and unique, so that no cell of the grid is missing if the size is right.
     if len(table["seq"]) != n_seq * n_ctx or min(table["seq"].min(), table["pos"].min()) < 0:
         raise StageError(
             f"{folder / TOKENS}: sequences of different lengths; {rebuild(corpus_in(folder))}"
@@ -31,9 +31,12 @@ def sequences(folder: Path, count: int | None = None) -> Int[Tensor, "seq pos"]:
 
 
 def sampled_positions(folder: Path, n_ctx: int, count: int | None = None) -> Int[Tensor, "seq"]:
-    """The one position of each sequence that stands for it in loss vectors."""
+    """The one position of each sequence at which the loss vectors of PCA take its loss.
+
+    Raises StageError for positions outside the window: the last one, n_ctx - 1, has no loss.
+    """
     path, label = folder / SEQUENCES, corpus_in(folder)
-    found = read_table(EVAL_SEQUENCES, path, label)["sampled_pos"][:count]
-    if found.min() < 0 or found.max() >= n_ctx - 1:
+    positions = read_table(EVAL_SEQUENCES, path, label)["sampled_pos"][:count]
+    if positions.min() < 0 or positions.max() >= n_ctx - 1:
         raise StageError(f"{path}: sampled_pos beyond 0 … {n_ctx - 2}; {rebuild(label)}")
-    return torch.from_numpy(found.astype(np.int64))
+    return torch.from_numpy(positions.astype(np.int64))

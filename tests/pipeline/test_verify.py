@@ -21,7 +21,7 @@ from induction.pipeline.dvc_lock import md5
 from induction.pipeline.settings import study_of
 from induction.tables import circuits
 from induction.tables.provenance import hash_params
-from induction.text.stream import WITHOUT
+from induction.text.stream import EVALUATION_PARAMS
 from tests.project import CELLS, Project
 
 LOSSES = "data/losses/attn1_s0.parquet"
@@ -188,7 +188,7 @@ def other(table: pa.Table, **changed) -> pa.Table:
         (STEP, flip, r"train/attn1_s0: not the bytes that dvc\.lock names"),
         (STEP, lambda path, _: None, r"missing or not asked for: step_000010"),
         ("data/corpus/tokenizer.json", flip, r"tokenizer\.json: not that of manifest\.json"),
-        ("data/corpus/train_tokens.safetensors", flip, r"its tokens are not those it was made"),
+        ("data/corpus/train_tokens.safetensors", flip, r"tokens do not match their hash"),
         ("data/corpus/manifest.json", text('"provenance"', '"x"'), r"manifest\.json: unreadable"),
         ("data/losses/gone_s0.parquet", lambda path, _: path.write_text("x"), r"no stage makes it"),
         ("reports/summary.md", text("attn1", "attn9"), r"summary\.md: not the bytes.*git checkout"),
@@ -308,7 +308,7 @@ def test_code_younger_than_the_process_is_refused(project):
 def test_params_that_do_not_decide_are_not_hashed():
     def hashed(n_ctx: int, sequences: int, held_out: float) -> str:
         section = {"n_ctx": n_ctx, "evaluation": {"sequences": sequences, "held_out": held_out}}
-        return hash_params({"corpus": section}, WITHOUT)
+        return hash_params({"corpus": section}, EVALUATION_PARAMS)
 
     assert hashed(64, 10, 0.2) == hashed(32, 20, 0.2) != hashed(64, 10, 0.3)
     assert hash_params({"a": 1, "b": 2}) != hash_params({"a": 2, "b": 1})
