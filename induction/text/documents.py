@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+HAS_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 @dataclass(frozen=True)
 class Document:
@@ -40,10 +42,9 @@ def docstrings(source: str) -> str:
             tree = ast.parse(source)
     except (RecursionError, MemoryError):
         raise ValueError("too deeply nested") from None
-    has_docstring = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     texts = []
     for node in ast.walk(tree):
-        if isinstance(node, has_docstring):
+        if isinstance(node, HAS_DOCSTRING):
             text = ast.get_docstring(node)
             if text:
                 texts.append((getattr(node, "lineno", 0), text))

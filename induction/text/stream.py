@@ -65,7 +65,7 @@ def load_stream(folder: Path, vocab_size: int) -> TrainingStream:
 
 
 def _hash(tokens: UInt16[np.ndarray, "stream"]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(tokens, "<u2")).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(tokens, "<u2").data).hexdigest()
 
 
 def _open(path: Path, label: str) -> tuple[UInt16[np.ndarray, "stream"], dict[str, str]]:

@@ -153,7 +153,7 @@ def test_spoiled_headers_of_checkpoints(tmp_path):
     checkpoints.save(folder, model, header)
     path = checkpoints.path_of(folder, 7)
     with checkpoints.opened(path, str) as (file, _):
-        weights = checkpoints.tensors(file)
+        weights = checkpoints.read_tensors(file)
         honest = json.loads(file.metadata()["checkpoint"])
     rng, wild = random.Random(3), [0, -1, 2, 10**9, 10**30, 1.5, True, None, "x", [], {}, "1"]
     keys = [("model", key) for key in honest["model"]] + [
@@ -219,7 +219,7 @@ def test_a_header_that_names_a_huge_model_builds_nothing(tmp_path, change, wante
     checkpoints.save(tmp_path, model, header_of(model.arch, "a"))
     path = checkpoints.path_of(tmp_path, 7)
     with checkpoints.opened(path, str) as (file, _):
-        weights = checkpoints.tensors(file)
+        weights = checkpoints.read_tensors(file)
         said = json.loads(file.metadata()["checkpoint"])
     said["model"] |= change
     save_file(weights, path, metadata={"checkpoint": json.dumps(said)})
@@ -268,5 +268,5 @@ def test_tokens_that_a_model_cannot_read_are_refused():
     header = header_of(random_model().arch, "a")
     checkpoints.check_fits(torch.full((2, 48), VOCAB - 1), header, Path("x"))
     for tokens in (torch.full((2, 48), VOCAB), torch.zeros((2, 49), dtype=torch.int64)):
-        with pytest.raises(StageError, match="of two corpora"):
+        with pytest.raises(StageError, match="from different corpora"):
             checkpoints.check_fits(tokens, header, Path("x"))
