@@ -12,15 +12,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from induction.config.errors import StageError
-from induction.config.remedy import corpus_in, make, rebuild
+from induction.config.remedy import make, rebuild
 from induction.tables.atomic import write
 from induction.tables.provenance import Provenance, loads
+from induction.tables.source import Source
 
-NAME = "train_tokens.safetensors"
 KEY, TENSOR = "stream", "tokens"
 END_OF_TEXT_ID = 0
-# Params of the corpus that affect the evaluation set alone, not the stream.
-EVALUATION_PARAMS = ("corpus.n_ctx", "corpus.seed", "corpus.evaluation.sequences")
 
 
 class TrainingStream(NamedTuple):
@@ -44,13 +42,13 @@ def save_stream(path: Path, tokens: UInt16[np.ndarray, "stream"], provenance: Pr
     write(path, save({TENSOR: torch.from_numpy(tokens)}, metadata=metadata))
 
 
-def load_stream(folder: Path, vocab_size: int) -> TrainingStream:
-    """The training stream of the corpus in `folder`.
+def load_stream(source: Source, vocab_size: int) -> TrainingStream:
+    """The training stream of a corpus.
 
     Raises StageError if the file is missing, damaged or does not match its hash, or if it holds
     tokens beyond `vocab_size`.
     """
-    path, label = folder / NAME, corpus_in(folder)
+    path, label = source.path, source.stage
     tokens, header = _open(path, label)
     if _hash(tokens) != header["sha256"]:
         raise StageError(f"{path}: the tokens do not match their hash; {rebuild(label)}")
