@@ -80,10 +80,7 @@ def measured(sources: dict[Table, Source], icl: IclSettings, mode: str) -> Measu
             (LOSSES, "losses", bound),
             (ABLATIONS, "ablations", {"mode": mode}),
         )
-    } | {
-        table: read_table(table, sources[table].path, sources[table].stage)
-        for table in (SAMPLED, HEADS, PROBES)
-    }
+    } | {table: read_table(table, sources[table]) for table in (SAMPLED, HEADS, PROBES)}
     steps = np.unique(found[LOSSES]["step"])
 
     def cube(table: Table, column: str, *grain: str) -> np.ndarray:

@@ -231,7 +231,7 @@ def made(job: Job, manifest: dict) -> dict:
     inputs = {str(job.source(MANIFEST).path): manifest["provenance"]}
     for table, sources in job.views().items():
         for source in sources:
-            inputs[str(source.path)] = asdict(provenance_of(table, source.path, source.stage))
+            inputs[str(source.path)] = asdict(provenance_of(table, source))
     return {"report": asdict(job.provenance), "inputs": inputs}
 
 
