@@ -1,4 +1,4 @@
-"""A query's result in the formats that other programs read: all rows, batch by batch."""
+"""Query results as CSV, JSON, Markdown or Parquet: all rows, batch by batch."""
 
 import json
 import math
@@ -18,18 +18,18 @@ from induction.report.formatting import NONE
 Result = duckdb.DuckDBPyRelation
 BATCH = 65_536
 NESTED = {"list", "array", "struct", "map", "union"}
-# What JSON and Parquet have no type for, or would spell otherwise than DuckDB.
-ODD = {"interval", "bit", "union", "time with time zone"}
+# Types that JSON and Parquet lack, or would spell differently from DuckDB.
+UNSUPPORTED = {"interval", "bit", "union", "time with time zone"}
 BYTES = {"blob"}
-# Where Markdown would take a character for markup; an underscore inside a word it leaves alone.
+# Characters that are markup in Markdown; an underscore inside a word is not.
 MARKUP = re.compile(r"[\\`*\[\]<>|~&#$]|(?<!\w)_|_(?!\w)")
 BREAK = re.compile(r"\r\n?|\n")
 
 
 def _as_text(result: Result, kinds: set[str] | None) -> Result:
-    """The same with columns that hold these kinds, or all columns, as DuckDB spells them.
+    """The result with columns that contain these types (None: all columns) as DuckDB's text.
 
-    Columns are meant by place: a query may give two of them one name.
+    Columns are selected by position, because a query may give two of them one name.
     """
     columns = [
         (f"#{i}::varchar" if kinds is None or _holds(kind, kinds) else f"#{i}", name)
@@ -40,44 +40,46 @@ def _as_text(result: Result, kinds: set[str] | None) -> Result:
 
 
 def _holds(kind: Any, kinds: set[str]) -> bool:
-    """Whether a type is one of `kinds`, or made of one."""
-    inner = [own for _, own in kind.children] if kind.id in NESTED else []
-    return kind.id in kinds or any(_holds(own, kinds) for own in inner if type(own) is type(kind))
+    """Whether a type is one of `kinds`, or contains one."""
+    inner = [child for _, child in kind.children] if kind.id in NESTED else []
+    return kind.id in kinds or any(
+        _holds(child, kinds) for child in inner if type(child) is type(kind)
+    )
 
 
 def _rows(result: Result) -> Iterator[dict[str, Any]]:
-    """Row by row. Raises StageError if two columns have one name: a record holds but one."""
-    _distinct(result)
+    """Row by row. Raises StageError if two columns have one name."""
+    _check_names(result)
     for batch in result.to_arrow_reader(BATCH):
         yield from batch.to_pylist()
 
 
-def _distinct(result: Result) -> None:
+def _check_names(result: Result) -> None:
     twice = sorted({name for name in result.columns if result.columns.count(name) > 1})
     if twice:
         raise StageError(f"query: found two columns {twice[0]!r}; name one of them otherwise (as)")
 
 
 def csv(result: Result, file: BinaryIO) -> None:
-    """With a header, text in quotes, nothing for null."""
-    reader = _as_text(result, NESTED | ODD | BYTES).to_arrow_reader(BATCH)
+    """With a header and text in quotes; null is empty."""
+    reader = _as_text(result, NESTED | UNSUPPORTED | BYTES).to_arrow_reader(BATCH)
     with pa_csv.CSVWriter(file, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
 
 
 def parquet(result: Result, file: BinaryIO) -> None:
-    _distinct(result)
-    reader = _as_text(result, ODD).to_arrow_reader(BATCH)
+    _check_names(result)
+    reader = _as_text(result, UNSUPPORTED).to_arrow_reader(BATCH)
     with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
 
 
 def as_json(result: Result, file: BinaryIO) -> None:
-    """A list of one object per row; null for what JSON has no number for."""
+    """A list of one object per row; infinities and NaN become null."""
     start = "[\n"
-    for row in _rows(_as_text(result, ODD | BYTES)):
+    for row in _rows(_as_text(result, UNSUPPORTED | BYTES)):
         text = json.dumps(_plain(row), ensure_ascii=False, allow_nan=False, default=str)
         file.write(f"{start}{text}".encode())
         start = ",\n"
@@ -87,9 +89,9 @@ def as_json(result: Result, file: BinaryIO) -> None:
 def _plain(value: Any) -> Any:
     match value:
         case dict():
-            return {key: _plain(own) for key, own in value.items()}
+            return {key: _plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(own) for own in value]
+            return [_plain(item) for item in value]
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
         case float() if not math.isfinite(value):
@@ -98,7 +100,7 @@ def _plain(value: Any) -> Any:
 
 
 def markdown(result: Result, file: BinaryIO) -> None:
-    """A table, numbers to the right."""
+    """A table with numbers aligned to the right."""
     numbers = [_is_number(kind) for kind in result.types]
     head = [result.columns, ["---:" if number else "---" for number in numbers]]
     batches = _as_text(result, None).to_arrow_reader(BATCH)
