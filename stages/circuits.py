@@ -31,7 +31,7 @@ from induction.tables.corpus import EVAL, VOCABULARY
 from induction.tables.heads import HEADS
 from induction.tables.icl import ICL
 from induction.text import evaluation
-from induction.text.stream import training_stream
+from induction.text.stream import load_stream
 
 PER = "cell"
 INPUTS = (CHECKPOINTS, EVAL, VOCABULARY, TOKENIZER, TRAIN_TOKENS, ICL, HEADS)
@@ -52,7 +52,7 @@ def main(job: Job) -> None:
     windows.check_fits("icl.windows", text.shape[1])
     vocabulary = job.read(VOCABULARY)
     vocab_size = len(vocabulary["count"])
-    stream = training_stream(job.source(TRAIN_TOKENS), vocab_size)[0]
+    stream = load_stream(job.source(TRAIN_TOKENS), vocab_size).tokens
     counts = vocabulary["count"].copy()
     vocab = Vocabulary(
         vocabulary["text"].tolist(), counts, tokens.common(torch.from_numpy(counts), own.min_count)

@@ -9,9 +9,8 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 import duckdb
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
 from induction.config.errors import StageError
 from induction.report.formatting import NONE
@@ -62,7 +61,7 @@ def _distinct(result: Result) -> None:
 def csv(result: Result, file: BinaryIO) -> None:
     """With a header, text in quotes, nothing for null."""
     reader = _as_text(result, NESTED | ODD | BYTES).to_arrow_reader(BATCH)
-    with pa.csv.CSVWriter(file, reader.schema) as writer:
+    with pa_csv.CSVWriter(file, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
 
@@ -70,7 +69,7 @@ def csv(result: Result, file: BinaryIO) -> None:
 def parquet(result: Result, file: BinaryIO) -> None:
     _distinct(result)
     reader = _as_text(result, ODD).to_arrow_reader(BATCH)
-    with pa.parquet.ParquetWriter(file, reader.schema, compression="zstd") as writer:
+    with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
 

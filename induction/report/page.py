@@ -13,7 +13,7 @@ from induction.report.explorer import explored
 from induction.report.figures.analysis import FRAME, Measure, plane
 from induction.report.formatting import short
 from induction.report.sparkline import Spark, spark, stretch
-from induction.text.token_display import legible, shown
+from induction.text.token_display import display_tokens, show_invisible
 
 Rows = list[dict]
 # Digits in a CSV of the page; the tables have all.
@@ -105,10 +105,10 @@ def changes(found: dict[str, Rows], end: int) -> dict[str, dict[str, Rows]]:
     steps = _checkpoints(found)
     result: dict[str, dict[str, Rows]] = {}
     for row in found["token_changes"]:
-        *before, token = shown(row["tokens"])
+        *before, token = display_tokens(row["tokens"])
         losses = lines[row["cell"], row["seq"], row["pos"]]
         own = row | {
-            "document": legible(row["document"]),
+            "document": show_invisible(row["document"]),
             "text": "".join(before),
             "token": token,
             "spark": spark(steps[row["cell"]], losses, end, 0.0, max(losses)),
@@ -127,10 +127,10 @@ def passages(found: dict[str, Rows]) -> Rows:
     return [
         {
             "seq": row["seq"],
-            "document": legible(row["document"]),
+            "document": show_invisible(row["document"]),
             "start": row["start"],
             "name": names[i] if len(kept) == len(names) else f"passage {i + 1}",
-            "tokens": shown(row["tokens"]),
+            "tokens": display_tokens(row["tokens"]),
         }
         for i, row in enumerate(kept)
     ]
@@ -152,7 +152,10 @@ def first_passage(found: dict[str, Rows], cell: str) -> list[tuple[str, str]]:
 
     pairs = zip(at(moment["before"]), at(moment["after"]), strict=True)
     change = [None, *((after - before) / 1000 for before, after in pairs)]
-    return [(token, tint(own)) for token, own in zip(shown(own["tokens"]), change, strict=False)]
+    return [
+        (token, tint(own))
+        for token, own in zip(display_tokens(own["tokens"]), change, strict=False)
+    ]
 
 
 def tint(change: float | None) -> str:
@@ -235,7 +238,7 @@ def patterns(found: dict[str, Rows]) -> dict[str, dict]:
             own = result.setdefault(row["cell"], {"shown": {}, "readings": [], "heads": {}})
             own["readings"].append({key: row[key] for key in ("step", "tokens", "at")})
     for row in found["circuit_shown"]:
-        result[row["cell"]]["shown"][row["probe"]] = shown(row["tokens"])
+        result[row["cell"]]["shown"][row["probe"]] = display_tokens(row["tokens"])
     for row in found["circuit_attention"]:
         head = result[row["cell"]]["heads"].setdefault(f"L{row['layer']}H{row['head']}", {})
         encoded = base64.b64encode(bytes(row["weights"])).decode()
