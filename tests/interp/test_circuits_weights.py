@@ -49,7 +49,8 @@ def test_parts_are_what_heads_and_mlps_write(rough, tokens):
     for layer in range(rough.arch.n_layers):
         x = rough.layers[layer].ln1(found.before(layer))
         with torch.no_grad():
-            z = rough.layers[layer].attn.pattern(x) @ rough.layers[layer].attn.values(x)
+            attn = rough.layers[layer].attn
+            z = attn.pattern(*attn.qk(x)) @ attn.values(x)
             wanted = rough.layers[layer].attn.head_out(z, 2)
         got = found.parts[found.names.index((layer, "h2"))]
         torch.testing.assert_close(got, wanted, **CLOSE)

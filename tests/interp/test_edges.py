@@ -8,6 +8,7 @@ import torch
 
 from induction.config.circuits import CircuitRule
 from induction.config.heads import KindThresholds
+from induction.interp.activations import Layer
 from induction.interp.attention_scores import repeated_blocks
 from induction.interp.circuits import residual
 from induction.interp.circuits import tokens as token_circuits
@@ -128,7 +129,7 @@ def test_edges_of_two_layers_are_cut_together(tokens):
         # L1H0 cut from its writer, in the weights: as if it had always been so.
         changed = found.resids[1] - found.outs[0][0] + instead.outs[0][0]
         block = model.layers[1]
-        z = block.attn.z(block.ln1(found.resids[1]))
+        z = Layer(model, 1, found.resids[1]).z
         q, _ = block.attn.qk(block.ln1(found.resids[1]))
         _, k = block.attn.qk(block.ln1(changed))
         v = block.attn.values(block.ln1(found.resids[1]))
@@ -138,7 +139,7 @@ def test_edges_of_two_layers_are_cut_together(tokens):
         resid = found.resids[1] + block.attn.out(z)
         last = model.layers[2]
         keys = resid - block.attn.head_out(z, 0) + instead.outs[1][0]
-        z2 = last.attn.z(last.ln1(resid))
+        z2 = Layer(model, 2, resid).z
         q, _ = last.attn.qk(last.ln1(resid))
         _, k = last.attn.qk(last.ln1(keys))
         v = last.attn.values(last.ln1(resid))

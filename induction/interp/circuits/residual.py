@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from induction.interp.activations import Layer, layers
 from induction.models.transformer import Transformer
 
 # A part of the residual stream: the layer that writes it and its name there. Before the layers
@@ -46,7 +47,7 @@ def stream(model: Transformer, tokens: Int[Tensor, "batch pos"]) -> Stream:
         parts.append(resid - embed)
     for layer, block in enumerate(model.layers):
         scales.append(_inverse_scale(block.ln1, resid))
-        z = block.attn.z(block.ln1(resid))
+        z = Layer(model, layer, resid).z
         for head in range(model.arch.n_heads):
             names.append((layer, f"h{head}"))
             parts.append(block.attn.head_out(z, head))
@@ -114,10 +115,8 @@ def orders_nll(
     """
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
     embed, patterns = model.embedding(inputs), []
-    resid = embed
-    for block in model.layers:
-        patterns.append(block.attn.pattern(block.ln1(resid)))
-        resid = block(resid)[0]
+    for layer in layers(model, embed):
+        patterns.append(layer.pattern)
     writes = [torch.zeros_like(embed) for _ in model.layers]
     found = []
     for _ in range(len(model.layers) + 1):
