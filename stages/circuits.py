@@ -16,11 +16,11 @@ from induction.config.paths import DATA
 from induction.config.phases import PhaseSettings
 from induction.config.remedy import corpus_in, rebuild
 from induction.config.train import TrainSettings
-from induction.interp.attention_scores import repeated_blocks, usable_tokens
 from induction.interp.circuits import bigrams, rows, tokens, trigrams
 from induction.interp.circuits.edges import Edge, Head
 from induction.interp.circuits.reading import Reading, read, sum_error, trials
 from induction.interp.circuits.rows import Behaviour, Rows, Vocabulary
+from induction.interp.probes import repeated_blocks, usable_tokens
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.workers import Workers

@@ -1,5 +1,7 @@
 """The losses of a cell with its induction and previous-token heads removed, hidden or idealised."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,8 +12,9 @@ from induction.config.interventions import InterventionSettings
 from induction.config.losses import LossSettings
 from induction.config.paths import DATA
 from induction.config.remedy import rebuild
-from induction.interp.ablation import reduced
-from induction.interp.interventions import Edits, Head, Rules, edited_nll, interventions
+from induction.interp.activations import Head
+from induction.interp.interventions import HeadEdits, Rules, interventions
+from induction.interp.losses import joined, sequence_losses, token_nll
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.transformer import Transformer
@@ -82,28 +85,28 @@ def main(job: Job) -> None:
             )
             runs = [(own.name, draw, run) for own in found for draw, run in enumerate(own.runs)]
 
-            def reduce(part: Part, runs: list = runs, model: Transformer = model) -> Tensor:
-                return torch.stack([losses_of(model, part, edits, windows) for *_, edits in runs])
+            def losses_of_runs(part: Part, runs: list = runs, model: Transformer = model) -> dict:
+                each = [losses_of(model, part, edits, windows) for *_, edits in runs]
+                return joined(each, torch.stack)  # [run, sequence]
 
-            # [run, early, late, mean or sampled, sequence]
-            values = torch.cat(workers.map(reduce, parts), 2).cpu().numpy()
-            columns = values.transpose(1, 0, 2).reshape(4, -1)
+            columns = joined(workers.map(losses_of_runs, parts), partial(torch.cat, dim=1))
             losses.write(
                 {
                     "step": np.full(len(runs) * count, header.step, np.int32),
                     "intervention": np.repeat([name for name, *_ in runs], count),
                     "draw": np.repeat(np.array([draw for _, draw, _ in runs], np.int16), count),
                     "seq": np.tile(np.arange(count, dtype=np.int16), len(runs)),
-                    **dict(zip(("early", "late", "mean", "sampled"), columns, strict=True)),
+                    **{name: values.flatten().cpu().numpy() for name, values in columns.items()},
                 }
             )
 
 
-def losses_of(model: Transformer, part: Part, edits: Edits, windows: IclWindows) -> Tensor:
-    """Early, late, mean and sampled losses of a part under one set of edits: [4, batch]."""
+def losses_of(
+    model: Transformer, part: Part, edits: HeadEdits, windows: IclWindows
+) -> dict[str, Tensor]:
+    """Losses of the sequences of a part under one set of edits, by column."""
     tokens, positions, rules = part
-    patterns = {head: rules.edit(rule) for head, rule in edits.rules.items()}
-    return reduced(edited_nll(model, tokens, edits.removed, patterns), windows, positions)
+    return sequence_losses(token_nll(model, tokens, rules.edits(edits)), windows, positions)
 
 
 def kinds_by_step(cell: str) -> dict[int, dict[Head, str]]:

@@ -23,7 +23,8 @@ from induction.config.errors import StageError
 from induction.config.heads import HeadSettings
 from induction.config.params import Params
 from induction.config.strict import ParamsError
-from induction.interp.attention_scores import prefix_matching, repeated_blocks
+from induction.interp.attention_scores import prefix_matching
+from induction.interp.probes import repeated_blocks
 from induction.models.bridge import open_in_transformer_lens
 
 SHADES = " ░▒▓█"

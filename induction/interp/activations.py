@@ -30,7 +30,7 @@ class Site(NamedTuple):
     name                         value at the site
     q_input, k_input, v_input    [batch, pos, d_model]: the residual stream, before `ln1`, that the
                                  head's queries, keys or values read (path patching)
-    smear_gate                   a number; with +inf the head keeps its own keys
+    smear_gate                   [head], of which its own is used; +inf leaves keys unsmeared
     pattern                      [batch, query, key]
     z                            [batch, pos, d_head]
 
@@ -177,7 +177,7 @@ class Layer:
         for head in heads:
             resid = _edited(self.edits.get(Site(site, self.index, head)), self.resid_pre)
             gate = self.edits.get(Site("smear_gate", self.index, head))
-            gates = None if gate is None else torch.full_like(self.block.attn.smear_gate, gate)
+            gates = None if gate is None else _edited(gate, self.block.attn.smear_gate)
             value[:, head] = project(self.block.ln1(resid), gates)[:, head]
         return value
 
@@ -190,10 +190,12 @@ class Layer:
         return value
 
 
-def _edited(edit: Edit | None, value: Tensor) -> Tensor | float:
+def _edited(edit: Edit | None, value: Tensor) -> Tensor:
     if edit is None:
         return value
-    return edit(value) if callable(edit) else edit
+    if isinstance(edit, Tensor):
+        return edit
+    return edit(value) if callable(edit) else torch.full_like(value, edit)
 
 
 def layers(

@@ -13,6 +13,7 @@ checkpoint without converting a weight.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -57,6 +58,7 @@ class Attention(nn.Module):
 
     # TransformerLens passes `pattern_fn` only to an attention that says it calls it.
     accepts_pattern_fn = True
+    sinusoids: Tensor
 
     def __init__(self, arch: Architecture, n_ctx: int):
         super().__init__()
@@ -175,6 +177,8 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """Decoder-only transformer with LayerNorm before each layer and before the unembedding."""
 
+    layers: Sequence[Block]
+
     def __init__(self, arch: Architecture, vocab_size: int, n_ctx: int):
         super().__init__()
         self.arch = arch
@@ -182,7 +186,8 @@ class Transformer(nn.Module):
         self.tok_embed = nn.Embedding(vocab_size, arch.d_model)
         if arch.positions == "learned":
             self.pos = nn.Embedding(n_ctx, arch.d_model)
-        self.layers = nn.ModuleList([Block(arch, n_ctx) for _ in range(arch.n_layers)])
+        blocks = nn.ModuleList([Block(arch, n_ctx) for _ in range(arch.n_layers)])
+        self.layers = blocks  # pyright: ignore[reportAttributeAccessIssue]  # no type of items
         self.ln_out = nn.LayerNorm(arch.d_model)
         self.head = nn.Linear(arch.d_model, vocab_size, bias=False)
 
@@ -215,15 +220,11 @@ class Transformer(nn.Module):
             resid = resid + self.pos(torch.arange(tokens.shape[1], device=tokens.device))
         return resid
 
-    def final_resid(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
-        """The residual stream after the last layer, before `ln_out`."""
+    def forward(self, tokens: Int[Tensor, "batch pos"], **_) -> Float[Tensor, "batch pos vocab"]:
         resid = self.embedding(tokens)
         for block in self.layers:
             resid = block(resid)[0]
-        return resid
-
-    def forward(self, tokens: Int[Tensor, "batch pos"], **_) -> Float[Tensor, "batch pos vocab"]:
-        return self.head(self.ln_out(self.final_resid(tokens)))
+        return self.head(self.ln_out(resid))
 
 
 def weight_shapes(arch: Architecture, vocab_size: int, n_ctx: int) -> dict[str, list[int]]:

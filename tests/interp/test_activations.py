@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from induction.interp.activations import Layer, Site, final_resid, layers
-from induction.interp.losses import nll, token_nll
+from induction.interp.losses import token_nll
 from induction.models.bridge import bridge
 from tests.interp.test_ablation import CLOSE, hooked_nll, put
 
@@ -42,11 +42,12 @@ def test_the_parts_of_a_layer_add_up(any_model, tokens):
 
 def test_the_pass_is_the_model_from_any_layer_on(any_model, tokens):
     with torch.no_grad():
-        wanted = any_model.final_resid(tokens)
+        wanted = any_model(tokens)
         every = list(layers(any_model, any_model.embedding(tokens)))
-        for layer in every:
-            assert torch.equal(final_resid(any_model, layer.resid_pre, layer.index), wanted)
-        assert torch.equal(final_resid(any_model, wanted, len(every)), wanted)
+        streams = [(layer.resid_pre, layer.index) for layer in every]
+        for resid, start in [*streams, (every[-1].resid_post, len(every))]:
+            final = final_resid(any_model, resid, start)
+            assert torch.equal(any_model.head(any_model.ln_out(final)), wanted)
 
 
 def test_only_what_is_read_is_computed(any_model, tokens):
@@ -55,12 +56,6 @@ def test_only_what_is_read_is_computed(any_model, tokens):
     for layer in every:
         assert "pattern" not in vars(layer), "attention is fused"
     assert "z" not in vars(every[-1])
-
-
-def losses_with(model, tokens, edits):
-    with torch.no_grad():
-        resid = final_resid(model, model.embedding(tokens[:, :-1]), edits=edits)
-        return nll(model, resid, tokens[:, 1:])
 
 
 def test_edits_of_z_and_patterns_against_hooks(any_model, tokens):
@@ -83,16 +78,14 @@ def test_edits_of_z_and_patterns_against_hooks(any_model, tokens):
     }
     with torch.no_grad():
         wanted = hooked_nll(bridge(any_model, "oracle"), tokens, hooks)
-    torch.testing.assert_close(losses_with(any_model, tokens, edits), wanted, **CLOSE)
+    torch.testing.assert_close(token_nll(any_model, tokens, edits), wanted, **CLOSE)
 
 
 def test_a_whole_layer_is_edited_like_its_heads(any_model, tokens):
     n_heads = any_model.arch.n_heads
     for name, edit in (("z", lambda z: z / 2), ("pattern", lambda p: p.roll(1, -1))):
-        whole = losses_with(any_model, tokens, {Site(name, 1): edit})
-        heads = losses_with(
-            any_model, tokens, {Site(name, 1, head): edit for head in range(n_heads)}
-        )
+        whole = token_nll(any_model, tokens, {Site(name, 1): edit})
+        heads = token_nll(any_model, tokens, {Site(name, 1, head): edit for head in range(n_heads)})
         torch.testing.assert_close(whole, heads, **CLOSE)
     with torch.no_grad():
         second = list(layers(any_model, any_model.embedding(tokens)))[1]
@@ -139,13 +132,9 @@ def test_an_edit_may_use_what_earlier_layers_gave(any_model, tokens):
         torch.testing.assert_close(ran[1].k[:, 0], lone.k[:, 0])
 
 
-def test_without_edits_losses_are_the_model_s(any_model, tokens):
-    assert torch.equal(losses_with(any_model, tokens, {}), token_nll(any_model, tokens))
-
-
 @pytest.mark.parametrize(
     ("site", "message"), [(Site("z", 9, 0), "layers 0 …"), (Site("k_input", 0), "expected a head")]
 )
 def test_edits_that_would_do_nothing_are_refused(any_model, tokens, site, message):
     with pytest.raises(ValueError, match=message):
-        losses_with(any_model, tokens, {site: 0.0})
+        token_nll(any_model, tokens, {site: 0.0})

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from induction.config.icl import IclWindows
-from induction.interp.attention_scores import patterns, repeated_blocks
+from induction.interp.attention_scores import patterns
 from induction.interp.circuits import bigrams, positions, residual, rows, tokens
 from induction.interp.circuits.tokens import Factored
 from induction.interp.losses import token_nll
+from induction.interp.probes import repeated_blocks
 from induction.models.bridge import bridge
 from induction.pipeline.settings import study_of
 from induction.stats import checkpoint_selection

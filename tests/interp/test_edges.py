@@ -9,12 +9,12 @@ import torch
 from induction.config.circuits import CircuitRule
 from induction.config.heads import KindThresholds
 from induction.interp.activations import Layer
-from induction.interp.attention_scores import repeated_blocks
 from induction.interp.circuits import residual
 from induction.interp.circuits import tokens as token_circuits
 from induction.interp.circuits.edges import SMEAR, cut_nll, kept_nll, means, run
 from induction.interp.circuits.rows import Behaviour, Vocabulary, circuit_of, edge_rows, reason
 from induction.interp.losses import token_nll
+from induction.interp.probes import repeated_blocks
 from induction.models.bridge import bridge
 from tests.conftest import BLOCK, KINDS, REPEATS, V, random_model
 from tests.interp.test_ablation import CLOSE
