@@ -10,7 +10,6 @@ from induction.config.errors import StageError
 from induction.config.icl import IclWindows
 from induction.config.interventions import InterventionSettings
 from induction.config.losses import LossSettings
-from induction.config.paths import DATA
 from induction.config.remedy import rebuild
 from induction.interp.activations import Head
 from induction.interp.interventions import HeadEdits, Rules, interventions
@@ -19,13 +18,18 @@ from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
-from induction.pipeline import cells
+from induction.pipeline.artifacts import CHECKPOINTS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
+from induction.tables.corpus import EVAL, EVAL_SEQUENCES
 from induction.tables.heads import HEADS
 from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
-from induction.tables.parquet import TableWriter, read_table
 from induction.text import evaluation
+
+PER = "cell"
+INPUTS = (CHECKPOINTS, EVAL, EVAL_SEQUENCES, HEADS)
+OUTPUTS = (INTERVENTIONS, INTERVENTION_HEADS)
+PARAMS = ("device", "icl.windows", "interventions", "losses")
 
 # Some sequences: tokens, sampled positions, and what the rules mean there.
 Part = tuple[Tensor, Tensor, Rules]
@@ -38,52 +42,49 @@ def main(job: Job) -> None:
     batch = params.section("losses", LossSettings).batch
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
-    corpus = cells.corpus_folder(cells.own(params, job.cell)[1].corpus)
-    tokens = evaluation.sequences(corpus, settings.sequences).to(device)
-    sampled = evaluation.sampled_positions(corpus, tokens.shape[1], settings.sequences).to(device)
+    tokens = evaluation.sequences(job.source(EVAL), settings.sequences).to(device)
+    sampled = evaluation.sampled_positions(
+        job.source(EVAL_SEQUENCES), tokens.shape[1], settings.sequences
+    ).to(device)
     settings.check_fits("interventions", len(tokens))
     windows.check_fits("icl.windows", tokens.shape[1])
     # One stream for all sequences, in their order: the same keys however they are batched.
     rng = np.random.default_rng(settings.seed)
     parts = [
-        (own, positions, Rules(own, rng))
-        for own, positions in zip(tokens.split(batch), sampled.split(batch), strict=True)
+        (sequences, positions, Rules(sequences, rng))
+        for sequences, positions in zip(tokens.split(batch), sampled.split(batch), strict=True)
     ]
     count = len(tokens)
 
-    paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
+    paths = checkpoints.listed(job.source(CHECKPOINTS))
     paths = paths[::-1][:: settings.every][::-1]
-    kinds = kinds_by_step(job.cell)
-    with (
-        Workers(device) as workers,
-        job.output(DATA / "interventions" / job.cell) as folder,
-        TableWriter(INTERVENTIONS, folder / "interventions.parquet", job.provenance) as losses,
-        TableWriter(
-            INTERVENTION_HEADS, folder / "intervention_heads.parquet", job.provenance
-        ) as sets,
-    ):
-        for checkpoint in progress(paths, f"interventions {job.cell}", "checkpoint"):
+    kinds = kinds_by_step(job.read(HEADS))
+    with Workers(device) as workers, job.outputs() as outputs:
+        losses, sets = outputs.writer(INTERVENTIONS), outputs.writer(INTERVENTION_HEADS)
+        for checkpoint in progress(paths, f"interventions {job.instance}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
             checkpoints.check_fits(tokens, header, checkpoint)
             if header.step not in kinds:
                 raise StageError(
                     f"{checkpoint}: step {header.step} is not in table heads of this cell; "
-                    f"{rebuild(f'heads@{job.cell}')}"
+                    f"{rebuild(job.source(HEADS).stage)}"
                 )
             # Kinds at this checkpoint: before the change a set may be empty.
             seed = (settings.seed, header.step)
-            found = interventions(kinds[header.step], header.model.n_heads, settings.draws, seed)
+            planned = interventions(kinds[header.step], header.model.n_heads, settings.draws, seed)
             sets.write(
                 {
-                    "step": np.full(len(found), header.step, np.int32),
-                    "intervention": [own.name for own in found],
-                    "n_heads": np.array([len(own.heads) for own in found], np.int16),
-                    "heads": [own.names for own in found],
-                    "is_defined": np.array([own.runs != [] for own in found]),
-                    "reason": [own.reason for own in found],
+                    "step": np.full(len(planned), header.step, np.int32),
+                    "intervention": [each.name for each in planned],
+                    "n_heads": np.array([len(each.heads) for each in planned], np.int16),
+                    "heads": [each.names for each in planned],
+                    "is_defined": np.array([each.runs != [] for each in planned]),
+                    "reason": [each.reason for each in planned],
                 }
             )
-            runs = [(own.name, draw, run) for own in found for draw, run in enumerate(own.runs)]
+            runs = [
+                (each.name, draw, run) for each in planned for draw, run in enumerate(each.runs)
+            ]
 
             def losses_of_runs(part: Part, runs: list = runs, model: Transformer = model) -> dict:
                 each = [losses_of(model, part, edits, windows) for *_, edits in runs]
@@ -109,15 +110,14 @@ def losses_of(
     return sequence_losses(token_nll(model, tokens, rules.edits(edits)), windows, positions)
 
 
-def kinds_by_step(cell: str) -> dict[int, dict[Head, str]]:
-    """What kind each head is, at every checkpoint of the cell."""
-    table = read_table(HEADS, DATA / "heads" / cell / "heads.parquet", f"heads@{cell}")
-    found: dict[int, dict[Head, str]] = {}
+def kinds_by_step(table: dict[str, np.ndarray]) -> dict[int, dict[Head, str]]:
+    """The kind of each head at every checkpoint, from table `heads`."""
+    kinds: dict[int, dict[Head, str]] = {}
     names = ("step", "layer", "head", "kind")
     for step, layer, head, kind in zip(*(table[name] for name in names), strict=True):
-        found.setdefault(int(step), {})[int(layer), int(head)] = str(kind)
-    return found
+        kinds.setdefault(int(step), {})[int(layer), int(head)] = str(kind)
+    return kinds
 
 
 if __name__ == "__main__":
-    run(main, "interventions", __doc__, per="cell")
+    run(main)
