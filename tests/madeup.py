@@ -82,7 +82,7 @@ AXES = {
     "offsets": {"step": STEPS, **HEADS, "offset": (0, 1, 2)},
     "compositions": {"step": STEPS, **EDGE},
     "edges": {"step": STEPS, **EDGE},
-    "edge_ablations": {"step": STEPS, **EDGE, "reader": ("k", "q"), "seq": (0, 1)},
+    "edge_ablations": {"step": STEPS, **EDGE, "receiver_input": ("k", "q"), "seq": (0, 1)},
     "paths": {"step": STEPS, "trial": TRIALS, "seq": (0, 1)},
     "path_orders": {"step": STEPS, "order": (0, 1), "seq": (0, 1)},
     "attention": {"step": STEPS, "probe": PROBES, **HEADS, "pair": ((0, 0), (1, 0), (1, 1))},

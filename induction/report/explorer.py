@@ -61,9 +61,9 @@ def explored(found: dict[str, Rows]) -> dict[str, Any]:
         }  # fmt: skip
     for row, reading in of_reading("edges"):
         kept = (
-            "edge", "reader", "k_diagonal", "k_above", "k_composition", "k_high", "q_composition",
-            "q_high", "v_composition", "v_high", "cut", "cut_low", "cut_high", "share",
-            "is_circuit",
+            "edge", "receiver_input", "k_diagonal", "k_above", "k_composition", "k_high",
+            "q_composition", "q_high", "v_composition", "v_high", "icl_lost", "icl_lost_low",
+            "icl_lost_high", "share", "is_circuit",
         )  # fmt: skip
         reading["edges"].append({key: _short(row[key]) for key in kept})
     for row, reading in of_reading("attribution"):

@@ -353,12 +353,13 @@ def test_attention_is_drawn_of_the_circuit_s_two_heads_where_there_is_some():
 
 
 def test_the_edges_of_a_circuit_are_named_at_the_end_alone():
-    edge = {"cell": "a", "reader": "k", "is_first": True, "edge": "L0H0>L1H3"}
+    edge = {"cell": "a", "receiver_input": "k", "is_first": True, "edge": "L0H0>L1H3"}
     rows = [
-        edge | {"tokens": at * 1_000_000, "cut": 0.2 * at, "is_circuit": at > 0, "is_last": at == 2}
+        edge
+        | {"tokens": at * 1_000_000, "icl_lost": 0.2 * at, "is_circuit": at > 0, "is_last": at == 2}
         for at in (0, 1, 2)
     ]
-    other = [row | {"edge": "L0H1>L1H3", "cut": 0.0, "is_circuit": False} for row in rows]
+    other = [row | {"edge": "L0H1>L1H3", "icl_lost": 0.0, "is_circuit": False} for row in rows]
     svg = weights.strengthening(rows + other)
     assert texts(svg).count("L0H0>L1H3") == 1 and "L0H1>L1H3" not in texts(svg)
     assert len(marks(svg, "line")) == 2 and len(marks(svg, "symbol")) == 2
@@ -389,6 +390,6 @@ def test_every_figure_has_a_caption_and_stands_under_one_heading():
     rows["circuit_orders"] = [{"gain": 0.1}]
     rows["circuit_paths"] = [{"path": "circuit"}]
     edge = {"is_detailed": True, "from_layer": 0, "is_circuit": True, "is_last": True}
-    rows["circuit_edges"] = [edge | {"reader": "k"}]
+    rows["circuit_edges"] = [edge | {"receiver_input": "k"}]
     listed = [*(name for names in SECTIONS.values() for name in names), *CIRCUITS]
     assert sorted(drawings(rows, 1)) == sorted(CAPTIONS) == sorted(listed)

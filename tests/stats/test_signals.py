@@ -12,7 +12,7 @@ from induction.config.model import Init
 from induction.config.strict import ParamsError
 from induction.config.train import TrainChanges
 from induction.interp.ablation import ablated_nll
-from induction.interp.attention_scores import repeated_blocks
+from induction.interp.probes import repeated_blocks
 from induction.stats import signals
 from induction.stats.change_dates import dated
 from induction.stats.pca import joint_pca

@@ -110,9 +110,9 @@ CAPTIONS = {
     "circuit_compositions": "Composition scores by Frobenius norms, over all of training: what a "
     "later head reads of what an earlier one writes, into queries, keys and values, minus the mean "
     "of circuits in random orientations. One line per pair of heads and input.",
-    "circuit_attention": "The circuit's writer and its reader on BOS and a random block that "
-    "comes twice, at every checkpoint read. The writer finds the previous token; later the reader "
-    "finds what followed the last time. Attention below 0.05 is left out.",
+    "circuit_attention": "The circuit's sender and its receiver on BOS and a random block that "
+    "comes twice, at every checkpoint read. The sender finds the previous token; later the "
+    "receiver finds what followed the last time. Attention below 0.05 is left out.",
     "circuit_positions": "Attention to the previous token: by the position circuit alone, without "
     "any token, and as measured on text. Every head of every cell at the end of training; "
     "colours: whether the position circuit is a term of its own.",

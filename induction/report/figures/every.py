@@ -70,7 +70,7 @@ def _of_weights(found: Found) -> list[tuple[str, Rows, Callable[[], Drawn]]]:
     trigrams = [row for row in own["trigrams"] if row["is_last"]]
     figures = {
         "paths": (of(own["paths"], "path", "circuit"), partial(weights.paths, own["paths"])),
-        "edges": (of(edges, "reader", "k"), partial(weights.strengthening, edges)),
+        "edges": (of(edges, "receiver_input", "k"), partial(weights.strengthening, edges)),
         "graph": (written, partial(weights.graph, edges, readings)),
         "compositions": _all(weights.compositions, own["compositions"]),
         "attention": (pairs, partial(weights.attention, own["attention"], edges, readings)),

@@ -218,7 +218,7 @@ def positions(heads: Rows) -> str:
 def graph(edges: Rows, readings: Rows) -> Panels:
     """Heads as nodes, K-composition as edges, at every checkpoint read: the circuit assembles."""
     called = {(row["cell"], row["step"]): row["at"] for row in readings}
-    rows = [row for row in edges if row["is_detailed"] and row["reader"] == "k"]
+    rows = [row for row in edges if row["is_detailed"] and row["receiver_input"] == "k"]
     rows = [row for row in rows if row["from_layer"] >= 0]
     lines = [
         {
@@ -271,7 +271,7 @@ def graph(edges: Rows, readings: Rows) -> Panels:
 def compositions(rows: Rows) -> Panels:
     """Composition scores above chance over training, a line per pair of heads and input."""
     readers = {"q": "queries", "k": "keys", "v": "values"}
-    named = [row | {"into": readers[row["reader"]]} for row in rows]
+    named = [row | {"into": readers[row["receiver_input"]]} for row in rows]
     scale = alt.Scale(domain=extent(rows, "above"))
 
     def panel(_: str, own: Rows) -> Panel:
@@ -291,21 +291,21 @@ def compositions(rows: Rows) -> Panels:
 
 def strengthening(edges: Rows) -> Panels:
     """What ICL loses without each edge into keys, over training; those of a circuit are named."""
-    rows = [row for row in edges if row["is_first"] and row["reader"] == "k"]
+    rows = [row for row in edges if row["is_first"] and row["receiver_input"] == "k"]
     found = [
-        {key: row[key] for key in ("cell", "tokens", "edge", "cut", "is_circuit", "is_last")}
+        {key: row[key] for key in ("cell", "tokens", "edge", "icl_lost", "is_circuit", "is_last")}
         for row in rows
     ]
-    low, high = extent(found, "cut")
+    low, high = extent(found, "icl_lost")
     scale = alt.Scale(domain=[low, high])
 
     def panel(_: str, own: Rows) -> Panel:
         base = alt.Chart(data(own)).encode(
-            x=TOKENS, y=alt.Y("cut:Q", title="ICL lost without it (nats)", scale=scale)
+            x=TOKENS, y=alt.Y("icl_lost:Q", title="ICL lost without it (nats)", scale=scale)
         )
         named = [row for row in own if row["is_last"] and row["is_circuit"]]
-        labels = apart([row["cut"] for row in named], LINE * (high - low))
-        last = [row | {"cut": at} for row, at in zip(named, labels, strict=True)]
+        labels = apart([row["icl_lost"] for row in named], LINE * (high - low))
+        last = [row | {"icl_lost": at} for row, at in zip(named, labels, strict=True)]
         return alt.layer(
             base.mark_line(strokeWidth=0.8, color=GREY, opacity=0.6).encode(detail="edge:N"),
             base.transform_filter("datum.is_circuit").mark_point(
@@ -313,7 +313,7 @@ def strengthening(edges: Rows) -> Panels:
             ),
             alt.Chart(data(last))
             .mark_text(align="right", dx=-6, fontSize=9, color=COLOURS[0])
-            .encode(x=TOKENS, y=alt.Y("cut:Q", scale=scale), text="edge:N"),
+            .encode(x=TOKENS, y=alt.Y("icl_lost:Q", scale=scale), text="edge:N"),
         )
 
     return Panels(found, "cell", panel)
@@ -383,7 +383,7 @@ def orders(rows: Rows) -> Panels:
 
 
 def attention(rows: Rows, edges: Rows, readings: Rows) -> Panels:
-    """A circuit's writer and reader on a repeated random sequence, at every checkpoint read.
+    """A circuit's sender and receiver on a repeated random sequence, at every checkpoint read.
 
     Of the first cell that has a circuit of two heads."""
     found = [row for row in edges if row["is_last"] and row["is_circuit"] and row["is_detailed"]]
