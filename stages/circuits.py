@@ -140,7 +140,7 @@ def main(job: Job) -> None:
 
 def window_of(
     cell: str, tokens_per_step: int, rule: PhaseSettings, steps: list[int]
-) -> tuple[checkpoint_selection.Window, np.ndarray]:
+) -> tuple[checkpoint_selection.PhaseWindow, np.ndarray]:
     """The phase window, from table `icl`. Raises StageError if that is of other checkpoints."""
     path = DATA / "icl" / cell / "icl.parquet"
     table = read_table(ICL, path, f"icl@{cell}")

@@ -5,7 +5,8 @@ from induction.config.paths import DATA
 from induction.config.remedy import corpus_in
 from induction.pipeline import cells
 from induction.pipeline.job import Job, run
-from induction.stats.bootstrap import draws, tails
+from induction.stats.bootstrap import draws
+from induction.stats.intervals import tails
 from induction.tables.corpus import EVAL_SEQUENCES
 from induction.tables.duck import Source, arrays, connect, query
 from induction.tables.icl import ICL, POSITIONS, SAMPLED
@@ -41,10 +42,10 @@ def main(job: Job) -> None:
             (POSITIONS, "positions", {}),
             (SAMPLED, "sampled", {}),
         ):
-            found = arrays(query(connection, f"icl/{name}", values))
+            rows = arrays(query(connection, f"icl/{name}", values))
             file = "icl" if table is ICL else name
-            made = job.provenance_without(table.without)
-            write_table(table, folder / f"{file}.parquet", found, made)
+            provenance = job.provenance_without(table.without)
+            write_table(table, folder / f"{file}.parquet", rows, provenance)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from induction.tables.pca import PCA as PCA_TABLE
 def main(job: Job) -> None:
     params = job.params
     components = params.section("pca", PcaSettings).components
-    names = [name for name, own in cells.of_grid(params, job.cell).items() if own.is_on_its_text]
+    names = [name for name, cell in cells.of_grid(params, job.cell).items() if cell.is_on_its_text]
     vectors, steps = {}, {}
     for cell in names:
         table = read_table(SAMPLED, DATA / "icl" / cell / "sampled.parquet", f"icl@{cell}")

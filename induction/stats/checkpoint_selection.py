@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 
 from induction.config.circuits import Moment
 from induction.config.phases import PhaseSettings
-from induction.stats.change_points import Window, icl_window
+from induction.stats.change_points import PhaseWindow, icl_window
 
 # Where there is no window, shares of training stand in for its start, middle and end.
 QUARTERS = {"start": 0.25, "middle": 0.5, "end": 0.75}
@@ -17,14 +17,14 @@ def window_of(
     icl_high: Float[np.ndarray, "step"],
     tokens_per_step: int,
     rule: PhaseSettings,
-) -> Window:
+) -> PhaseWindow:
     """The window of the published rule, from a cell's ICL with the upper end of its interval."""
     tokens = steps.astype(np.float64) * tokens_per_step
     return icl_window(-icl.astype(np.float64), -float(icl_high[-1]), tokens, rule)
 
 
 def readings(
-    steps: Int[np.ndarray, "step"], window: Window, wanted: tuple[Moment, ...]
+    steps: Int[np.ndarray, "step"], window: PhaseWindow, wanted: tuple[Moment, ...]
 ) -> dict[int, str]:
     """The steps to read, in order, and what each is called; one step may be several things."""
     at: dict[str, int] = {"first": 0, "last": len(steps) - 1}

@@ -1,5 +1,7 @@
 """Rows as the writer of tables takes them."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -17,3 +19,8 @@ def columns(table: Table, rows: list[tuple]) -> dict[str, np.ndarray | list]:
         else np.array(values, own.type.to_pandas_dtype())
         for own, values in zip(table.columns, zip(*rows, strict=True), strict=True)
     }
+
+
+def columns_of(table: Table, rows: list[dict[str, Any]]) -> dict[str, np.ndarray | list]:
+    """The columns of rows whose fields are named as the table's columns are, one row or more."""
+    return columns(table, [tuple(row[own.name] for own in table.columns) for row in rows])

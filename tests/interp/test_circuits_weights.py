@@ -14,7 +14,7 @@ from induction.interp.losses import token_nll
 from induction.models.bridge import bridge
 from induction.pipeline.settings import study_of
 from induction.stats import checkpoint_selection
-from induction.stats.change_points import Window
+from induction.stats.change_points import PhaseWindow
 from tests.conftest import BLOCK, KINDS, REPEATS, VOCAB, V, random_model
 from tests.interp.test_weights import head_of, ln, roughened
 from tests.project import Project
@@ -339,11 +339,11 @@ def test_the_direct_path_is_the_model_without_its_heads(any_model, tokens):
 def test_readings_name_the_window_or_quarters():
     steps = np.array([0, 10, 20, 30, 40, 50, 70])
     wanted = ("first", "start", "middle", "end", "last")
-    window = Window(1, 3, 6, 0.4, True)
+    window = PhaseWindow(1, 3, 6, 0.4, True)
     assert checkpoint_selection.readings(steps, window, wanted) == {
         0: "first", 10: "start", 30: "middle", 70: "end, last",
     }  # fmt: skip
-    none = Window(1, 3, 6, 0.1, False)
+    none = PhaseWindow(1, 3, 6, 0.1, False)
     assert checkpoint_selection.readings(steps, none, wanted) == {
         0: "first", 20: "25 %", 30: "50 %", 50: "75 %", 70: "last",
     }  # fmt: skip

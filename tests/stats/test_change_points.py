@@ -9,8 +9,8 @@ from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.phases import MinRise, PhaseSettings
 from induction.stats.change_points import (
-    change,
     crossings,
+    detect_change,
     icl_window,
     levels,
     overlaps,
@@ -18,12 +18,12 @@ from induction.stats.change_points import (
     slope_window,
     slopes,
     smoothed,
-    unknown,
-    with_interval,
+    undefined_change,
 )
-from induction.stats.signals import Measured
+from induction.stats.intervals import with_interval
+from induction.stats.signals import Measurements
 from induction.tables.duck import Source
-from stages.phases import check_alike, whole
+from stages.phases import as_cube, check_alike
 
 INTERVAL = 0.95
 
@@ -115,7 +115,7 @@ def test_curves_that_do_not_rise_have_no_crossings(values):
     curves = np.array([values], np.float64)
     assert rises(curves)[0] <= 0
     assert np.isnan(crossings(curves, tokens)).all()
-    found = change(curves, tokens, 0.05, rule(smoothing=1), INTERVAL)
+    found = detect_change(curves, tokens, 0.05, rule(smoothing=1), INTERVAL)
     assert "less than 0.05" in found.reason
     assert np.isnan(found.dates["slope"]).all() and np.isnan(found.dates["levels"]).all()
 
@@ -215,7 +215,7 @@ def shifted(shift: float, n_draws: int = 2000):
 
 def test_the_interval_of_a_known_shift_is_its_own():
     """Middles with a standard deviation of 5 tokens: 95 % lie within 9.8 of theirs."""
-    found = change(*shifted(5.0), 0.2, rule(), INTERVAL)
+    found = detect_change(*shifted(5.0), 0.2, rule(), INTERVAL)
     assert found.reason == ""
     for dates, tolerance in ((found.dates["levels"], 0.6), (found.dates["slope"], 0.7)):
         middle = dates[1]
@@ -227,7 +227,7 @@ def test_the_interval_of_a_known_shift_is_its_own():
 
 def test_without_resamples_there_is_no_interval():
     curves, tokens = shifted(5.0)
-    found = change(curves[:1], tokens, 0.2, rule(), INTERVAL)
+    found = detect_change(curves[:1], tokens, 0.2, rule(), INTERVAL)
     assert found.reason == "" and found.rise[0] == pytest.approx(1, abs=1e-4)
     assert np.isnan(found.rise[1:]).all()
     assert np.isnan(found.dates["levels"][:, 1:]).all()
@@ -239,7 +239,7 @@ def test_a_rise_whose_interval_reaches_zero_is_none():
     tokens = np.arange(20.0)
     step = np.where(tokens < 10, 0.0, 0.5)
     curves = np.stack([step, *([step] * 90), *([0 * step] * 10)])
-    found = change(curves, tokens, 0.2, rule(), INTERVAL)
+    found = detect_change(curves, tokens, 0.2, rule(), INTERVAL)
     assert found.reason == "rises by 0.5, but its interval, 0 to 0.5, reaches zero"
     assert np.isnan(found.dates["slope"]).all()
 
@@ -248,7 +248,7 @@ def test_resamples_that_do_not_rise_have_no_date_and_no_say():
     """One in a hundred is flat: the others' dates are the interval."""
     tokens = np.arange(20.0)
     step = np.where(tokens < 10, 0.0, 0.5)
-    found = change(np.stack([step, *([step] * 99), 0 * step]), tokens, 0.2, rule(), INTERVAL)
+    found = detect_change(np.stack([step, *([step] * 99), 0 * step]), tokens, 0.2, rule(), INTERVAL)
     assert found.reason == ""
     np.testing.assert_allclose(found.dates["levels"][1], [9.5] * 3)
 
@@ -256,7 +256,7 @@ def test_resamples_that_do_not_rise_have_no_date_and_no_say():
 def test_a_step_curve_has_its_step():
     tokens = np.arange(20.0) * 100
     step = np.where(tokens < 1000, 0.0, 0.5)
-    found = change(step[None], tokens, 0.2, rule(), INTERVAL)
+    found = detect_change(step[None], tokens, 0.2, rule(), INTERVAL)
     np.testing.assert_allclose(found.dates["levels"][:, 0], [910, 950, 990])
     np.testing.assert_allclose(found.dates["slope"][:, 0], [900, 900, 1000])
 
@@ -266,22 +266,22 @@ def test_noise_without_a_rise_is_not_dated():
     tokens = np.arange(36.0)
     for _ in range(20):
         curves = 0.02 * rng.normal(size=(200, 36))
-        assert change(curves, tokens, 0.2, rule(smoothing=1), INTERVAL).reason
+        assert detect_change(curves, tokens, 0.2, rule(smoothing=1), INTERVAL).reason
 
 
 def test_few_checkpoints_are_too_few():
     tokens = np.arange(5.0)
     curve = np.array([[0, 0, 0.5, 1, 1]])
-    assert change(curve, tokens, 0.2, rule(min_checkpoints=5), INTERVAL).reason == ""
-    found = change(curve, tokens, 0.2, rule(min_checkpoints=6), INTERVAL)
+    assert detect_change(curve, tokens, 0.2, rule(min_checkpoints=5), INTERVAL).reason == ""
+    found = detect_change(curve, tokens, 0.2, rule(min_checkpoints=6), INTERVAL)
     assert found.reason == "5 checkpoints, fewer than 6"
     assert found.rise[0] == 1
-    two = change(curve[:, 1:3], tokens[1:3], 0.2, rule(min_checkpoints=2), INTERVAL)
+    two = detect_change(curve[:, 1:3], tokens[1:3], 0.2, rule(min_checkpoints=2), INTERVAL)
     np.testing.assert_allclose(two.dates["levels"][:, 0], [1.1, 1.5, 1.9])
 
 
 def test_what_has_no_curve_has_no_rise_and_no_dates():
-    found = unknown("there is none")
+    found = undefined_change("there is none")
     assert np.isnan(found.rise).all() and found.reason == "there is none"
     assert all(np.isnan(dates).all() for dates in found.dates.values())
 
@@ -311,33 +311,33 @@ def test_overlaps_name_each_pair_once():
 def test_tables_with_missing_rows_or_other_checkpoints_are_refused():
     source = Source(Path("data/heads/a/probes.parquet"), "heads@a")
     steps = np.array([0, 5])
-    found = {
+    rows = {
         "step": np.repeat(steps, 4),
         "head": np.tile([0, 0, 1, 1], 2),
         "seq": np.tile([0, 1], 4),
         "score": np.arange(8, dtype=np.float32),
     }
     grain = ("step", "head", "seq")
-    cube = whole(found, "score", grain, steps, source)
+    cube = as_cube(rows, "score", grain, steps, source)
     assert cube.dtype == np.float64 and cube[1, 0, 1] == 5
-    less = {name: own[:-1] for name, own in found.items()}
-    for given, wanted in ((less, steps), (found, np.array([0, 6]))):
+    less = {name: values[:-1] for name, values in rows.items()}
+    for data, steps_of_losses in ((less, steps), (rows, np.array([0, 6]))):
         with pytest.raises(StageError, match=r"probes\.parquet: rows are missing.*heads@a"):
-            whole(given, "score", grain, wanted, source)
+            as_cube(data, "score", grain, steps_of_losses, source)
 
 
 def test_cells_on_one_text_must_be_alike():
     grid = {"a": Cell("m", 0), "b": Cell("m", 1), "c": Cell("m", 0, corpus="other")}
-    found = {name: nothing(np.arange(4)) for name in grid}
-    found["c"] = nothing(np.arange(3))
-    check_alike(grid, found)
-    found["b"] = nothing(np.array([0, 1, 2, 4]))
+    measurements = {name: nothing(np.arange(4)) for name in grid}
+    measurements["c"] = nothing(np.arange(3))
+    check_alike(grid, measurements)
+    measurements["b"] = nothing(np.array([0, 1, 2, 4]))
     with pytest.raises(StageError, match=r"losses/b\.parquet: other checkpoints.*of a;.*losses@b"):
-        check_alike(grid, found)
+        check_alike(grid, measurements)
 
 
-def nothing(steps: np.ndarray) -> Measured:
+def nothing(steps: np.ndarray) -> Measurements:
     n = len(steps)
     flat, heads = np.zeros((2, n)), np.zeros((n, 1, 1))
     removed = np.zeros((n, 1, 2))
-    return Measured(steps, flat, flat, flat.T, heads[..., None], heads, flat.T, removed)
+    return Measurements(steps, flat, flat, flat.T, heads[..., None], heads, flat.T, removed)
