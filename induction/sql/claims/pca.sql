@@ -26,13 +26,14 @@ asked as (
     where deeper.is_phase_change
 ),
 
+-- Of two checkpoints as near to half the start, the earlier one.
 corners as (
     select
         claim,
         cell,
         seed,
-        arg_min(x, abs(step - start_step / 2)) as x0,
-        arg_min(y, abs(step - start_step / 2)) as y0,
+        arg_min(x, (abs(step - start_step / 2), step)) as x0,
+        arg_min(y, (abs(step - start_step / 2), step)) as y0,
         max(x) filter (step = start_step) as x1,
         max(y) filter (step = start_step) as y1,
         max(x) filter (step = end_step) as x2,
