@@ -7,10 +7,7 @@ from induction.claims.verdicts import scoreboard
 from induction.config.claims import ClaimSettings
 from induction.config.icl import IclWindows
 from induction.config.model import Architecture
-from induction.config.paths import DATA
 from induction.config.train import TrainSettings
-from induction.pipeline import cells
-from induction.pipeline.catalog import sources
 from induction.pipeline.job import Job, run
 from induction.tables.ablations import ABLATIONS
 from induction.tables.claims import CLAIMS, EVIDENCE
@@ -20,42 +17,49 @@ from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
 from induction.tables.icl import ICL, POSITIONS
 from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
 from induction.tables.losses import LOSSES
-from induction.tables.parquet import TableWriter
 from induction.tables.pca import PCA
 from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
 from induction.tables.rows import columns_of
 
-READ = (
-    EVAL, LOSSES, ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS,
-    INTERVENTION_HEADS, PHASES, WINDOWS, OVERLAPS,
-)  # fmt: skip
+PER = "grid"
+INPUTS = (
+    EVAL,
+    LOSSES,
+    ICL,
+    POSITIONS,
+    PCA,
+    HEADS,
+    COMPOSITIONS,
+    REPEATS,
+    ABLATIONS,
+    INTERVENTIONS,
+    INTERVENTION_HEADS,
+    PHASES,
+    WINDOWS,
+    OVERLAPS,
+)
+OUTPUTS = (CLAIMS, EVIDENCE)
+PARAMS = ("claims", "corpus.n_ctx", "icl.windows", "models", "train")
 
 
 def main(job: Job) -> None:
     params = job.params
     claims = params.section("claims", ClaimSettings)
     train = params.section("train", TrainSettings)
-    grid = cells.of_grid(params, job.cell)
     models = params.sections("models", Architecture)
     windows = params.section("icl.windows", IclWindows)
-    known = sources(list(grid), job.cell)
-    connection = connect({table: known[table] for table in READ})
+    connection = connect(job.views())
     settings = {
         "tokens_per_step": train.batch * params.integer("corpus.n_ctx"),
         "training_tokens": train.tokens,
         "late_first": windows.late[0],
         "late_last": windows.late[1],
     }
-    evidence = gather(connection, describe(grid, models, train), settings)
-    with job.outputs(DATA / "claims" / job.cell) as folder:
-        for table, name, rows in (
-            (CLAIMS, "claims", scoreboard(evidence, claims)),
-            (EVIDENCE, "evidence", [asdict(entry) for entry in evidence]),
-        ):
-            with TableWriter(table, folder / f"{name}.parquet", job.provenance) as writer:
-                if rows:  # of models unlike the paper's, no claim has evidence
-                    writer.write(columns_of(table, rows))
+    evidence = gather(connection, describe(job.cells, models, train), settings)
+    with job.outputs() as outputs:
+        outputs.write(CLAIMS, columns_of(CLAIMS, scoreboard(evidence, claims)))
+        outputs.write(EVIDENCE, columns_of(EVIDENCE, [asdict(entry) for entry in evidence]))
 
 
 if __name__ == "__main__":
-    run(main, "claims", __doc__, per="grid")
+    run(main)

@@ -15,12 +15,10 @@ from induction.config.cells import Cell
 from induction.config.icl import IclSettings
 from induction.config.model import Architecture
 from induction.config.params import Params
-from induction.config.paths import DATA
 from induction.config.phases import PhaseSettings
 from induction.config.report import ReportSettings
 from induction.config.train import TrainSettings
-from induction.pipeline import cells
-from induction.pipeline.catalog import sources
+from induction.pipeline.artifacts import MANIFEST, Product
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.report import answer, explorer, formatting, page, plots, sequences, summary
@@ -31,14 +29,17 @@ from induction.report.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
 from induction.report.figures.every import Found, drawings
 from induction.report.flat import flattened
 from induction.report.panels import panels
+from induction.report.plots import PLOTS, properties
 from induction.stats.bootstrap import draws
 from induction.stats.intervals import tails
 from induction.tables import circuits
 from induction.tables.ablations import ABLATIONS
 from induction.tables.claims import CLAIMS, EVIDENCE
-from induction.tables.contract import Table
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
-from induction.tables.duck import Source, connect, query
+from induction.tables.duck import (
+    connect,
+    query,
+)
 from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
 from induction.tables.icl import ICL, POSITIONS
 from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
@@ -47,8 +48,6 @@ from induction.tables.parquet import provenance_of
 from induction.tables.pca import PCA
 from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
 
-REPORTS = Path("reports")
-MANIFEST = DATA / "corpus" / "manifest.json"
 EXPLORED = (
     "attribution", "lens", "orders", "offsets", "entries", "eigenvalues", "trigrams", "bugs",
     "tokens", "attention", "shown",
@@ -59,13 +58,29 @@ SECTIONS_SHOWN = (
     "corpus", "models", "train", "losses", "icl", "pca", "heads", "ablations", "interventions",
     "circuits", "phases", "claims", "report",
 )  # fmt: skip
-READ = (
-    DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, LOSSES,
-    ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS,
-    INTERVENTION_HEADS,
-    *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
+PER = "grid"
+INPUTS = (
+    DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, MANIFEST, LOSSES, ICL, POSITIONS, PCA, HEADS,
+    COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, INTERVENTION_HEADS, *circuits.ALL, PHASES,
+    WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
 )  # fmt: skip
-
+OUTPUTS = (
+    Product("index.html", in_git=False),
+    Product("circuits.html", in_git=False),
+    Product("circuits.json"),
+    Product("claims.json"),
+    # No plots: of two revisions DVC would show every figure twice, below its file name.
+    Product("figures"),
+    Product("metrics.json", kind="metrics"),
+    Product("provenance.json"),
+    Product("sequences.csv"),
+    Product("summary.md"),
+    *(Product(f"plots/{name}.csv", kind="plots", plot=properties(name)) for name in PLOTS),
+)
+PARAMS = (
+    "ablations", "circuits", "claims", "corpus", "heads", "icl", "interventions", "losses",
+    "models", "pca", "phases", "report", "train",
+)  # fmt: skip
 
 # Draws of the bootstrap, and the table whose sequences they are of.
 RESAMPLED = {
@@ -82,14 +97,14 @@ LEAST_CUT = 0.02
 
 def main(job: Job) -> None:
     params = job.params
-    grid = cells.of_grid(params, job.cell)
+    grid = job.cells
     settings = {
         "report": params.section("report", ReportSettings),
         "icl": params.section("icl", IclSettings),
         "train": params.section("train", TrainSettings),
     }
-    found = ask(grid, job.cell, n_ctx=params.get("corpus")["n_ctx"], **settings)
-    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    found = ask(job, n_ctx=params.get("corpus")["n_ctx"], **settings)
+    manifest = json.loads(job.source(MANIFEST).path.read_text(encoding="utf-8"))
     tokens = max(row["tokens"] for row in found["curves"])
     svgs = draw(found, settings["train"].tokens)
     measures, drawn = pictures(found, tokens)
@@ -100,13 +115,13 @@ def main(job: Job) -> None:
         **_study(params, grid),
         **_findings(params, found, told),
         **_page(found, told, tokens),
-        "grid": job.cell,
+        "grid": job.instance,
         "manifest": manifest,
         "svgs": {name: encoded(svg) for name, svg in svgs.items()},
         "measures": drawn,
     }
     # Once every param was read: its hash is over those.
-    provenance = made(job, grid, manifest)
+    provenance = made(job, manifest)
     context |= {"made": provenance, "fingerprint": fingerprint(provenance)}
     data = {
         "index": page.script(found, measures, told, tokens),
@@ -118,7 +133,7 @@ def main(job: Job) -> None:
         "metrics": summary.metrics(found["cells"], found["claims"]),
         "provenance": provenance,
     }
-    with job.outputs(REPORTS / job.cell) as folder:
+    with job.outputs() as outputs:
         texts = {f"figures/{name}.svg": svg for name, svg in svgs.items()}
         texts |= {f"plots/{name}": rows for name, rows in plots.texts(found).items()}
         texts[sequences.NAME] = sequences.text(found["sequences"])
@@ -129,9 +144,9 @@ def main(job: Job) -> None:
             text = json.dumps(own, indent=2, sort_keys=name == "provenance", allow_nan=False)
             texts[f"{name}.json"] = f"{text}\n"
         for name in ("figures", "plots"):
-            (folder / name).mkdir()
+            (outputs.folder / name).mkdir()
         for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            (outputs.folder / name).write_text(text, encoding="utf-8")
 
 
 def _study(params: Params, grid: dict[str, Cell]) -> dict[str, Any]:
@@ -212,33 +227,21 @@ def fingerprint(provenance: dict) -> str:
     return hashlib.sha256(json.dumps(provenance, sort_keys=True).encode()).hexdigest()
 
 
-def made(job: Job, grid: dict[str, Cell], manifest: dict) -> dict:
+def made(job: Job, manifest: dict) -> dict:
     """Who made the report, and each file it was made of."""
-    inputs = {str(MANIFEST): manifest["provenance"]}
-    for table, own in tables(grid, job.cell).items():
-        for source in own:
-            found = provenance_of(table, source.path, source.stage)
-            inputs[str(source.path)] = asdict(found)
+    inputs = {str(job.source(MANIFEST).path): manifest["provenance"]}
+    for table, sources in job.views().items():
+        for source in sources:
+            inputs[str(source.path)] = asdict(provenance_of(table, source.path, source.stage))
     return {"report": asdict(job.provenance), "inputs": inputs}
 
 
-def tables(grid: dict[str, Cell], name: str) -> dict[Table, list[Source]]:
-    """What the report on a grid reads."""
-    every = sources(list(grid), name)
-    return {table: every[table] for table in READ}
-
-
 def ask(
-    grid: dict[str, Cell],
-    name: str,
-    n_ctx: int,
-    report: ReportSettings,
-    icl: IclSettings,
-    train: TrainSettings,
+    job: Job, n_ctx: int, report: ReportSettings, icl: IclSettings, train: TrainSettings
 ) -> Found:
     """Asks every query; a later one may read an earlier result."""
-    connection = connect(tables(grid, name))
-    connection.register("cells", pa.Table.from_pylist(panels(grid)))
+    connection = connect(job.views())
+    connection.register("cells", pa.Table.from_pylist(panels(job.cells)))
     for resamples, table in RESAMPLED.items():
         ((count,),) = connection.sql(f"select count(distinct seq) from {table}").fetchall()
         # There may be no edge to cut.
@@ -343,4 +346,4 @@ def _templates() -> jinja2.Environment:
 
 
 if __name__ == "__main__":
-    run(main, "report", __doc__, per="grid")
+    run(main)

@@ -1,21 +1,16 @@
-"""What changed from A to B: params, every measure of every cell, claims, each with its interval.
+"""Compare two reports: params, measures, claims."""
 
-A and B are each a Git revision (a branch, a tag, HEAD~1, a hash), the name of a DVC experiment,
-`workspace` (the files as they lie here) or a folder that holds a report. Prints a table, and
-writes a page.
-"""
-
-import argparse
 import base64
 import json
 import re
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
 import jinja2
 
+from induction.cli.project import PathOfCaller
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import SCRATCH
@@ -115,32 +110,28 @@ def as_json(found: Comparison, path: Path | None) -> str:
     return json.dumps(own, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m induction.cli.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("a", help="a revision, an experiment, workspace or a folder")
-    parser.add_argument("b", nargs="?", default=WORKSPACE, help=f"likewise; else {WORKSPACE}")
-    parser.add_argument("--grid", default="", choices=("", PUBLISHED), help="of both, that report")
-    parser.add_argument("--out", type=Path, help=f"the page; else a file in {PAGES}/")
-    parser.add_argument("--format", default="markdown", choices=("markdown", "json"))
-    given = parser.parse_args()
-    try:
-        found = compare(read(given.a, given.grid), read(given.b, given.grid))
-        path = None if found.is_same else given.out or place_of(given.a, given.b, given.grid)
-        if path is not None:
-            publish(path, page(found))
-    except StageError as error:
-        sys.exit(f"error: {error}")
-    if given.format == "json":
+@click.command
+@click.argument("a")
+@click.argument("b", default=WORKSPACE)
+@click.option("--published", is_flag=True, help="Of both, the report of the published run.")
+@click.option("--out", type=PathOfCaller(), help=f"The page; without it, a file in {PAGES}/.")
+@click.option("--format", "form", default="markdown", type=click.Choice(["markdown", "json"]))
+def command(a: str, b: str, published: bool, out: Path | None, form: str) -> None:
+    """Show what changed from A to B: params, every measure of every cell, claims, each with its
+    interval.
+
+    A and B are each a Git revision (a branch, a tag, HEAD~1, a hash), the name of a DVC
+    experiment, `workspace` (the files as they are here) or a folder that holds a report. Prints a
+    table, and writes a page.
+    """
+    grid = PUBLISHED if published else ""
+    found = compare(read(a, grid), read(b, grid))
+    path = None if found.is_same else out or place_of(a, b, grid)
+    if path is not None:
+        publish(path, page(found))
+    if form == "json":
         print(as_json(found, path))
     elif path is None:
         print(f"{found.a.name} ({found.a.what}), {found.b.name} ({found.b.what}): {SAME}")
     else:
         print(f"{markdown(found)}\npage: {path}")
-
-
-if __name__ == "__main__":
-    main()

@@ -4,19 +4,18 @@
 result there; `--check` only says whether they are what the tables say.
 """
 
-import argparse
 import io
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import duckdb
 
 from induction.cli.query import export
 from induction.cli.readme import BLOCK
 from induction.config.errors import StageError
-from induction.config.strict import ParamsError
 from induction.pipeline.views import open_views
 from induction.tables.atomic import write
 
@@ -53,25 +52,14 @@ def filled(text: str, connection: duckdb.DuckDBPyConnection) -> str:
     return "".join([*parts, text[end:]])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m induction.cli.questions",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if out of date")
-    check_only = parser.parse_args().check
-    try:
-        before = QUESTIONS.read_text(encoding="utf-8")
-        after = filled(before, open_views())
-    except (ParamsError, StageError) as error:
-        sys.exit(f"error: {error}")
-    if before != after and check_only:
-        sys.exit(f"error: {QUESTIONS}: not what the tables say; run `make questions`")
+@click.command
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if it is out of date.")
+def command(check: bool) -> None:
+    """Write the answers of docs/questions.md from the tables."""
+    before = QUESTIONS.read_text(encoding="utf-8")
+    after = filled(before, open_views())
+    if before != after and check:
+        raise StageError(f"{QUESTIONS}: not what the tables say; run `make questions`")
     if before != after:
         write(QUESTIONS, after.encode())
-        print(f"{QUESTIONS}: written anew", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()
+        print(f"{QUESTIONS}: written", file=sys.stderr)

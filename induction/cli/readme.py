@@ -4,7 +4,6 @@
 are what the reports say. So no number in README is older than the run it is about.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -12,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
+
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
-from induction.config.params import Params
-from induction.config.strict import ParamsError
 from induction.config.study import Study
-from induction.pipeline.settings import study_of
+from induction.pipeline.settings import read_study
 from induction.report.formatting import between, fixed, millions, piped, significant
 from induction.report.panels import panels
 from induction.tables.atomic import write
@@ -209,23 +208,16 @@ def filled(text: str, study: Study, reports: Reports) -> str:
     return BLOCK.sub(block, text)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m induction.cli.readme", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if out of date")
-    check_only = parser.parse_args().check
-    try:
-        study = study_of(Params().all())
-        reports = {name: read(name) for name in (METRICS, CLAIMS, CIRCUITS, TIMES)}
-        before = README.read_text(encoding="utf-8")
-        after = filled(before, study, reports)
-    except (ParamsError, StageError) as error:
-        sys.exit(f"error: {error}")
-    if before != after and check_only:
-        sys.exit(f"error: {README}: not what the reports say; run `make readme`")
+@click.command
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if it is out of date.")
+def command(check: bool) -> None:
+    """Write the numbers of README.md from the reports."""
+    study = read_study()
+    reports = {name: read(name) for name in (METRICS, CLAIMS, CIRCUITS, TIMES)}
+    before = README.read_text(encoding="utf-8")
+    after = filled(before, study, reports)
+    if before != after and check:
+        raise StageError(f"{README}: not what the reports say; run `make readme`")
     if before != after:
         write(README, after.encode())
-        print(f"{README}: written anew", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()
+        print(f"{README}: written", file=sys.stderr)

@@ -1,14 +1,13 @@
-"""The study in a short table: each cell's result, and how long each stage took when last run."""
+"""Show each cell's result, and how long each stage took."""
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
-from induction.config.names import PUBLISHED
-from induction.config.paths import SCRATCH
+import click
 
-REPORTS = Path("reports")
+from induction.config.errors import StageError
+from induction.config.names import PUBLISHED
+from induction.config.paths import REPORTS, SCRATCH
 
 
 def results(cells: dict[str, dict]) -> str:
@@ -47,28 +46,24 @@ def times(folder: Path) -> str:
     return "seconds per stage: " + ", ".join(parts) if parts else ""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m induction.cli.show", description=__doc__)
-    parser.add_argument("--grid", default="", help=f"{PUBLISHED!r}: the published run")
-    parser.add_argument("--times", action="store_true", help="only the seconds, as JSON")
-    given = parser.parse_args()
-    if given.times:
-        print(json.dumps(seconds(SCRATCH / "times"), indent=2))
-        return
-    grid = given.grid
-    if not (REPORTS / grid / "metrics.json").exists():
-        command = f"make {PUBLISHED if grid else 'study'}"
-        sys.exit(f"error: {REPORTS / grid}/metrics.json: not found; run `{command}`")
-    tell(grid)
-
-
-def tell(grid: str) -> None:
-    found = json.loads((REPORTS / grid / "metrics.json").read_text(encoding="utf-8"))
-    print(results(found["cells"]))
-    print(claims(found["claims"]))
+def show_results(grid: str) -> None:
+    """Print the results of a grid, and what its stages took."""
+    path = REPORTS / grid / "metrics.json"
+    if not path.exists():
+        raise StageError(f"{path}: not found; run `make {PUBLISHED if grid else 'study'}`")
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    print(results(metrics["cells"]))
+    print(claims(metrics["claims"]))
     print(f"\n{times(SCRATCH / 'times')}")
     print(f"report: {REPORTS / grid / 'index.html'}")
 
 
-if __name__ == "__main__":
-    main()
+@click.command
+@click.option("--published", is_flag=True, help="Of the published run.")
+@click.option("--times", "only_times", is_flag=True, help="Only the seconds, as JSON.")
+def command(published: bool, only_times: bool) -> None:
+    """Show each cell's result, and how long each stage took when it last ran here."""
+    if only_times:
+        print(json.dumps(seconds(SCRATCH / "times"), indent=2))
+    else:
+        show_results(PUBLISHED if published else "")

@@ -64,10 +64,10 @@ class Architecture:
     def one_layer_control(self) -> "Architecture":
         """What is left without further layers, MLPs and smeared keys: no induction head can form.
 
-        What that does not use is zero.
+        What that does not use is the same for all.
         """
         init = replace(self.init, smear_gate=0.0)
-        return replace(self, n_layers=1, mlp=False, d_mlp=0, smeared_keys=False, init=init)
+        return replace(self, n_layers=1, mlp=False, d_mlp=1, smeared_keys=False, init=init)
 
     def n_weights(self, vocab_size: int, n_ctx: int) -> int:
         """How many weights it has, without those of LayerNorms, biases and gates."""

@@ -50,17 +50,17 @@ PLOTS = {
 }
 
 
-def properties(name: str, grid: str) -> dict[str, str]:
-    """How DVC is to draw a plot of a grid; one page may hold those of both."""
-    own = PLOTS[name]
-    return {
-        "template": TEMPLATE,
-        "x": X,
-        "y": own.y,
-        "title": f"{own.title}, {grid} run" if grid else own.title,
-        "x_label": X_LABEL,
-        "y_label": own.y_label,
-    }
+def properties(name: str) -> tuple[tuple[str, str], ...]:
+    """How DVC is to draw a plot: names and values of its options."""
+    plot = PLOTS[name]
+    return (
+        ("template", TEMPLATE),
+        ("x", X),
+        ("y", plot.y),
+        ("title", plot.title),
+        ("x_label", X_LABEL),
+        ("y_label", plot.y_label),
+    )
 
 
 def texts(found: dict[str, Rows]) -> dict[str, str]:

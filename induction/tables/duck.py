@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from induction.config.errors import StageError
 from induction.config.remedy import rebuild
 from induction.tables.contract import Table
 from induction.tables.parquet import open_table
+from induction.tables.source import Source
 
 SQL = Path(__file__).parent.parent / "sql"
 MACROS = """
@@ -21,15 +21,6 @@ MACROS = """
     from query_table(name) as rows
     join (select cell, max(step) as step from query_table(name) group by cell) using (cell, step)
 """
-
-
-@dataclass(frozen=True)
-class Source:
-    """One Parquet file of a table; `cell` becomes a column of the view, `stage` remakes it."""
-
-    path: Path
-    stage: str
-    cell: str | None = None
 
 
 def connect(

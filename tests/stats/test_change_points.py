@@ -22,7 +22,7 @@ from induction.stats.change_points import (
 )
 from induction.stats.intervals import with_interval
 from induction.stats.signals import Measurements
-from induction.tables.duck import Source
+from induction.tables.source import Source
 from stages.phases import as_cube, check_alike
 
 INTERVAL = 0.95
@@ -330,10 +330,11 @@ def test_cells_on_one_text_must_be_alike():
     grid = {"a": Cell("m", 0), "b": Cell("m", 1), "c": Cell("m", 0, corpus="other")}
     measurements = {name: nothing(np.arange(4)) for name in grid}
     measurements["c"] = nothing(np.arange(3))
-    check_alike(grid, measurements)
+    losses = {name: Source(Path(f"data/losses/{name}.parquet"), f"losses@{name}") for name in grid}
+    check_alike(grid, measurements, losses)
     measurements["b"] = nothing(np.array([0, 1, 2, 4]))
     with pytest.raises(StageError, match=r"losses/b\.parquet: other checkpoints.*of a;.*losses@b"):
-        check_alike(grid, measurements)
+        check_alike(grid, measurements, losses)
 
 
 def nothing(steps: np.ndarray) -> Measurements:
