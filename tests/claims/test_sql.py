@@ -99,7 +99,7 @@ def test_how_much_is_gained_and_when():
     windows[8] = window("rotary_s0", 10, 20, 0.0, False)
     tables = {
         "cells": cells,
-        "icl": [row for name, own in curves.items() for row in icl(name, *own)],
+        "icl": [row for name, curve in curves.items() for row in icl(name, *curve)],
         "phases_windows": windows,
     }
     got = values("icl", tables)
@@ -122,7 +122,7 @@ def test_how_much_is_gained_and_when():
         ("adamw_changes", "adamw_s0"): 1.0,
         ("rotary_changes", "rotary_s0"): 0.0,
     }
-    assert got == {key: pytest.approx(own) for key, own in wanted.items()}
+    assert got == {key: pytest.approx(value) for key, value in wanted.items()}
 
 
 def phase(name: str, signal: str, estimator: str, start=10.0, middle=15.0, end=20.0) -> dict:
@@ -177,7 +177,7 @@ def test_whether_signals_change_together():
         ("smeared_two_layers_earlier", "smear2_s0"): 4 - 15,
         ("not_the_warmup", "warm_s0"): (30 - 15) / (3 * 10),
     }
-    assert got == {key: pytest.approx(own) for key, own in wanted.items()}
+    assert got == {key: pytest.approx(value) for key, value in wanted.items()}
 
 
 def test_a_model_that_does_not_change_overlaps_with_nothing_and_has_no_window():
@@ -281,8 +281,8 @@ def test_what_more_context_buys():
         ("size_helps_early_tokens", "attn3_s0"): 0.25,
     }
     assert got == {
-        key: own if isinstance(own, str) else pytest.approx(own, abs=1e-9)
-        for key, own in wanted.items()
+        key: value if isinstance(value, str) else pytest.approx(value, abs=1e-9)
+        for key, value in wanted.items()
     }
 
 
@@ -300,8 +300,8 @@ def test_tokens_that_continue_as_before_and_otherwise():
         "eval": [{"seq": 0, "pos": pos, "token": token} for pos, token in enumerate(text)],
         "losses": [
             {"cell": "attn2_s0", "step": step, "seq": 0, "pos": pos, "loss": loss}
-            for step, own in ((0, [8.0] * 13), (1, before), (2, after))
-            for pos, loss in enumerate(own)
+            for step, losses in ((0, [8.0] * 13), (1, before), (2, after))
+            for pos, loss in enumerate(losses)
         ],
         "phases_windows": [
             window("attn2_s0", 10, 20, 0.3),
@@ -368,7 +368,7 @@ def test_what_single_heads_carry():
 
 
 def test_what_sets_of_heads_carry():
-    def rows(name: str, step: int, *own: tuple) -> list[dict]:
+    def rows(name: str, step: int, *interventions: tuple) -> list[dict]:
         return [
             {
                 "cell": name,
@@ -380,7 +380,7 @@ def test_what_sets_of_heads_carry():
                 "late": 3.0 + icl,
                 "mean": mean,
             }
-            for what, draw, icl, mean in own
+            for what, draw, icl, mean in interventions
         ]
 
     def sets(name: str, random_reason: str = "") -> list[dict]:
@@ -455,12 +455,12 @@ def test_what_sets_of_heads_carry():
     assert ("carry_the_majority", "mlp2_s0") not in got
 
 
-def head(name: str, step: int, layer: int, own: int, **changed) -> dict:
+def head(name: str, step: int, layer: int, index: int, **changed) -> dict:
     row = {
         "cell": name,
         "step": step,
         "layer": layer,
-        "head": own,
+        "head": index,
         "prefix_matching": 0.0,
         "same_token": 0.0,
         "previous_token": 0.0,
@@ -505,7 +505,7 @@ def test_what_heads_are():
                 "cell": "attn2_s0",
                 "step": 2,
                 "layer": 1,
-                "head": own,
+                "head": reader,
                 "from_layer": 0,
                 "from_head": earlier,
                 "q": 0.2,
@@ -515,7 +515,7 @@ def test_what_heads_are():
                 "k_random": 0.1,
                 "v_random": 0.1,
             }
-            for own, earlier, k in ((0, 0, 0.6), (0, 1, 0.9), (1, 0, 0.9))
+            for reader, earlier, k in ((0, 0, 0.6), (0, 1, 0.9), (1, 0, 0.9))
         ],
         "repeats": [
             {"cell": "attn2_s0", "step": 2, "probe": probe, "repeat": repeat, "loss": loss}
@@ -548,6 +548,17 @@ def test_what_heads_are():
     tables["cells"].append(cell("attn2_s1"))
     tables["heads"].append(head("attn2_s1", 2, 1, 0))
     assert values("heads", tables)["minus_one_offset", "attn2_s1"] == "no induction head"
+
+
+def test_last_rows_are_those_of_each_cell_s_last_checkpoint():
+    rows = [
+        {"cell": cell, "step": step, "n": n}
+        for n, (cell, step) in enumerate([("a", 1), ("a", 2), ("a", 2), ("b", 1)], start=1)
+    ]
+    with connect({}) as connection:
+        connection.register("numbers", pa.Table.from_pylist(rows))
+        last = connection.sql("select n from last_rows('numbers') order by n").fetchall()
+    assert last == [(2,), (3,), (4,)]
 
 
 # What cells are.

@@ -1,4 +1,4 @@
-"""The six signals: on made curves, paths and circuits, and against plain loops."""
+"""The six signals: on curves, paths and circuits made by hand, and against plain loops."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -33,6 +33,19 @@ def rescaled(n_seq: int) -> np.ndarray:
     return resamples(n_seq, 50, 1)
 
 
+def share_undone(*arguments) -> np.ndarray:
+    return defined(signals.share_undone(*arguments))
+
+
+def pca_turn(*arguments) -> np.ndarray:
+    return defined(signals.pca_turn(*arguments))
+
+
+def defined(curve: np.ndarray | Undefined) -> np.ndarray:
+    assert not isinstance(curve, Undefined)
+    return curve
+
+
 def test_resamples_begin_with_every_sequence_once():
     weights = rescaled(40)
     assert (weights[0] == 1).all() and weights.shape == (51, 40)
@@ -63,8 +76,8 @@ def test_qk_trace_is_of_the_head_that_ends_best_beyond_the_first_layer():
 
 
 def test_qk_trace_needs_a_second_layer():
-    found = signals.qk_trace(np.full((4, 1, 2), np.nan), np.zeros((4, 1, 2)))
-    assert found == Undefined("one layer: no earlier head to compose with")
+    trace = signals.qk_trace(np.full((4, 1, 2), np.nan), np.zeros((4, 1, 2)))
+    assert trace == Undefined("one layer: no earlier head to compose with")
 
 
 def test_ab_is_one_where_removing_the_head_undoes_the_change():
@@ -75,8 +88,8 @@ def test_ab_is_one_where_removing_the_head_undoes_the_change():
     change = np.zeros((4, 2, 3))
     change[2, 1], change[3, 0], change[3, 1] = fall / 4, fall / 2, fall
     for weights in (np.ones((1, 3)), rescaled(3)):
-        found = signals.share_undone(whole, change, (1, 3), weights)
-        np.testing.assert_allclose(found, np.tile([0, 0, 0.25, 1], (len(weights), 1)))
+        share = share_undone(whole, change, (1, 3), weights)
+        np.testing.assert_allclose(share, np.tile([0, 0, 0.25, 1], (len(weights), 1)))
 
 
 def test_ab_against_a_plain_loop():
@@ -88,9 +101,9 @@ def test_ab_against_a_plain_loop():
     for row in weights:
         drawn = np.repeat(np.arange(6), row.astype(int))
         wanted.append([-(a[head, drawn] @ b[drawn]) / (b[drawn] @ b[drawn]) for a in change])
-    found = signals.share_undone(whole, change, (1, 3), weights)
-    np.testing.assert_allclose(found, wanted, atol=1e-12)
-    assert found[0, -1] == pytest.approx(max(at_end))
+    share = share_undone(whole, change, (1, 3), weights)
+    np.testing.assert_allclose(share, wanted, atol=1e-12)
+    assert share[0, -1] == pytest.approx(max(at_end))
 
 
 def test_ab_of_a_circuit_is_read_as_built(induction_model):
@@ -98,45 +111,44 @@ def test_ab_of_a_circuit_is_read_as_built(induction_model):
     removing the idle heads nothing."""
     tokens = repeated_blocks(np.random.default_rng(0), np.arange(1, V), 5, BLOCK, REPEATS)
     losses = ablated_nll(induction_model, tokens, ("pattern",))
-    sampled = {key: own[:, -1].double().numpy() for key, own in losses.items()}
+    sampled = {key: loss[:, -1].double().numpy() for key, loss in losses.items()}
     after, without = (
-        next(own for key, own in sampled.items() if key[:2] == head) for head in ((-1, -1), (1, 0))
+        next(loss for key, loss in sampled.items() if key[:2] == head)
+        for head in ((-1, -1), (1, 0))
     )
-    idle = next(own for key, own in sampled.items() if key[:2] == (1, 1))
+    idle = next(loss for key, loss in sampled.items() if key[:2] == (1, 1))
     change = np.stack([np.zeros((2, 5)), np.stack([idle - after, without - after])])
-    found = signals.share_undone(np.stack([without, after]), change, (0, 1), np.ones((1, 5)))
-    np.testing.assert_allclose(found, [[0, 1]], atol=1e-6)
+    share = share_undone(np.stack([without, after]), change, (0, 1), np.ones((1, 5)))
+    np.testing.assert_allclose(share, [[0, 1]], atol=1e-6)
     assert (without - after).min() > 1
 
 
 def test_ab_needs_a_loss_that_changes():
-    found = signals.share_undone(np.ones((3, 4)), np.ones((3, 2, 4)), (0, 2), np.ones((1, 4)))
-    assert isinstance(found, Undefined)
+    share = signals.share_undone(np.ones((3, 4)), np.ones((3, 2, 4)), (0, 2), np.ones((1, 4)))
+    assert isinstance(share, Undefined)
 
 
 def test_ab_of_a_resample_without_change_is_nothing():
     """Only sequence 0 changes, and a draw may leave it out."""
     whole = np.array([[1.0, 1.0], [0.0, 1.0]])
-    found = signals.share_undone(
-        whole, np.ones((2, 1, 2)), (0, 1), np.array([[1.0, 1.0], [0.0, 2.0]])
-    )
-    np.testing.assert_allclose(found, [[1, 1], [0, 0]])
+    share = share_undone(whole, np.ones((2, 1, 2)), (0, 1), np.array([[1.0, 1.0], [0.0, 2.0]]))
+    np.testing.assert_allclose(share, [[1, 1], [0, 0]])
 
 
 def test_loss_bump_is_by_how_much_the_control_is_worse():
     """What is hard for both cancels, sequence by sequence: there is no spread left."""
     hard = RNG.normal(size=(6, 1))
     control = hard + np.array([4.0, 3.0, 2.5, 2.0])
-    own = hard + np.array([4.0, 3.0, 1.5, 1.0])
-    found = signals.loss_bump(own, control, rescaled(6))
-    np.testing.assert_allclose(found, np.tile([0, 0, 1, 1], (51, 1)), atol=1e-12)
+    loss = hard + np.array([4.0, 3.0, 1.5, 1.0])
+    bump = signals.loss_bump(loss, control, rescaled(6))
+    np.testing.assert_allclose(bump, np.tile([0, 0, 1, 1], (51, 1)), atol=1e-12)
 
 
 def test_the_plane_is_that_of_the_joint_pca():
     vectors = RNG.normal(size=(40, 8)) * np.arange(1, 9)
-    found = signals.path_in_plane(vectors, signals.principal_plane(vectors), np.ones((1, 8)))[0]
+    path = signals.path_in_plane(vectors, signals.principal_plane(vectors), np.ones((1, 8)))[0]
     wanted = joint_pca(vectors.astype(np.float32), 2)[0]
-    np.testing.assert_allclose(np.abs(found), np.abs(wanted), atol=1e-4)
+    np.testing.assert_allclose(np.abs(path), np.abs(wanted), atol=1e-4)
 
 
 def test_paths_of_resamples_reweight_sequences_and_keep_the_axes():
@@ -150,29 +162,29 @@ STRAIGHT = np.array([[[0.0, 0.0], [1.0, 0.0], [3.0, 0.0], [4.0, 0.0]]])
 
 
 def test_the_same_way_at_another_pace_is_no_turn():
-    own = np.array([[[0.0, 0.0], [2.0, 0.0], [2.5, 0.0], [4.0, 0.0]]])
-    np.testing.assert_allclose(signals.pca_turn(own, STRAIGHT), np.zeros((1, 4)))
+    path = np.array([[[0.0, 0.0], [2.0, 0.0], [2.5, 0.0], [4.0, 0.0]]])
+    np.testing.assert_allclose(pca_turn(path, STRAIGHT), np.zeros((1, 4)))
 
 
 def test_a_right_angle_is_as_far_off_as_it_is_long():
     """Along the control until 2, then at a right angle: 1 and 2 off, of a path 4 long. Beyond the
     end, the nearest point is the end."""
-    own = np.array([[[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [2.0, -2.0], [7.0, 4.0]]])
-    np.testing.assert_allclose(signals.pca_turn(own, STRAIGHT), [[0, 0, 0.25, 0.5, 1.25]])
+    path = np.array([[[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [2.0, -2.0], [7.0, 4.0]]])
+    np.testing.assert_allclose(pca_turn(path, STRAIGHT), [[0, 0, 0.25, 0.5, 1.25]])
 
 
 def test_turns_against_a_finely_drawn_control():
-    own, control = RNG.normal(size=(3, 7, 2)), RNG.normal(size=(3, 5, 2))
+    path, control = RNG.normal(size=(3, 7, 2)), RNG.normal(size=(3, 5, 2))
     # Twice the same point: a segment without a length.
     control[:, 2] = control[:, 1]
     share = np.linspace(0, 1, 4001)[:, None]
     wanted = []
-    for mine, theirs in zip(own, control, strict=True):
+    for mine, theirs in zip(path, control, strict=True):
         pairs = list(pairwise(theirs))
         line = np.concatenate([a + share * (b - a) for a, b in pairs])
         length = sum(np.linalg.norm(b - a) for a, b in pairs)
         wanted.append([np.linalg.norm(line - point, axis=1).min() / length for point in mine])
-    np.testing.assert_allclose(signals.pca_turn(own, control), wanted, atol=1e-4)
+    np.testing.assert_allclose(pca_turn(path, control), wanted, atol=1e-4)
 
 
 def test_a_control_that_stands_still_is_none():
@@ -268,7 +280,8 @@ MEASURED = {
 
 def rows_of(*names: str) -> dict[Table, list[dict]]:
     """The rows of a grid of some of these cells."""
-    cells, measured = ({name: every[name] for name in names} for every in (GRID, MEASURED))
+    cells = {name: GRID[name] for name in names}
+    measured = {name: MEASURED[name] for name in names}
     return phase_rows(cells, MODELS, measured, PER_STEP, ICL, RULE)
 
 
@@ -372,10 +385,10 @@ def test_losses_are_reduced_per_sequence_and_step():
         for pos, loss in enumerate(row)
     ]
     bound = {"early_first": 1, "early_last": 2, "late_first": 3, "late_last": 4}
-    found = ask("phases/losses", {"losses": losses}, **bound)
-    assert [(row["seq"], row["step"]) for row in found] == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert [row["icl"] for row in found] == pytest.approx([3.5, 3.5, 0.5, 0.5])
-    assert [row["loss"] for row in found] == pytest.approx([4.4, 5.4, 4.0, 5.0])
+    rows = ask("phases/losses", {"losses": losses}, **bound)
+    assert [(row["seq"], row["step"]) for row in rows] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [row["icl"] for row in rows] == pytest.approx([3.5, 3.5, 0.5, 0.5])
+    assert [row["loss"] for row in rows] == pytest.approx([4.4, 5.4, 4.0, 5.0])
 
 
 def test_removed_heads_are_paired_with_the_whole_model():
@@ -391,8 +404,8 @@ def test_removed_heads_are_paired_with_the_whole_model():
         row(0, "zero", "full", 0, 9.0),
         row(0, "mean", "pattern", 0, 8.0),
     ]
-    found = ask("phases/ablations", {"ablations": ablations}, mode="pattern")
-    assert [tuple(row.values()) for row in found] == [
+    rows = ask("phases/ablations", {"ablations": ablations}, mode="pattern")
+    assert [tuple(row.values()) for row in rows] == [
         (0, 0, 0, 0, 1.0, 1.0),
         (0, 0, 0, 1, 2.0, 0.0),
         (0, 1, 0, 0, 1.0, 3.0),
