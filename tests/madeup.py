@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from induction.pipeline.catalog import sources
+from induction.pipeline.artifacts import MANIFEST
+from induction.pipeline.declarations import stages, writer_of
+from induction.pipeline.layout import source_of
 from induction.tables.contract import Table
 from induction.tables.parquet import write_table
 from induction.tables.rows import columns
@@ -175,10 +177,11 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
     }
     # It gets along with what dvc.yaml declares that it reads.
     found.edit(lambda params: {name: params[name] for name in READS} | {"cells": named})
-    for table, files in sources(list(cells)).items():
-        if table not in report.READ:
+    for table in stages()["report"].artifacts_read:
+        if not isinstance(table, Table):
             continue
-        for file in files:
+        for instance in cells if writer_of(table).per == "cell" else [""]:
+            file = source_of(table, instance)
             names = [column.name for column in table.columns]
             stage, _, cell = file.stage.partition("@")
             own = filled(table, cell, cells, set(changing))
@@ -197,7 +200,7 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
         "tokenizer_sha256": "1",
         "provenance": asdict(made("corpus")),
     }
-    path = found.folder / report.MANIFEST
+    path = found.folder / source_of(MANIFEST, "").path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(manifest))
     return found

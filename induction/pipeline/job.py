@@ -249,13 +249,13 @@ def _publish(partial: Path, path: Path) -> None:
 
 
 def run(main: Callable[[Job], None]) -> None:
-    """Run the stage of the module that is being executed, as a command.
+    """Run a stage, given the `main` of its module, as a command.
 
     A stage per cell, corpus or grid has an option that names it. Exit status: 0 done, 1 with one
     line on standard error for what a user can mend, 130 for Ctrl-C. Anything else is a bug of ours
     and keeps its traceback.
     """
-    stage = stages()[Path(str(sys.modules["__main__"].__file__)).stem]
+    stage = stages()[Path(str(sys.modules[main.__module__].__file__)).stem]
     options: list[click.Parameter] = []
     if stage.per:
         is_cell = stage.per == "cell"
