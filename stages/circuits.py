@@ -135,7 +135,7 @@ def main(job: Job) -> None:
 
 def window_of(
     job: Job, tokens_per_step: int, rule: PhaseSettings, steps: list[int]
-) -> tuple[checkpoint_selection.Window, np.ndarray]:
+) -> tuple[checkpoint_selection.PhaseWindow, np.ndarray]:
     """The phase window, from table `icl`. Raises StageError if that is of other checkpoints."""
     source, table = job.source(ICL), job.read(ICL)
     if table["step"].tolist() != steps:

@@ -30,7 +30,8 @@ from induction.report.figures.every import Found, drawings
 from induction.report.flat import flattened
 from induction.report.panels import panels
 from induction.report.plots import PLOTS, properties
-from induction.stats.bootstrap import draws, tails
+from induction.stats.bootstrap import draws
+from induction.stats.intervals import tails
 from induction.tables import circuits
 from induction.tables.ablations import ABLATIONS
 from induction.tables.claims import CLAIMS, EVIDENCE

@@ -59,8 +59,8 @@ def groups(study: Study) -> list[tuple[str, list[str]]]:
 
 def is_main(study: Study, cells: list[str]) -> bool:
     own = study.every_cell[cells[0]]
-    positions = study.models[own.model].positions
-    return own.is_on_its_text and own.train == type(own.train)() and positions == "qk_sinusoidal"
+    is_changed = own.train != type(own.train)() or study.models[own.model].variation
+    return own.is_on_its_text and not is_changed
 
 
 def outcome(found: list[dict]) -> list[str]:

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 
 from induction.config.circuits import Moment
 from induction.config.phases import PhaseSettings
-from induction.stats.change_points import Window, icl_window
+from induction.stats.change_points import PhaseWindow, icl_window
 
 # Without a phase change, shares of training stand in for the window's start, middle and end.
 QUARTERS = {"start": 0.25, "middle": 0.5, "end": 0.75}
@@ -17,14 +17,14 @@ def window_of(
     icl_high: Float[np.ndarray, "step"],
     tokens_per_step: int,
     rule: PhaseSettings,
-) -> Window:
+) -> PhaseWindow:
     """The window of the published rule, from a cell's ICL with the upper end of its interval."""
     tokens = steps.astype(np.float64) * tokens_per_step
     return icl_window(-icl.astype(np.float64), -float(icl_high[-1]), tokens, rule)
 
 
 def select(
-    steps: Int[np.ndarray, "step"], window: Window, moments: tuple[Moment, ...]
+    steps: Int[np.ndarray, "step"], window: PhaseWindow, moments: tuple[Moment, ...]
 ) -> dict[int, str]:
     """The steps to read, in order, with their names; one step may be several moments."""
     indices = {"first": 0, "last": len(steps) - 1}

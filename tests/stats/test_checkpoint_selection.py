@@ -5,18 +5,18 @@ import pytest
 
 from induction.pipeline.settings import study_of
 from induction.stats import checkpoint_selection
-from induction.stats.change_points import Window
+from induction.stats.change_points import PhaseWindow
 from tests.project import Project
 
 
 def test_names_are_those_of_the_window_or_quarters():
     steps = np.array([0, 10, 20, 30, 40, 50, 70])
     moments = ("first", "start", "middle", "end", "last")
-    window = Window(1, 3, 6, 0.4, True)
+    window = PhaseWindow(1, 3, 6, 0.4, True)
     assert checkpoint_selection.select(steps, window, moments) == {
         0: "first", 10: "start", 30: "middle", 70: "end, last",
     }  # fmt: skip
-    none = Window(1, 3, 6, 0.1, False)
+    none = PhaseWindow(1, 3, 6, 0.1, False)
     assert checkpoint_selection.select(steps, none, moments) == {
         0: "first", 20: "25 %", 30: "50 %", 50: "75 %", 70: "last",
     }  # fmt: skip
