@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from induction.config.circuits import CircuitSettings
-from induction.config.errors import StageError
+from induction.config.errors import ParamsError, StageError
 from induction.config.model import Architecture
 from induction.config.params import Params
-from induction.config.strict import ParamsError
 from induction.config.train import TrainSettings
 from induction.interp.ablation import ablated_nll
 from induction.interp.circuits.edges import run

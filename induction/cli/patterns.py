@@ -19,10 +19,9 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from induction.config.circuits import CircuitSettings
-from induction.config.errors import StageError
+from induction.config.errors import ParamsError, StageError
 from induction.config.heads import HeadSettings
 from induction.config.params import Params
-from induction.config.strict import ParamsError
 from induction.interp.attention_scores import prefix_matching, repeated_blocks
 from induction.models.bridge import open_in_transformer_lens
 

@@ -23,10 +23,9 @@ from typing import BinaryIO
 import duckdb
 import pyarrow as pa
 
-from induction.config.errors import StageError
+from induction.config.errors import ParamsError, StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import DATA
-from induction.config.strict import ParamsError
 from induction.pipeline.views import open_views
 from induction.report.export import FORMATS
 from induction.tables.listing import LISTING

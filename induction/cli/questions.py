@@ -15,8 +15,7 @@ import duckdb
 
 from induction.cli.query import export
 from induction.cli.readme import BLOCK
-from induction.config.errors import StageError
-from induction.config.strict import ParamsError
+from induction.config.errors import ParamsError, StageError
 from induction.pipeline.views import open_views
 from induction.tables.atomic import write
 

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from induction.config.errors import StageError
+from induction.config.errors import ParamsError, StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
-from induction.config.strict import ParamsError
 from induction.config.study import Study
 from induction.pipeline.settings import study_of
 from induction.report.formatting import between, fixed, millions, piped, significant

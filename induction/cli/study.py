@@ -22,12 +22,11 @@ import psutil
 from tqdm import tqdm
 
 from induction.cli import show
-from induction.config.errors import StageError
+from induction.config.errors import ParamsError, StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
 from induction.config.paths import SCRATCH
 from induction.config.remedy import address
-from induction.config.strict import ParamsError
 from induction.config.study import Study
 from induction.models import training_state
 from induction.pipeline import plan

@@ -8,12 +8,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from induction.config.errors import StageError
+from induction.config.errors import ParamsError, StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
 from induction.config.paths import DATA
 from induction.config.remedy import address
-from induction.config.strict import ParamsError
 from induction.config.study import Study
 from induction.pipeline import audit, code_digests, plan
 from induction.pipeline.dvc_lock import hashes, lock_of, read_locks

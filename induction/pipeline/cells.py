@@ -28,7 +28,7 @@ def of_grid(params: Params, grid: str) -> dict[str, Cell]:
     or those and the published run's."""
     found = params.sections("cells", Cell)
     if grid:
-        found |= params.sections("published", Cell, least=0)
+        found |= params.sections("published", Cell)
     return dict(sorted(found.items()))
 
 

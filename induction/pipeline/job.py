@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from induction import STARTED
-from induction.config.errors import StageError
+from induction.config.errors import ParamsError, StageError
 from induction.config.names import EXPECTED, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH
-from induction.config.strict import ParamsError
 from induction.pipeline import cells, code_digests
 from induction.pipeline.locks import exclusive
 from induction.tables.atomic import (

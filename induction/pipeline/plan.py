@@ -14,10 +14,9 @@ from pathlib import Path
 
 import yaml
 
-from induction.config.errors import StageError
+from induction.config.errors import ParamsError, StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
-from induction.config.strict import ParamsError
 from induction.config.study import Study
 from induction.pipeline import cells, code_digests
 from induction.pipeline.settings import study_of

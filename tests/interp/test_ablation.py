@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from induction.config.ablations import AblationSettings
+from induction.config.errors import ParamsError
 from induction.config.icl import IclWindows
-from induction.config.strict import ParamsError
 from induction.interp.ablation import ablated_nll, head_outputs, reduced, substitutes
 from induction.interp.attention_scores import repeated_blocks
 from induction.interp.losses import token_nll

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from induction.config.errors import ParamsError
 from induction.config.interventions import InterventionSettings
-from induction.config.strict import ParamsError
 from induction.interp.attention_scores import after_same_token, repeated_blocks
 from induction.interp.interventions import (
     PATTERNS,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from induction.config.cells import Cell
+from induction.config.errors import ParamsError
 from induction.config.icl import IclSettings, IclWindows
 from induction.config.model import Init
-from induction.config.strict import ParamsError
 from induction.config.train import TrainChanges
 from induction.interp.ablation import ablated_nll
 from induction.interp.attention_scores import repeated_blocks

@@ -18,8 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from induction.config.corpus import CorpusSettings, Evaluation
-from induction.config.errors import StageError
-from induction.config.strict import ParamsError
+from induction.config.errors import ParamsError, StageError
 from induction.text import sources
 from tests.watched import watched
 

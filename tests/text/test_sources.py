@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from induction.config.corpus import CorpusSettings, Evaluation
-from induction.config.errors import StageError
-from induction.config.strict import visible
+from induction.config.errors import StageError, visible
 from induction.text import sources
 
 FILES = CorpusSettings(
