@@ -19,7 +19,7 @@ class ParamsError(StageError, ValueError):
     ):
         self.key, self.value = visible(key, 200), value
         self.expected, self.remedy = visible(expected, 400), visible(remedy, 200)
-        where = f"{file}: {self.key}" if file else self.key
+        where = ": ".join(part for part in (file, self.key) if part)
         super().__init__(f"{where}: found {show(value)}, expected {self.expected}; {self.remedy}")
 
 

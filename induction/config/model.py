@@ -30,7 +30,7 @@ class Architecture:
     n_heads: Annotated[int, within(1, 1_000, "no model has more")]
     d_model: Annotated[int, within(1, 65_536, "no model is wider")]
     mlp: bool
-    d_mlp: Annotated[int, within(1, 262_144, "no model is wider")]
+    d_mlp: Annotated[int, within(0, 262_144, "no model is wider")]
     smeared_keys: bool
     positions: Literal["qk_sinusoidal", "rotary", "learned"]
     # The embeddings have a standard deviation of init.embed_std.
@@ -38,6 +38,9 @@ class Architecture:
     init: Init
 
     def __post_init__(self) -> None:
+        require(
+            self.d_mlp > 0 or not self.mlp, "d_mlp", self.d_mlp, "at least 1 with mlp", "raise it"
+        )
         require(
             self.d_model % self.n_heads == 0,
             "d_model",

@@ -185,7 +185,7 @@ def _translated(kind: Any, fault: Any, key: str, file: str) -> ParamsError:
     elif what == "literal_error":
         expected = context["expected"]
     elif what == "too_long":
-        expected = f"at most {context['max_length']:,} entries, not {context['actual_length']:,}"
+        expected = f"at most {context['max_length']:,} entries, not {len(value):,}"
         remedy = "shorten it"
     elif what == "too_short":
         expected, remedy = "at least one entry", "add one"
@@ -196,5 +196,6 @@ def _translated(kind: Any, fault: Any, key: str, file: str) -> ParamsError:
 
 def _dotted(key: str, location: Location) -> str:
     for part in location:
-        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
+        part = f"[{part}]" if isinstance(part, int) else part or show(part)
+        key += part if part.startswith("[") or not key else f".{part}"
     return key

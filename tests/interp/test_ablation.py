@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from induction.config.ablations import AblationSettings
 from induction.config.errors import ParamsError
 from induction.config.icl import IclWindows
+from induction.config.strict import parse
 from induction.interp.ablation import ablated_nll, head_outputs, reduced, substitutes
 from induction.interp.attention_scores import repeated_blocks
 from induction.interp.losses import token_nll
@@ -134,17 +135,17 @@ def test_losses_are_reduced_to_windows_mean_and_sampled_position():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"replacements": ("mean",)}, r"ablations\.replacements: .*zero, and"),
+        ({"replacements": ("mean",)}, r"ablations\.replacements: .*zero among them"),
         ({"replacements": ("zero", "zero")}, r"ablations\.replacements: .*each once"),
         ({"other_sequences": 1}, r"ablations\.other_sequences: found 1, expected at least 2"),
         ({"other_sequences": 33}, r"ablations\.other_sequences: .*at most 32"),
     ],
 )
 def test_settings_that_cannot_be_run_are_refused(changed, message):
-    given = {"sequences": 32, "other_sequences": 8, "modes": BOTH, "replacements": ("zero",)}
-    AblationSettings(**given).check("ablations")
+    settings = {"sequences": 32, "other_sequences": 8, "modes": BOTH, "replacements": ("zero",)}
+    parse(AblationSettings, settings, "ablations")
     with pytest.raises(ParamsError, match=message):
-        AblationSettings(**given | changed).check("ablations")
+        parse(AblationSettings, settings | changed, "ablations")
 
 
 def test_rows_are_counted():
