@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from induction.config.circuits import CircuitSettings
-from induction.config.errors import ParamsError, StageError
+from induction.config.errors import StageError
 from induction.config.model import Architecture
 from induction.config.params import Params
 from induction.config.train import TrainSettings
@@ -85,7 +85,7 @@ def main() -> None:
         models = params.sections("models", Architecture)
         own = params.section("circuits", CircuitSettings)
         n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
-    except (StageError, ParamsError) as error:
+    except StageError as error:
         sys.exit(f"error: {error}")
     cores = torch.get_num_threads()
     tokens = torch.randint(0, vocab_size, (8, n_ctx), generator=torch.Generator().manual_seed(0))

@@ -19,7 +19,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from induction.config.circuits import CircuitSettings
-from induction.config.errors import ParamsError, StageError
+from induction.config.errors import StageError
 from induction.config.heads import HeadSettings
 from induction.config.params import Params
 from induction.interp.attention_scores import prefix_matching, repeated_blocks
@@ -76,7 +76,7 @@ def main() -> None:
         if not 2 <= block <= most:
             raise StageError(f"--block: found {block}, expected 2 to {most} with this model")
         print(example(model, layer, head, block, params.section("heads", HeadSettings).seed))
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {error}")
 
 

@@ -23,7 +23,7 @@ from typing import BinaryIO
 import duckdb
 import pyarrow as pa
 
-from induction.config.errors import ParamsError, StageError
+from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import DATA
 from induction.pipeline.views import open_views
@@ -169,7 +169,7 @@ def main() -> None:
         else:
             prompt(connection)
         sys.stdout.flush()
-    except (StageError, ParamsError) as error:
+    except StageError as error:
         sys.exit(f"error: {error}")
     except BrokenPipeError:
         # `| head` has seen enough. Python would flush at its end, and complain.

@@ -15,7 +15,7 @@ import duckdb
 
 from induction.cli.query import export
 from induction.cli.readme import BLOCK
-from induction.config.errors import ParamsError, StageError
+from induction.config.errors import StageError
 from induction.pipeline.views import open_views
 from induction.tables.atomic import write
 
@@ -63,7 +63,7 @@ def main() -> None:
     try:
         before = QUESTIONS.read_text(encoding="utf-8")
         after = filled(before, open_views())
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {error}")
     if before != after and check_only:
         sys.exit(f"error: {QUESTIONS}: not what the tables say; run `make questions`")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from induction.config.errors import ParamsError, StageError
+from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
 from induction.config.study import Study
@@ -217,7 +217,7 @@ def main() -> None:
         reports = {name: read(name) for name in (METRICS, CLAIMS, CIRCUITS, TIMES)}
         before = README.read_text(encoding="utf-8")
         after = filled(before, study, reports)
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {error}")
     if before != after and check_only:
         sys.exit(f"error: {README}: not what the reports say; run `make readme`")

@@ -22,7 +22,7 @@ import psutil
 from tqdm import tqdm
 
 from induction.cli import show
-from induction.config.errors import ParamsError, StageError
+from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
 from induction.config.paths import SCRATCH
@@ -194,7 +194,7 @@ def main() -> None:
             raise StageError(f"--jobs: found {given.jobs}, expected at least 1; correct it")
         with exclusive("study"):
             sys.exit(study(given.jobs, given.cells, given.published, given.share))
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print(f"\nstopped; {GO_ON}", file=sys.stderr)

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from induction.config.errors import ParamsError, StageError
+from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
 from induction.config.paths import DATA
@@ -100,7 +100,7 @@ def main() -> None:
         found = {
             stage.label: verification.problems(stage) for stage in progress(here, "verify", "stage")
         }
-    except (StageError, ParamsError) as error:
+    except StageError as error:
         sys.exit(f"error: {error}")
     found["other files"] = list(audit.strays(stages))
     for label, problems in found.items():

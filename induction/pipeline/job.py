@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from induction import STARTED
-from induction.config.errors import ParamsError, StageError
+from induction.config.errors import StageError
 from induction.config.names import EXPECTED, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH
@@ -161,7 +161,7 @@ def run(stage: Callable[[Job], None], name: str, about: str, per: str = "") -> N
         with exclusive(label):
             stage(Job(name, cell))
         _note_time(name, label, time.perf_counter() - start)
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {label}: {error}")
     except TableError as error:
         sys.exit(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from induction.config.errors import ParamsError, StageError
+from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
 from induction.config.study import Study
@@ -398,7 +398,7 @@ def main() -> None:
     check_only = parser.parse_args().check
     try:
         study = study_of(Params().all())
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {error}")
     if not check_only:
         update(study)
