@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from induction.config.claims import ClaimSettings
-from induction.config.strict import Absent, ParamsError
+from induction.config.errors import ABSENT, ParamsError
 
 CONTROL = ""
 
@@ -238,7 +238,7 @@ def check_rules(claims: ClaimSettings) -> None:
     """
     key = "claims.rules"
     for name in sorted(set(TESTED) - set(claims.rules)):
-        raise ParamsError(f"{key}.{name}", Absent(), "a rule", "add it")
+        raise ParamsError(f"{key}.{name}", ABSENT, "a rule", "add it")
     for name in sorted(set(claims.rules) - set(TESTED)):
         expected = "a claim of induction/claims/registry.py"
         raise ParamsError(f"{key}.{name}", name, expected, "rename or remove it")

@@ -9,7 +9,8 @@ import yaml
 from induction.claims.registry import DEFINITIONS, TESTED
 from induction.claims.verdicts import decide, spelled, untested
 from induction.config.claims import ClaimSettings, Rule
-from induction.config.strict import ParamsError, parse
+from induction.config.errors import ParamsError
+from induction.config.strict import parse
 
 AT_LEAST = Rule(seeds=3, at_least=0.5)
 AT_MOST = Rule(seeds=3, at_most=0.5)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from induction.config.cells import Cell
+from induction.config.errors import ParamsError
 from induction.config.icl import IclSettings, IclWindows
 from induction.config.model import Init
-from induction.config.strict import ParamsError
+from induction.config.phases import MinRise, PhaseSettings
+from induction.config.strict import parse
 from induction.config.train import TrainChanges
 from induction.interp.ablation import ablated_nll
 from induction.interp.probes import repeated_blocks
@@ -431,8 +433,8 @@ def test_removed_heads_are_paired_with_the_whole_model():
 )
 def test_settings_are_bounded(wrong):
     with pytest.raises(ParamsError, match=f"phases.{next(iter(wrong))}"):
-        rule(**wrong).check("phases")
-    rule().check("phases")
+        parse(PhaseSettings, vars(rule()) | wrong, "phases")
+    parse(PhaseSettings, vars(rule()), "phases")
 
 
 @pytest.mark.parametrize("name", signals.SIGNALS)
@@ -440,4 +442,4 @@ def test_every_signal_has_a_least_rise_that_is_bounded(name):
     least = rule().min_rise
     for value in (0.0, 101.0):
         with pytest.raises(ParamsError, match=f"min_rise.{name}"):
-            replace(least, **{name: value}).check("phases.min_rise")
+            parse(MinRise, vars(least) | {name: value}, "phases.min_rise")

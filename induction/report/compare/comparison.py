@@ -6,7 +6,7 @@ from typing import Literal
 
 from induction.config.cells import Cell
 from induction.config.icl import IclSettings
-from induction.config.strict import ParamsError, parse, parse_named
+from induction.config.strict import parse, parse_named
 from induction.report.compare.difference import difference, is_clear, is_identical, over_seeds
 from induction.report.compare.measures import MEASURES, NUMBERS, Estimate, Found, Measure, printed
 from induction.report.compare.paired import READ_AT, Key, intervals
@@ -218,7 +218,7 @@ def _panels(side: Side) -> dict[str, dict]:
         grid = {
             name: cell
             for section in ("cells", "published")
-            for name, cell in parse_named(Cell, at(side.params, section) or {}, section, 0).items()
+            for name, cell in parse_named(Cell, at(side.params, section) or {}, section).items()
             if name in side.cells
         }
     except ParamsError:
