@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from induction.pipeline.catalog import sources
+from induction.report import context
 from induction.tables.contract import Table
 from induction.tables.parquet import write_table
 from induction.tables.rows import columns
@@ -16,7 +17,7 @@ from stages import report
 from tests.conftest import made
 from tests.project import Project
 
-READS = (*report.SECTIONS_SHOWN,)
+READS = (*context.SECTIONS_SHOWN,)
 # None of the first goes through a phase change.
 CELLS = ("attn1_s0", "attn2_s0", "attn2_s1")
 STEPS = tuple(range(4))

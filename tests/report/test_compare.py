@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from induction.report.flat import flattened
 
 from induction.cli import compare as command
 from induction.config.errors import StageError
@@ -22,7 +23,6 @@ from induction.report.compare.comparison import compare
 from induction.report.compare.difference import difference, is_clear, is_identical, over_seeds
 from induction.report.compare.measures import Estimate
 from induction.report.figures import compare as figures
-from induction.report.flat import flattened
 from induction.report.summary import METRICS
 from induction.stats.bootstrap import draws, tails
 from tests.report.test_sql import WINDOWS, ask, losses

@@ -4,6 +4,8 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from induction.report.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
+from induction.report.figures.every import drawings
 
 from induction.report.figures import (
     analysis,
@@ -17,8 +19,6 @@ from induction.report.figures import (
     sets,
     weights,
 )
-from induction.report.figures.captions import CAPTIONS, CIRCUITS, SECTIONS
-from induction.report.figures.every import drawings
 from induction.report.figures.frame import COLOURS, GREY, HEIGHT, WIDTH, Drawn
 
 MILLION = 1_000_000

@@ -7,10 +7,10 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from induction.report.flat import flattened
 from tokenizers.pre_tokenizers import ByteLevel
 
 from induction.report import page
-from induction.report.flat import flattened
 from induction.report.sparkline import HEIGHT, PAD, WIDTH, spark, stretch
 from induction.text.token_display import BYTES, PART, characters, legible, shown
 

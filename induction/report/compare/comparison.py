@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from induction.report.flat import flattened
+
 from induction.config.cells import Cell
 from induction.config.icl import IclSettings
 from induction.config.strict import ParamsError, parse, parse_named
@@ -11,7 +13,6 @@ from induction.report.compare.difference import difference, is_clear, is_identic
 from induction.report.compare.measures import MEASURES, NUMBERS, Estimate, Found, Measure, printed
 from induction.report.compare.paired import READ_AT, Key, intervals
 from induction.report.compare.sides import MADE, Claim, Side, at
-from induction.report.flat import flattened
 from induction.report.panels import panels
 
 Status = Literal["same", "changed", "not known"]

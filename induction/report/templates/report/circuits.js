@@ -1,4 +1,4 @@
-const { cells, tables, drawn } = JSON.parse(at("data").textContent);
+const { cells, tables, queries } = JSON.parse(at("data").textContent);
 document.documentElement.classList.add("scripted");
 const cellOf = at("cell"), readingOf = at("reading"), headOf = at("head"), panel = at("explorer");
 
@@ -148,7 +148,7 @@ const chooseCell = () => {
 cellOf.addEventListener("change", chooseCell);
 readingOf.addEventListener("change", draw);
 headOf.addEventListener("change", draw);
-for (const [name, query] of Object.entries(drawn)) {
+for (const [name, query] of Object.entries(queries)) {
   const figure = at(name);
   if (!figure) continue;
   const columns = Object.keys(tables[query] ?? {});

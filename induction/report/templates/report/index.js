@@ -23,7 +23,7 @@ const millions = (tokens) => `${(tokens / 1e6).toFixed(2)} M tokens`;
 
 const stepInput = at("step"), stepSays = at("step-says");
 const readouts = [];
-for (const measure of data.measures) {
+for (const measure of data.tableRows) {
   for (const panel of document.querySelectorAll(`#m-${measure.name} .panel`)) {
     const output = panel.querySelector(".value");
     const column = data.columns.find((own) => own.panel === panel.dataset.panel);
@@ -119,11 +119,11 @@ const row = (name) => {
   return `<svg xmlns="${SVG}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">` +
     `<style>.name{font:12px sans-serif;fill:currentColor}</style>${parts.join("")}</svg>`;
 };
-for (const measure of data.measures) {
+for (const measure of data.tableRows) {
   at(`m-${measure.name}`).querySelector("h3")
     .after(take(measure.name, () => asCsv(measure.query, measure.where), () => row(measure.name)));
 }
-for (const [name, query] of Object.entries(data.drawn)) {
+for (const [name, query] of Object.entries(data.queries)) {
   const figure = at(name);
   if (!figure || !tables[query]) continue;
   figure.querySelector("figcaption")
