@@ -21,7 +21,6 @@ from pathlib import Path
 import psutil
 from tqdm import tqdm
 
-from induction.cli import show
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
@@ -36,6 +35,7 @@ from induction.pipeline.locks import exclusive
 from induction.pipeline.progress import progress
 from induction.pipeline.recovery import heal
 from induction.pipeline.settings import study_of
+from induction.report import results
 from induction.tables.atomic import (
     remove,
 )
@@ -269,7 +269,7 @@ def study(jobs: int, wanted: list[str], published: bool, share: bool) -> int:
         (SCRATCH / "times").mkdir(parents=True, exist_ok=True)
         (SCRATCH / "times" / "study.json").write_text(json.dumps(record), encoding="utf-8")
         forget()
-        show.tell(PUBLISHED if published else "")
+        print(results.overview(PUBLISHED if published else ""))
     return code
 
 

@@ -2,7 +2,7 @@
 
 from induction.config.phases import MinRise, PhaseSettings
 from induction.report import answer
-from induction.report.summary import failed
+from induction.report.summary import contradicted
 
 RULE = PhaseSettings(
     1, 0.2, 0.2, 0.2, 5, MinRise(**dict.fromkeys(MinRise.__dataclass_fields__, 0.1))
@@ -40,9 +40,9 @@ def rows(*cells: dict) -> dict[str, list[dict]]:
     return found
 
 
-def said(*cells: dict, verdicts: dict = VERDICTS, contradicted: tuple = ()) -> list[str]:
+def said(*cells: dict, verdicts: dict = VERDICTS, failed: tuple = ()) -> list[str]:
     found = answer.findings(rows(*cells))
-    return answer.sentences(found, verdicts, list(contradicted), RULE)
+    return answer.sentences(found, verdicts, list(failed), RULE)
 
 
 def test_a_change_is_told_with_its_place_its_heads_and_what_they_carry():
@@ -83,7 +83,7 @@ def test_no_change_is_told_as_plainly():
         "No head of these models ends as an induction head: the highest prefix matching is 0.03 "
         "(L0H1 of a)."
     )
-    assert carried == ("The head that carries most ICL is L1H2 of a: its removal costs 0.25 nats.")
+    assert carried == ("The head that carries most ICL is L1H2 of a: removing it costs 0.25 nats.")
 
 
 def test_what_grows_without_a_window_is_not_called_absent():
@@ -95,13 +95,13 @@ def test_what_grows_without_a_window_is_not_called_absent():
         "window in slow (ICL ends at -0.30 nats), and not in flat (ICL ends at -0.15 nats)."
     )
     found = answer.findings(rows(slow, flat, {"cell": "noisy", "changes": False, "icl": -0.2}))
-    found[2].cell["icl_final_high"] = 0.0
-    assert [answer.why_not(own, RULE) for own in found] == [
-        "falls by 0.10 nats inside its window, 0.2 asked",
-        "ends at -0.15, −0.2 asked",
+    found[2].scores["icl_final_high"] = 0.0
+    assert [answer.missed_rules(cell, RULE) for cell in found] == [
+        "falls by 0.10 nats inside its window, of 0.2 required",
+        "ends at -0.15, −0.2 required",
         "its interval at the end reaches zero",
     ]
-    assert [answer.is_gradual(own, RULE) for own in found] == [True, False, False]
+    assert [cell.is_gradual(RULE) for cell in found] == [True, False, False]
 
 
 def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
@@ -115,7 +115,7 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     assert "in m (2 of 3 seeds), and not in m (1 of 3 seeds; ICL ends at -0.10 nats)" in which
     assert which.endswith("; of 2 variations and controls 1 change.")
     assert "m 0.50 M – 2.00 M, over 2 seeds (ICL falls by 0.25 to 0.40 nats)" in where
-    assert carried.endswith("L1H2 of m_s0: its removal costs 0.25 nats."), "no variation"
+    assert carried.endswith("L1H2 of m_s0: removing it costs 0.25 nats."), "no variation"
     assert "over 3 seeds of each model" in claims
     *_, claims = said(*seeds, {"cell": "alone"})
     assert "over up to 3 seeds of each model" in claims
@@ -127,8 +127,8 @@ def test_claims_that_fail_are_named():
         {"verdict": "contradicted", "kind": "control", "text": "Ours."},
         {"verdict": "supported", "kind": "claim", "text": "It holds."},
     ]
-    assert failed(scored) == ["It is so."]
-    *_, claims = said({"cell": "a"}, contradicted=("It is so.", "And so."))
+    assert contradicted(scored) == ["It is so."]
+    *_, claims = said({"cell": "a"}, failed=("It is so.", "And so."))
     assert claims.endswith("3 not tested here; what fails is “It is so”, “And so”.")
 
 

@@ -11,18 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from induction.report.flat import flattened
 
 from induction.cli import compare as command
 from induction.config.errors import StageError
 from induction.config.icl import IclSettings
 from induction.config.strict import parse
 from induction.report import revisions, sequences
-from induction.report.compare import measures, paired, wording
+from induction.report.compare import figures, measures, page, paired, wording
 from induction.report.compare.comparison import compare
 from induction.report.compare.difference import difference, is_clear, is_identical, over_seeds
 from induction.report.compare.measures import Estimate
-from induction.report.figures import compare as figures
+from induction.report.dotted_keys import flatten
 from induction.report.summary import METRICS
 from induction.stats.bootstrap import draws, tails
 from tests.report.test_sql import WINDOWS, ask, losses
@@ -98,7 +97,7 @@ WIDE = {
 CIRCUIT = {"circuit": ["L0H0>L1H3"], "share_cut": [0.7, 0.4, 2.0], "share_kept": None}
 
 
-def written(rows: dict[str, list[tuple]]) -> str:
+def csv_text(rows: dict[str, list[tuple]]) -> str:
     """sequences.csv as a report writes it."""
     return sequences.text(
         [
@@ -126,7 +125,7 @@ def report(
     for name, content in files.items():
         (own / name).write_text(json.dumps(content))
     if rows is not None:
-        (own / sequences.NAME).write_text(written(rows))
+        (own / sequences.NAME).write_text(csv_text(rows))
     (own / "summary.md").write_text(f"256 sequences. sha256 `{text * 64}`.\n")
     if params is not None:
         # JSON is YAML.
@@ -233,7 +232,7 @@ def test_the_table_by_hand(tmp_path):
         circuits={"a_s0": CIRCUIT | {"circuit": ["L0H1>L1H3"], "share_kept": [1.25, 1, 2]}},
         params=PARAMS | {"train": {"lr": 0.1, "steps": [1, 2]}, "corpus": {"seed": 1}},
     )
-    text = command.markdown(compared(a, b))
+    text = page.markdown(compared(a, b))
     assert table(text, "Cells") == [
         ["a_s0", "final ICL, nats", "-0.500 [-0.800, -0.100]", "-0.700 [-0.800, -0.500]",
          "-0.2 [-0.612, +0.161]", "from both", "no"],
@@ -260,17 +259,17 @@ def test_identical_runs_are_said_to_be(tmp_path):
     a = report(tmp_path / "a")
     b = report(tmp_path / "b", claims=[claim(verdict="contradicted"), claim(claim="new")])
     found = compared(a, b)
-    assert "both report: a_s0." in command.markdown(found)
+    assert "both report: a_s0." in page.markdown(found)
     assert found.identical() == ["a_s0"] and found.evaluation == "same"
     assert row(found, "icl_final").change == Estimate(0.0)
     assert wording.change(row(found, "icl_final")) == "0" and found.params == []
-    assert "## Cells" in command.markdown(found) and wording.NOT_RUN not in command.markdown(found)
+    assert "## Cells" in page.markdown(found) and wording.NOT_RUN not in page.markdown(found)
 
 
 def test_where_all_cells_are_identical_they_are_counted(tmp_path):
     two = {"a_s0": cell(), "b_s0": cell()}
     found = compared(report(tmp_path / "a", two), report(tmp_path / "b", two))
-    assert "both report: all 2 common cells." in command.markdown(found)
+    assert "both report: all 2 common cells." in page.markdown(found)
     assert found.is_same, "another folder, the same bytes"
 
 
@@ -292,7 +291,7 @@ def test_older_reports_know_less(tmp_path):
     assert row(found, "icl_paper_points").change == Estimate(-0.25)
     assert row(found, "loss_final").status == "not known" == row(found, "circuit").status
     assert wording.change(row(found, "loss_final")) == "–"
-    text = command.markdown(found)
+    text = page.markdown(found)
     assert "params: not known of" in text and "claims: not known of" in text
     assert "lost without the circuit" in text.split("older report does not have it")[1]
     assert len(table(text, "Cells")) == 1
@@ -326,16 +325,16 @@ def test_differences_that_are_constant_have_no_width_however_wide_the_sides_are(
         "icl_paper_points": (0.25, 0.0, 0.5),
         "loss_final": (0.25, 0.25, 0.25),
     }
-    text, page = command.markdown(found), command.page(found)
+    text, html_page = page.markdown(found), page.html(found)
     assert [own[4:] for own in table(text, "Cells")] == [
         ["-0.1 [-0.1, -0.1]", "paired", "yes"],
         ["+0.25 [+0, +0.5]", "paired", "no"],
         ["+0.25 [+0.25, +0.25]", "paired", "yes"],
     ]
-    for own in (text, html.unescape(page)):
+    for own in (text, html.unescape(html_page)):
         assert wording.INTERVALS["paired"] in own and wording.NOT_PAIRED not in own
-    assert page.count('<td class="text">paired</td>') == 3
-    cells = json.loads(command.as_json(found, None))["cells"]
+    assert html_page.count('<td class="text">paired</td>') == 3
+    cells = json.loads(page.as_json(found, None))["cells"]
     listed = {own["measure"]: own["interval"] for own in cells}
     assert listed["icl_final"] == "paired" and listed["best_head"] is None
 
@@ -346,7 +345,7 @@ def test_what_a_report_has_no_sequences_of_is_from_both(tmp_path):
     assert made_of(found) == dict.fromkeys(paired.MEANS, "paired") | {
         "ablation_icl_max": "from both"
     }
-    assert wording.INTERVALS["from both"] in command.markdown(found)
+    assert wording.INTERVALS["from both"] in page.markdown(found)
 
 
 @pytest.mark.parametrize("older", ["a", "b"])
@@ -358,7 +357,7 @@ def test_an_older_report_has_no_sequences_and_says_so(tmp_path, older):
     assert set(made_of(found).values()) == {"from both"}
     own = row(found, "icl_final").change
     assert (own.low, own.high) == pytest.approx((-0.1 - 0.5, -0.1 + sqrt(0.41)))
-    for text in (command.markdown(found), html.unescape(command.page(found))):
+    for text in (page.markdown(found), html.unescape(page.html(found))):
         assert f"{wording.NOT_PAIRED}{getattr(found, older).name}." in text
         assert wording.INTERVALS["from both"] in text and wording.INTERVALS["paired"] not in text
 
@@ -439,7 +438,7 @@ def test_paired_intervals_cover_as_often_as_they_say(correlation):
     assert 0.92 <= np.mean([low <= 0.5 <= high for low, high in found.values()]) <= 0.97
 
 
-GOOD = written({"a_s0": SEQUENCES})
+GOOD = csv_text({"a_s0": SEQUENCES})
 
 
 @pytest.mark.parametrize(
@@ -479,7 +478,7 @@ def test_damaged_sequences_are_named_with_what_is_wrong(tmp_path, content, said)
 def test_what_is_written_is_read():
     rng = np.random.default_rng(0)
     rows = {name: rng.gamma(2.0, size=(3, 5)).tolist() for name in ("a,b", 'c"', "é")}
-    found = sequences.read(written(rows))
+    found = sequences.read(csv_text(rows))
     assert list(found) == list(rows)
     for name, own in rows.items():
         read = np.stack([found[name][key] for key in sequences.MEANS], axis=1)
@@ -488,7 +487,7 @@ def test_what_is_written_is_read():
 
 def test_a_change_that_vanished_has_no_window(tmp_path):
     gone = {"phase_change": False, "phase_start_tokens": None, "phase_end_tokens": None}
-    text = command.markdown(
+    text = page.markdown(
         compared(report(tmp_path / "a"), report(tmp_path / "b", {"a_s0": cell(**gone)}))
     )
     assert [own[1:5] for own in table(text, "Cells")] == [
@@ -528,19 +527,19 @@ def test_claims_whose_verdict_changed_stand_first(tmp_path):
     found = compared(report(tmp_path / "a", claims=a), report(tmp_path / "b", claims=b))
     rules = ("at least 0.5, 3 seeds", "A: at least 0.5, 3 seeds; B: at least 0.9, 3 seeds")
     assert [own.name for own in found.claims] == [verdict, gone, value, same]
-    assert table(command.markdown(found), "Claims") == [
+    assert table(page.markdown(found), "Claims") == [
         [verdict, "supported: 0.75 [0.7, 0.8]", "contradicted: 0.75 [0.7, 0.8]", rules[1]],
         [gone, "supported: 0.75 [0.7, 0.8]", "(not there)", rules[0]],
         [value, "supported: 0.75 [0.7, 0.8]", "supported: 0.5 [0.7, 0.8]", rules[0]],
     ]
-    assert "2 with another verdict, 1 with another value or rule, 1 the same." in command.markdown(
+    assert "2 with another verdict, 1 with another value or rule, 1 the same." in page.markdown(
         found
     )
 
 
 def test_no_cell_in_both(tmp_path):
     found = compared(report(tmp_path / "a"), report(tmp_path / "b", {"b_s0": cell()}))
-    assert "No cell is in both." in command.markdown(found) and "<img" not in command.page(found)
+    assert "No cell is in both." in page.markdown(found) and "<img" not in page.html(found)
 
 
 # The page
@@ -556,13 +555,13 @@ def test_what_strangers_wrote_neither_acts_nor_hides(tmp_path):
         params=PARAMS | {EVIL: ODD, "odd": [EVIL]},
     )
     found = compared(a, b)
-    page, text = command.page(found), command.markdown(found)
-    assert "<script" not in page and "&lt;script&gt;" in page
-    for own in (page, text):
+    html_page, text = page.html(found), page.markdown(found)
+    assert "<script" not in html_page and "&lt;script&gt;" in html_page
+    for own in (html_page, text):
         assert "שלום" in own and "🧠" in own
         assert not set(own) & {"\u202e", "\x1b", "\x00"} and "\\u202e" in own and "\\x1b" in own
-    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
-    plain = re.sub(r"data:[^\"]+", "", page)
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html_page
+    plain = re.sub(r"data:[^\"]+", "", html_page)
     assert not re.search(r"\b(None|nan|Undefined)\b|\son\w+=|https?:", plain)
     assert plain.count("<td") == plain.count("</td>") and "<figure>" in plain
     assert [len(own) for own in table(text, "Params")] == [3, 3], "pipes end no column"
@@ -573,11 +572,11 @@ def test_the_page_is_the_same_every_time_and_marks_what_is_clear(tmp_path):
     b = report(
         tmp_path / "b", {"a_s0": cell(loss_final=3.0, loss_final_low=2.9, loss_final_high=4)}
     )
-    pages = {command.page(compared(a, b)) for _ in range(2)}
+    pages = {page.html(compared(a, b)) for _ in range(2)}
     assert len(pages) == 1
-    (page,) = pages
-    assert page.count("<figure>") == 2 and page.count('<tr class="clear">') == 1
-    assert "+1 [+0.859, +2]" in page
+    (text,) = pages
+    assert text.count("<figure>") == 2 and text.count('<tr class="clear">') == 1
+    assert "+1 [+0.859, +2]" in text
 
 
 def test_intervals_that_are_too_long_end_at_the_frame():
@@ -746,8 +745,8 @@ def test_the_command_writes_its_page_and_nothing_else(repository, run):
         "-0.500 [-0.800, -0.100]",
         "-0.800 [-0.800, -0.100]",
     ]
-    (page,) = (path for path in (repository / ".scratch").rglob("*") if path.is_file())
-    assert page.relative_to(repository).as_posix() == ".scratch/compare/first..workspace.html"
+    (written,) = (path for path in (repository / ".scratch").rglob("*") if path.is_file())
+    assert written.relative_to(repository).as_posix() == ".scratch/compare/first..workspace.html"
     assert out.endswith("page: .scratch/compare/first..workspace.html\n")
     assert git(repository, "status", "--porcelain") == before
 
@@ -771,9 +770,9 @@ def test_what_is_the_same_is_said_and_makes_no_page(repository, run):
 
 
 def test_the_names_of_pages_stay_in_their_folder():
-    place = command.place_of("../other/reports", "v1/x y", "published")
+    place = page.path_of("../other/reports", "v1/x y", "published")
     assert place == Path(".scratch/compare/other_reports..v1_x_y.published.html")
-    assert command.place_of("..", "é", "").parent == Path(".scratch/compare")
+    assert page.path_of("..", "é", "").parent == Path(".scratch/compare")
 
 
 def test_every_measure_is_what_reports_have():
@@ -781,7 +780,7 @@ def test_every_measure_is_what_reports_have():
     known = {*METRICS, "circuit", "share_cut", "share_kept"}
     for own in measures.MEASURES:
         assert {own.key, *(own.ends or ())} <= known
-    assert flattened({"a": {"b": 1, "c": {}}, "d": [1]}) == {
+    assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {
         "a.b": "1",
         "a.c": "{}",
         "d": "[1]",

@@ -118,7 +118,7 @@ def test_a_point_is_a_row():
             for name in ("L0H0", "L1H0")
         ],
     }
-    assert plots.texts(rows) == {
+    assert plots.files(rows) == {
         "icl.csv": "cell,million_tokens,icl\na_s0,0.4096,-0.1235\n",
         "loss.csv": "cell,million_tokens,loss\na_s0,0.4096,2.0000\n",
         "prefix_matching.csv": "cell,name,million_tokens,prefix_matching\n"

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from induction.cli import questions
 from induction.config.errors import StageError
 from induction.pipeline.settings import study_of
 from induction.pipeline.views import open_views
+from induction.report import questions
 from induction.tables.question import questions as split
 from tests.project import ROOT, Project
 

@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from induction.cli import readme
 from induction.config.errors import StageError
 from induction.config.study import Study
 from induction.pipeline.settings import study_of
+from induction.report import readme
+from induction.report.blocks import BLOCK
 from tests.project import ROOT, Project
 
 
@@ -141,7 +142,7 @@ NAMED = {
 
 def numbers(text: str) -> set[str]:
     """Numbers of the prose: no code, no link targets, nothing that `make readme` writes."""
-    for skipped in (r"^```.*?^```", readme.BLOCK.pattern, r"`[^`\n]*`", r"\]\([^)]*\)"):
+    for skipped in (r"^```.*?^```", BLOCK.pattern, r"`[^`\n]*`", r"\]\([^)]*\)"):
         text = re.sub(skipped, " ", text, flags=re.DOTALL | re.MULTILINE)
     return set(re.findall(r"(?<![\w.,])\d[\d.,]*\d|(?<![\w.,])\d", text))
 
@@ -166,7 +167,7 @@ def test_every_number_of_readme_stands_in_a_report_or_in_params():
 
 
 def test_readme_is_what_the_reports_say():
-    blocks = {name for _, name, _ in readme.BLOCK.findall(README)}
+    blocks = {name for _, name, _ in BLOCK.findall(README)}
     assert blocks == readme.BLOCKS.keys()
     reports = {name: json.loads((ROOT / name).read_text()) for name in REPORTS}
     assert readme.filled(README, study_of(Project.committed()), reports) == README

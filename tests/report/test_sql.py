@@ -198,7 +198,7 @@ def test_undone_is_one_where_ablation_undoes_the_change():
         "phases_windows": windows,
         "cells": cells,
     }
-    found = ask("report/undone", given, tokens_per_step=10, mode="pattern")
+    found = ask("report/undone", given, tokens_per_step=10, pattern_mode="pattern")
     assert [(r["cell"], r["name"], r["tokens"]) for r in found] == [
         ("a", "L1H0", 20),
         ("a", "L1H1", 20),
@@ -499,10 +499,12 @@ def test_a_head_formed_when_it_last_became_an_induction_head():
         )
     ]  # fmt: skip
     given = {"heads": heads, "final_heads_result": final, "removals_result": removals}
-    (row,) = ask("report/induction", given | {"cells": CELLS}, tokens_per_step=10, mode="full")
+    (row,) = ask("report/induction", given | {"cells": CELLS}, tokens_per_step=10, full_mode="full")
     assert (row["name"], row["formed_tokens"], row["panel"]) == ("L1H0", 30, "a")
     assert [row[f"delta_icl{end}"] for end in ("", "_low", "_high")] == [0.5, -0.5, 1.5]
-    (row,) = ask("report/induction", given | {"cells": CELLS}, tokens_per_step=10, mode="pattern")
+    (row,) = ask(
+        "report/induction", given | {"cells": CELLS}, tokens_per_step=10, full_mode="pattern"
+    )
     assert row["delta_icl"] == 0.25
 
 
