@@ -199,11 +199,11 @@ def _ablation_sentence(shown: Models) -> str:
     together = []
     for first in firsts:
         if first.share:
-            share, *ends = (
+            share, low, high = (
                 None if first.share[key] is None else 100 * first.share[key]
                 for key in ("share", "share_low", "share_high")
             )
-            together.append(f"{share:.0f} % in {first.name}{between(*ends, '%.0f')}")
+            together.append(f"{share:.0f} % in {first.name}{between(low, high, '%.0f')}")
     if not alone:
         best = max(_all(shown), key=lambda cell: cell.scores["ablation_icl_max"])
         return (

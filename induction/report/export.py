@@ -5,14 +5,13 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
+from pyarrow.csv import CSVWriter
+from pyarrow.parquet import ParquetWriter
 
 from induction.config.errors import StageError
 from induction.report.formatting import NONE
@@ -66,7 +65,7 @@ def _distinct(result: Result) -> None:
 def csv(result: Result, file: BinaryIO) -> None:
     """With a header, text in quotes, nothing for null."""
     reader = _as_text(result, NESTED | ODD | BYTES).to_arrow_reader(BATCH)
-    with pa.csv.CSVWriter(file, reader.schema) as writer:
+    with CSVWriter(file, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
 
@@ -74,7 +73,7 @@ def csv(result: Result, file: BinaryIO) -> None:
 def parquet(result: Result, file: BinaryIO) -> None:
     _distinct(result)
     reader = _as_text(result, ODD).to_arrow_reader(BATCH)
-    with pa.parquet.ParquetWriter(file, reader.schema, compression="zstd") as writer:
+    with ParquetWriter(file, reader.schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
 
@@ -139,7 +138,7 @@ def export(connection: duckdb.DuckDBPyConnection, sql: str, form: str, file: Bin
             f"query: --format {form} takes one query, found {len(statements)}; run them one by one"
         )
     try:
-        answer(connection, statements[0], partial(FORMATS[form], file=file))
+        answer(connection, statements[0], lambda result: FORMATS[form](result, file))
     except BrokenPipeError:
         raise
     except (pa.ArrowException, OSError) as error:

@@ -7,10 +7,10 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from induction.report.dotted_keys import flatten
 from tokenizers.pre_tokenizers import ByteLevel
 
 from induction.report import index_page
+from induction.report.dotted_keys import flatten
 from induction.report.sparkline import HEIGHT, PAD, WIDTH, sparkline, stretch
 from induction.text.token_display import BYTES, PART, characters, legible, shown
 

@@ -5,7 +5,7 @@ import pytest
 from induction.config.cells import Cell
 from induction.config.train import TrainChanges
 from induction.report import summary
-from induction.report.formatting import between, fixed, millions, escape_pipes, significant
+from induction.report.formatting import between, escape_pipes, fixed, millions, significant
 from induction.report.panels import panels
 
 WARM = TrainChanges(warmup_steps=400)

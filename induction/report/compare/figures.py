@@ -58,17 +58,14 @@ def _dots(
             "cell:N", title=None, scale=alt.Scale(domain=order), axis=alt.Axis(labelLimit=LABEL)
         )
         x = alt.X("value:Q", title=cells[0]["unit"], scale=scale, axis=alt.Axis(tickCount=4))
-        place = {"y": y, "color": color} | ({} if zero else {"yOffset": offset})
         errors = alt.Chart(inline(bars)).mark_rule(strokeWidth=1.5)
         dots = alt.Chart(inline(cells)).mark_point(filled=True, size=40, opacity=1)
-        charts = [
-            errors.encode(x=alt.X("low:Q", scale=scale), x2="high:Q", **place),
-            dots.encode(x=x, shape=shape, **place),
-        ]
-        if zero:
-            line = alt.Chart(inline([{"value": 0}])).mark_rule(color=INK, strokeWidth=0.8)
-            charts.insert(0, line.encode(x=alt.X("value:Q", scale=scale)))
-        return layers(*charts)
+        dots = dots.encode(x=x, y=y, color=color, shape=shape)
+        errors = errors.encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=color)
+        if not zero:
+            return layers(errors.encode(yOffset=offset), dots.encode(yOffset=offset))
+        line = alt.Chart(inline([{"value": 0}])).mark_rule(color=INK, strokeWidth=0.8)
+        return layers(line.encode(x=alt.X("value:Q", scale=scale)), errors, dots)
 
     step = alt.Step(LINE * (lines + 1), **{"for": "position"})
     return Panels(rows, "panel", panel, height=step, columns=3)

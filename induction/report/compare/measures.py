@@ -103,8 +103,10 @@ def _read(measure: Measure, cell: dict, where: str) -> Estimate | str | None:
     if measure.source == "circuits":
         if not isinstance(value, list) or len(value) != 3:
             raise ValueError(f"{where}: found {show(value)}, expected [value, low, high] or null")
-        return estimate(*value, where)
-    return estimate(value, *(cell.get(end) for end in measure.ends or ("", "")), where)
+        number, low, high = value
+        return estimate(number, low, high, where)
+    low, high = (cell.get(end) for end in measure.ends or ("", ""))
+    return estimate(value, low, high, where)
 
 
 def estimate(value: Any, low: Any, high: Any, where: str) -> Estimate | None:

@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from induction.config.errors import StageError
 from induction.config.paths import SCRATCH
@@ -73,11 +72,10 @@ def _aligned(rows: list[list[str]]) -> str:
 def as_json(comparison: Comparison, page: Path | None) -> str:
     """Numbers in full; `status` says of which measures a side knows nothing."""
     params, claims = comparison.params, comparison.claims
-    content: dict[str, Any] = {
-        side: {"name": report.name, "what": report.what, "only": comparison.only(side)}
-        for side, report in (("a", comparison.a), ("b", comparison.b))
-    }
-    content |= {
+    a, b = comparison.a, comparison.b
+    content = {
+        "a": {"name": a.name, "what": a.what, "only": comparison.only("a")},
+        "b": {"name": b.name, "what": b.what, "only": comparison.only("b")},
         "same": comparison.is_same,
         "evaluation": comparison.evaluation,
         "identical": comparison.identical(),

@@ -57,9 +57,10 @@ def claims(content: Any) -> dict[str, ReportedClaim]:
         for key, value in texts.items():
             if not isinstance(value, str):
                 raise ValueError(f"{where}: {key}: found {show(value)}, expected text")
-        name, *rest = map(printed, texts.values())
         value, low, high = (claim.get(key) for key in ("value", "low", "high"))
-        claims[name] = ReportedClaim(*rest, estimate(value, low, high, where))
+        shown = {key: printed(text) for key, text in texts.items()}
+        name = shown.pop("claim")
+        claims[name] = ReportedClaim(**shown, value=estimate(value, low, high, where))
     return claims
 
 

@@ -15,6 +15,7 @@ import vl_convert
 from induction.report.rows import Rows
 
 Panel = alt.Chart | alt.LayerChart
+Domain = list[float | int]
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 WINDOW = "#F0E442"
@@ -126,12 +127,12 @@ def known(rows: Rows, *fields: str) -> Rows:
     return [row for row in rows if all(row[field] is not None for field in fields)]
 
 
-def extent(rows: Rows, *fields: str) -> list[float]:
+def extent(rows: Rows, *fields: str) -> Domain:
     values = [row[field] for row in rows for field in fields if row[field] is not None]
     return [min(values), max(values)]
 
 
-def padded_extent(rows: Rows, *fields: str) -> list[float]:
+def padded_extent(rows: Rows, *fields: str) -> Domain:
     """The extent and a little more, so that nothing lies on the frame."""
     low, high = extent(rows, *fields)
     pad = 0.05 * (high - low)
@@ -143,8 +144,8 @@ def domains(
     key: str,
     windows: Rows,
     *fields: str,
-    domain: Callable[..., list[float]] = padded_extent,
-) -> dict[str, list[float]]:
+    domain: Callable[..., Domain] = padded_extent,
+) -> dict[str, Domain]:
     """The domain of y in every panel: the same for all models of language, to compare them.
 
     Models of periodic text have scales of their own: their values would flatten all other lines.

@@ -6,6 +6,7 @@ from induction.report.figures.figure import Section, TableRow, figure
 from induction.report.figures.frame import (
     COLOURS,
     TOKENS,
+    Domain,
     Panels,
     domains,
     in_millions,
@@ -118,7 +119,7 @@ def _line_per_head(
     results: Results,
     field: str,
     title: str,
-    domain: dict[str, list[float]] | None = None,
+    domain: dict[str, Domain] | None = None,
 ) -> Panels:
     """Coloured by layer, the two best heads named. Without a domain, values are shares: 0 to 1."""
     used = sorted({row["layer"] for row in rows})

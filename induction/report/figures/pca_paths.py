@@ -7,6 +7,7 @@ from induction.report.figures.frame import (
     COLOURS,
     GREY,
     INK,
+    Domain,
     Panels,
     in_millions,
     layers,
@@ -52,10 +53,10 @@ def pca(rows: Rows, results: Results) -> Panels:
     return Panels(rows, "cell", panel)
 
 
-def plane(paths: Rows) -> dict[str, list[float]]:
+def plane(paths: Rows) -> dict[str, Domain]:
     """The domain of every panel, by axis."""
     return {name: padded_extent(paths, name) for name in ("pc1", "pc2")}
 
 
-def _scale(domain: list[float]) -> alt.Scale:
+def _scale(domain: Domain) -> alt.Scale:
     return alt.Scale(domain=domain, nice=False)
