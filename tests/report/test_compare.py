@@ -430,11 +430,11 @@ def test_the_interval_is_that_of_the_report_s_query_on_differences_of_losses():
     sides = [losses(*rng.gamma(2.0, size=(20, 5)).tolist()) for _ in "ab"]
     read = []
     for rows in sides:
-        given = {
+        inputs = {
             "losses": [loss | {"cell": "a"} for loss in rows],
             "icl": [{"cell": "a", "step": 0}],
         }
-        content = sequences.text(ask("report/sequences", given, **WINDOWS))
+        content = sequences.text(ask("report/sequences", inputs, **WINDOWS))
         read.append(paired.of_cells(content, {"a": {}})["a"])
     a, b = read
     ends = paired.intervals({("a", key): b[key] - a[key] for key in paired.MEANS}, icl)
@@ -444,8 +444,8 @@ def test_the_interval_is_that_of_the_report_s_query_on_differences_of_losses():
     drawn = draws(20, icl.bootstrap_draws, icl.bootstrap_seed)
     (score,) = ask("icl/score", {"losses": less, "draws": drawn}, **WINDOWS, **tails(icl.interval))
     for key, name in zip(paired.MEANS, ("icl", "icl_paper", "loss"), strict=True):
-        wanted = (score[f"{name}_low"], score[f"{name}_high"])
-        assert ends["a", key] == pytest.approx(wanted, abs=2e-5), key
+        expected = (score[f"{name}_low"], score[f"{name}_high"])
+        assert ends["a", key] == pytest.approx(expected, abs=2e-5), key
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.8])
@@ -463,7 +463,7 @@ GOOD = csv_text({"a_s0": SEQUENCES})
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("", "found '', expected the head 'cell,seq,loss,early,late,early_point,late_point'"),
         (GOOD.replace("late_point", "last"), "expected the head"),
@@ -689,7 +689,7 @@ def test_another_grid_has_a_folder_of_its_own(repository):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("peppy-gast", r"no such revision, experiment or folder \(near it: peppy-gust\).*dvc exp"),
         ("HEAD~9", "found no such revision.*`git tag`"),
@@ -708,7 +708,7 @@ def test_what_is_not_there_is_said_with_its_remedy(repository, name, message):
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "said"),
+    ("file", "content", "message"),
     [
         ("metrics.json", "{", "not as a report writes it: Expecting property name"),
         ("metrics.json", "[]", r"found \[\], expected a mapping; restore it"),

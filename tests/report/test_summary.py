@@ -85,33 +85,33 @@ CLAIMS = [
 
 def test_metrics_count_claims_and_controls_apart_and_not_what_is_not_tested():
     cell = {"cell": "x", "more": 1} | dict.fromkeys(summary.METRICS, 0.5)
-    found = summary.metrics_json([cell], CLAIMS)
-    assert list(found) == ["cells", "claims", "controls"]
-    assert found["cells"] == {"x": dict.fromkeys(summary.METRICS, 0.5)}
-    assert found["claims"] == {"supported": 2, "contradicted": 0, "inconclusive": 1}
-    assert found["controls"] == {"supported": 0, "contradicted": 1, "inconclusive": 0}
+    result = summary.metrics_json([cell], CLAIMS)
+    assert list(result) == ["cells", "claims", "controls"]
+    assert result["cells"] == {"x": dict.fromkeys(summary.METRICS, 0.5)}
+    assert result["claims"] == {"supported": 2, "contradicted": 0, "inconclusive": 1}
+    assert result["controls"] == {"supported": 0, "contradicted": 1, "inconclusive": 0}
     assert summary.verdicts(CLAIMS)["claim"]["not tested here"] == 1
 
 
 def test_every_claim_has_its_own_evidence():
     row = {"claim": "b", "cell": "x", "seed": 0, "value": None, "reason": "no head"}
-    found = summary.claims_json(CLAIMS[:2], [row])
-    assert [own["evidence"] for own in found] == [
+    result = summary.claims_json(CLAIMS[:2], [row])
+    assert [claim["evidence"] for claim in result] == [
         [],
         [{"cell": "x", "seed": 0, "value": None, "reason": "no head"}],
     ]
-    assert found[0]["verdict"] == "supported"
+    assert result[0]["verdict"] == "supported"
 
 
 def test_random_sets_stand_as_their_mean():
     def row(cell: str, draw: int, share: float | None, detailed: bool = True) -> dict:
-        own = {"cell": cell, "intervention": "random_induction", "draw": draw, "share": share}
-        return own | {"delta_loss": None, "is_detailed": detailed}
+        row = {"cell": cell, "intervention": "random_induction", "draw": draw, "share": share}
+        return row | {"delta_loss": None, "is_detailed": detailed}
 
-    found = summary.mean_over_draws(
+    result = summary.mean_over_draws(
         [row("a", 0, 0.1), row("a", 1, 0.3), row("b", 0, None), row("c", 0, 0.9, detailed=False)]
     )
-    assert [(own["cell"], own["share"], own["delta_loss"]) for own in found] == [
+    assert [(row["cell"], row["share"], row["delta_loss"]) for row in result] == [
         ("a", pytest.approx(0.2), None),
         ("b", None, None),
     ]
@@ -119,8 +119,8 @@ def test_random_sets_stand_as_their_mean():
 
 def test_removals_go_by_head_and_kind_of_ablation():
     rows = [
-        {"cell": "a", "name": "L0H0", "replacement": own, "mode": mode}
-        for own, mode in (("mean", "full"), ("zero", "pattern"), ("zero", "full"))
+        {"cell": "a", "name": "L0H0", "replacement": replacement, "mode": mode}
+        for replacement, mode in (("mean", "full"), ("zero", "pattern"), ("zero", "full"))
     ]
     assert summary.ablation_kinds(rows) == [("zero", "full"), ("zero", "pattern"), ("mean", "full")]
     assert summary.removals_of_heads(rows)["a", "L0H0"]["zero", "full"] is rows[2]
@@ -128,5 +128,5 @@ def test_removals_go_by_head_and_kind_of_ablation():
 
 def test_a_variation_is_put_in_words():
     assert summary.variation(Cell("a", 0)) == ""
-    found = summary.variation(Cell("a", 0, "docs", TrainChanges(text="shuffled", shuffle_span=16)))
-    assert found == "corpus docs, text shuffled, shuffle_span 16"
+    result = summary.variation(Cell("a", 0, "docs", TrainChanges(text="shuffled", shuffle_span=16)))
+    assert result == "corpus docs, text shuffled, shuffle_span 16"
