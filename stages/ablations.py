@@ -7,18 +7,22 @@ from torch import Tensor
 from induction.config.ablations import AblationSettings
 from induction.config.icl import IclWindows
 from induction.config.losses import LossSettings
-from induction.config.paths import DATA
 from induction.interp.ablation import ablated_nll, head_outputs, reduced, substitutes
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
-from induction.pipeline import cells
+from induction.pipeline.artifacts import CHECKPOINTS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.tables.ablations import ABLATIONS
-from induction.tables.parquet import TableWriter
+from induction.tables.corpus import EVAL, EVAL_SEQUENCES
 from induction.text import evaluation
+
+PER = "cell"
+INPUTS = (CHECKPOINTS, EVAL, EVAL_SEQUENCES)
+OUTPUTS = (ABLATIONS,)
+PARAMS = ("device", "ablations", "icl.windows", "losses")
 
 # Some sequences: what replaces a head's output there, their tokens and sampled positions, and,
 # layer by layer, the replacement; None is zero.
@@ -34,22 +38,20 @@ def main(job: Job) -> None:
     batch = params.section("losses", LossSettings).batch
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
-    corpus = cells.corpus_folder(cells.own(params, job.cell)[1].corpus)
-    tokens = evaluation.sequences(corpus, ablations.sequences).to(device)
-    sampled = evaluation.sampled_positions(corpus, tokens.shape[1], ablations.sequences).to(device)
+    tokens = evaluation.sequences(job.source(EVAL), ablations.sequences).to(device)
+    sampled = evaluation.sampled_positions(
+        job.source(EVAL_SEQUENCES), tokens.shape[1], ablations.sequences
+    ).to(device)
     ablations.check_fits("ablations", len(tokens))
     windows.check_fits("icl.windows", tokens.shape[1])
     pairs = list(zip(tokens.split(batch), sampled.split(batch), strict=True))
     few = ablations.other_sequences
     other_pairs = list(zip(tokens[:few].split(batch), sampled[:few].split(batch), strict=True))
 
-    paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
-    with (
-        Workers(device) as workers,
-        job.output(DATA / "ablations" / f"{job.cell}.parquet") as path,
-        TableWriter(ABLATIONS, path, job.provenance) as writer,
-    ):
-        for checkpoint in progress(paths, f"ablations {job.cell}", "checkpoint"):
+    paths = checkpoints.listed(job.source(CHECKPOINTS))
+    with Workers(device) as workers, job.outputs() as outputs:
+        writer = outputs.writer(ABLATIONS)
+        for checkpoint in progress(paths, f"ablations {job.instance}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
             checkpoints.check_fits(tokens, header, checkpoint)
 
@@ -105,4 +107,4 @@ def replaced(
 
 
 if __name__ == "__main__":
-    run(main, "ablations", __doc__, per="cell")
+    run(main)

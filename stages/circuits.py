@@ -1,6 +1,5 @@
 """The circuits of a cell, read from its weights and tried on text, at a few checkpoints."""
 
-from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
@@ -12,9 +11,8 @@ from induction.config.errors import StageError
 from induction.config.heads import HeadSettings
 from induction.config.icl import IclWindows
 from induction.config.losses import LossSettings
-from induction.config.paths import DATA
 from induction.config.phases import PhaseSettings
-from induction.config.remedy import corpus_in, rebuild
+from induction.config.remedy import rebuild
 from induction.config.train import TrainSettings
 from induction.interp.attention_scores import repeated_blocks, usable_tokens
 from induction.interp.circuits import bigrams, rows, tokens, trigrams
@@ -24,34 +22,37 @@ from induction.interp.circuits.rows import Behaviour, Rows, Vocabulary
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.workers import Workers
-from induction.pipeline import cells
+from induction.pipeline.artifacts import CHECKPOINTS, TOKENIZER, TRAIN_TOKENS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.stats import checkpoint_selection
 from induction.tables import circuits as tables
-from induction.tables.corpus import VOCABULARY
+from induction.tables.corpus import EVAL, VOCABULARY
 from induction.tables.heads import HEADS
 from induction.tables.icl import ICL
-from induction.tables.parquet import TableWriter, read_table
 from induction.text import evaluation
 from induction.text.stream import training_stream
 
+PER = "cell"
+INPUTS = (CHECKPOINTS, EVAL, VOCABULARY, TOKENIZER, TRAIN_TOKENS, ICL, HEADS)
+OUTPUTS = tables.ALL
+PARAMS = ("circuits", "corpus.n_ctx", "heads", "icl.windows", "losses", "phases", "train")
+
 
 def main(job: Job) -> None:
-    params, cell = job.params, job.cell
+    params = job.params
     own, heads = params.section("circuits", CircuitSettings), params.section("heads", HeadSettings)
     windows = params.section("icl.windows", IclWindows)
     batch, n_ctx = params.section("losses", LossSettings).batch, params.integer("corpus.n_ctx")
     # The readings are of weights; a GPU would wait for the CPU.
     device = devices.pick("cpu")
-    corpus = cells.corpus_folder(cells.own(params, cell)[1].corpus)
     most = max(own.sequences, own.trial_sequences)
-    text = evaluation.sequences(corpus, most)
+    text = evaluation.sequences(job.source(EVAL), most)
     own.check_fits("circuits", text.shape[1], len(text))
     windows.check_fits("icl.windows", text.shape[1])
-    vocabulary = read_table(VOCABULARY, corpus / "vocabulary.parquet", corpus_in(corpus))
+    vocabulary = job.read(VOCABULARY)
     vocab_size = len(vocabulary["count"])
-    stream = training_stream(corpus, vocab_size)[0]
+    stream = training_stream(job.source(TRAIN_TOKENS), vocab_size)[0]
     counts = vocabulary["count"].copy()
     vocab = Vocabulary(
         vocabulary["text"].tolist(), counts, tokens.common(torch.from_numpy(counts), own.min_count)
@@ -61,7 +62,7 @@ def main(job: Job) -> None:
             f"params.yaml: circuits.min_count: found {own.min_count}, but {len(vocab.common)} "
             "token(s) of the vocabulary occur so often in training; lower it or add text"
         )
-    tokenizer = Tokenizer.from_file(str(corpus / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(job.source(TOKENIZER).path))
     usable = usable_tokens(counts, heads.exclude_share)
     rng = np.random.default_rng(heads.seed)
     probe = repeated_blocks(rng, usable, heads.sequences, heads.block, heads.repeats)
@@ -72,14 +73,14 @@ def main(job: Job) -> None:
 
     paths = {
         int(path.stem.removeprefix("step_")): path
-        for path in checkpoints.listed(DATA / "train" / cell, f"train@{cell}")
+        for path in checkpoints.listed(job.source(CHECKPOINTS))
     }
     tokens_per_step = params.section("train", TrainSettings).batch * n_ctx
     window, steps = window_of(
-        cell, tokens_per_step, params.section("phases", PhaseSettings), [*paths]
+        job, tokens_per_step, params.section("phases", PhaseSettings), [*paths]
     )
     wanted = checkpoint_selection.readings(steps, window, own.checkpoints)
-    behaviour = behaviour_by_step(cell, [*wanted])
+    behaviour = behaviour_by_step(job, [*wanted])
     made: dict[int, Rows] = {}
     attention: dict[int, dict] = {}
     circuit: list[Edge] | None = None
@@ -99,7 +100,7 @@ def main(job: Job) -> None:
             workers,
         )
         # The last first: its circuit is followed back through training.
-        for step in progress([*wanted][::-1], f"circuits {cell}", "checkpoint"):
+        for step in progress([*wanted][::-1], f"circuits {job.instance}", "checkpoint"):
             model, header = checkpoints.load(paths[step])
             checkpoints.check_fits(text, header, paths[step])
             found, own_edges, why = read(model, reading, behaviour[step])
@@ -113,12 +114,9 @@ def main(job: Job) -> None:
             made[step] = found
             attention[step] = rows.attention_rows(model, shown)
 
-    with job.output(DATA / "circuits" / cell) as folder, ExitStack() as stack:
-        folder.mkdir()
+    with job.outputs() as outputs:
         for table in tables.ALL:
-            writer = stack.enter_context(
-                TableWriter(table, folder / f"{table.name}.parquet", job.provenance)
-            )
+            writer = outputs.writer(table)
             if table is tables.SHOWN:  # the same at every checkpoint
                 writer.write(
                     {
@@ -139,14 +137,13 @@ def main(job: Job) -> None:
 
 
 def window_of(
-    cell: str, tokens_per_step: int, rule: PhaseSettings, steps: list[int]
+    job: Job, tokens_per_step: int, rule: PhaseSettings, steps: list[int]
 ) -> tuple[checkpoint_selection.Window, np.ndarray]:
     """The phase window, from table `icl`. Raises StageError if that is of other checkpoints."""
-    path = DATA / "icl" / cell / "icl.parquet"
-    table = read_table(ICL, path, f"icl@{cell}")
+    source, table = job.source(ICL), job.read(ICL)
     if table["step"].tolist() != steps:
         raise StageError(
-            f"{path}: its checkpoints are not those of training; {rebuild(f'icl@{cell}')}"
+            f"{source.path}: its checkpoints are not those of training; {rebuild(source.stage)}"
         )
     own = checkpoint_selection.window_of(
         table["step"], table["icl"], table["icl_high"], tokens_per_step, rule
@@ -154,10 +151,9 @@ def window_of(
     return own, table["step"]
 
 
-def behaviour_by_step(cell: str, steps: list[int]) -> dict[int, dict[Head, Behaviour]]:
+def behaviour_by_step(job: Job, steps: list[int]) -> dict[int, dict[Head, Behaviour]]:
     """What table `heads` says of every head. Raises StageError if a checkpoint is not in it."""
-    path = DATA / "heads" / cell / "heads.parquet"
-    table = read_table(HEADS, path, f"heads@{cell}")
+    source, table = job.source(HEADS), job.read(HEADS)
     found: dict[int, dict[Head, Behaviour]] = {}
     names = ("kind", "previous_token", "prefix_matching", "ov_positivity")
     for i, (step, *head) in enumerate(
@@ -166,9 +162,9 @@ def behaviour_by_step(cell: str, steps: list[int]) -> dict[int, dict[Head, Behav
         found.setdefault(step, {})[tuple(head)] = Behaviour(*(table[name][i] for name in names))
     missing = [step for step in steps if step not in found]
     if missing:
-        raise StageError(f"{path}: step {missing[0]} is not in it; {rebuild(f'heads@{cell}')}")
+        raise StageError(f"{source.path}: step {missing[0]} is missing; {rebuild(source.stage)}")
     return found
 
 
 if __name__ == "__main__":
-    run(main, "circuits", __doc__, per="cell")
+    run(main)

@@ -13,10 +13,7 @@ from induction.config.cells import Cell
 from induction.config.claims import ClaimSettings
 from induction.config.icl import IclWindows
 from induction.config.model import Architecture
-from induction.config.paths import DATA
 from induction.config.train import TrainSettings
-from induction.pipeline import cells
-from induction.pipeline.catalog import sources
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.tables.ablations import ABLATIONS
@@ -27,15 +24,30 @@ from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
 from induction.tables.icl import ICL, POSITIONS
 from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
 from induction.tables.losses import LOSSES
-from induction.tables.parquet import TableWriter
 from induction.tables.pca import PCA
 from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
 from induction.tables.rows import columns
 
-READ = (
-    EVAL, LOSSES, ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS,
-    INTERVENTION_HEADS, PHASES, WINDOWS, OVERLAPS,
-)  # fmt: skip
+PER = "grid"
+INPUTS = (
+    EVAL,
+    LOSSES,
+    ICL,
+    POSITIONS,
+    PCA,
+    HEADS,
+    COMPOSITIONS,
+    REPEATS,
+    ABLATIONS,
+    INTERVENTIONS,
+    INTERVENTION_HEADS,
+    PHASES,
+    WINDOWS,
+    OVERLAPS,
+)
+OUTPUTS = (CLAIMS, EVIDENCE)
+PARAMS = ("claims", "corpus.n_ctx", "icl.windows", "models", "train")
+
 NO_CELL = "no cell of this grid decides about it"
 MODEL = ("n_layers", "mlp", "smeared_keys", "positions")
 TRAIN = ("optimizer", "warmup_steps", "text", "shuffle_span")
@@ -47,11 +59,10 @@ def main(job: Job) -> None:
     params = job.params
     claims = params.section("claims", ClaimSettings)
     train = params.section("train", TrainSettings)
-    grid = cells.of_grid(params, job.cell)
+    grid = job.cells
     models = params.sections("models", Architecture)
     windows = params.section("icl.windows", IclWindows)
-    known = sources(list(grid), job.cell)
-    connection = connect({table: known[table] for table in READ})
+    connection = connect(job.views())
     connection.register("cells", about(grid, models, train))
     tokens = {"tokens_per_step": train.batch * params.integer("corpus.n_ctx")}
     bound = {
@@ -69,12 +80,10 @@ def main(job: Job) -> None:
         rows += query(connection, f"claims/{name}", own).to_pylist()
     rows = sorted(map(defined, rows), key=lambda row: (row["claim"], row["cell"]))
     found = judged(rows, claims)
-    with job.outputs(DATA / "claims" / job.cell) as folder:
-        for table, name, own in ((CLAIMS, "claims", found), (EVIDENCE, "evidence", rows)):
-            with TableWriter(table, folder / f"{name}.parquet", job.provenance) as writer:
-                if own:  # of models unlike the paper's, no claim has evidence
-                    names = [column.name for column in table.columns]
-                    writer.write(columns(table, [tuple(row[n] for n in names) for row in own]))
+    with job.outputs() as outputs:
+        for table, own in ((CLAIMS, found), (EVIDENCE, rows)):
+            names = [column.name for column in table.columns]
+            outputs.write(table, columns(table, [tuple(row[n] for n in names) for row in own]))
 
 
 def about(grid: dict[str, Cell], models: dict[str, Architecture], train: TrainSettings) -> pa.Table:
@@ -145,4 +154,4 @@ def judged(rows: list[Row], claims: ClaimSettings) -> list[dict]:
 
 
 if __name__ == "__main__":
-    run(main, "claims", __doc__, per="grid")
+    run(main)

@@ -1,6 +1,5 @@
 """What each head is, at every checkpoint: what it attends to, copies, matches and reads."""
 
-from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
@@ -9,8 +8,6 @@ from torch import Tensor
 
 from induction.config.errors import StageError
 from induction.config.heads import HeadSettings
-from induction.config.paths import DATA
-from induction.config.remedy import corpus_in
 from induction.interp.attention_scores import (
     distinct_tokens,
     gapped_blocks,
@@ -32,13 +29,17 @@ from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
-from induction.pipeline import cells
+from induction.pipeline.artifacts import CHECKPOINTS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
-from induction.tables.corpus import VOCABULARY
+from induction.tables.corpus import EVAL, VOCABULARY
 from induction.tables.heads import COMPOSITIONS, HEADS, PROBES, REPEATS
-from induction.tables.parquet import TableWriter, read_table
 from induction.text import evaluation
+
+PER = "cell"
+INPUTS = (CHECKPOINTS, EVAL, VOCABULARY)
+OUTPUTS = (HEADS, COMPOSITIONS, PROBES, REPEATS)
+PARAMS = ("device", "heads")
 
 # Tokens, and which of them are the block's.
 Probe = tuple[Tensor, Tensor]
@@ -49,9 +50,8 @@ def main(job: Job) -> None:
     heads = job.params.section("heads", HeadSettings)
     device = devices.pick(job.params.get("device"))
     job.device = devices.name(device)
-    corpus = cells.corpus_folder(cells.own(job.params, job.cell)[1].corpus)
-    counts = read_table(VOCABULARY, corpus / "vocabulary.parquet", corpus_in(corpus))["count"]
-    text = evaluation.sequences(corpus, heads.text_sequences).to(device)
+    counts = job.read(VOCABULARY)["count"]
+    text = evaluation.sequences(job.source(EVAL), heads.text_sequences).to(device)
     heads.check_fits("heads", text.shape[1], len(counts))
 
     usable = usable_tokens(counts, heads.exclude_share)
@@ -78,22 +78,12 @@ def main(job: Job) -> None:
     }
     every = [text, sample, *(own[0] for own in (fixed_probe, gap_probe, *repeated.values()))]
 
-    paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
+    paths = checkpoints.listed(job.source(CHECKPOINTS))
     arch = checkpoints.load(paths[0])[1].model
     chance = orientations(heads.chance.draws, arch.d_model, arch.d_head, heads.seed)
-    with (
-        Workers(device) as workers,
-        job.output(DATA / "heads" / job.cell) as folder,
-        ExitStack() as stack,
-    ):
-        folder.mkdir()
-        writers = {
-            table: stack.enter_context(
-                TableWriter(table, folder / f"{table.name}.parquet", job.provenance)
-            )
-            for table in (HEADS, COMPOSITIONS, PROBES, REPEATS)
-        }
-        for checkpoint in progress(paths, f"heads {job.cell}", "checkpoint"):
+    with Workers(device) as workers, job.outputs() as outputs:
+        writers = {table: outputs.writer(table) for table in OUTPUTS}
+        for checkpoint in progress(paths, f"heads {job.instance}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
             for tokens in every:
                 checkpoints.check_fits(tokens, header, checkpoint)
@@ -136,4 +126,4 @@ def losses_on(model: Transformer, repeats: int, probe: Probe) -> Tensor:
 
 
 if __name__ == "__main__":
-    run(main, "heads", __doc__, per="cell")
+    run(main)

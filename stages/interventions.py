@@ -8,7 +8,6 @@ from induction.config.errors import StageError
 from induction.config.icl import IclWindows
 from induction.config.interventions import InterventionSettings
 from induction.config.losses import LossSettings
-from induction.config.paths import DATA
 from induction.config.remedy import rebuild
 from induction.interp.ablation import reduced
 from induction.interp.interventions import Edits, Head, Rules, edited_nll, interventions
@@ -16,13 +15,18 @@ from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
-from induction.pipeline import cells
+from induction.pipeline.artifacts import CHECKPOINTS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
+from induction.tables.corpus import EVAL, EVAL_SEQUENCES
 from induction.tables.heads import HEADS
 from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
-from induction.tables.parquet import TableWriter, read_table
 from induction.text import evaluation
+
+PER = "cell"
+INPUTS = (CHECKPOINTS, EVAL, EVAL_SEQUENCES, HEADS)
+OUTPUTS = (INTERVENTIONS, INTERVENTION_HEADS)
+PARAMS = ("device", "icl.windows", "interventions", "losses")
 
 # Some sequences: tokens, sampled positions, and what the rules mean there.
 Part = tuple[Tensor, Tensor, Rules]
@@ -35,9 +39,10 @@ def main(job: Job) -> None:
     batch = params.section("losses", LossSettings).batch
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
-    corpus = cells.corpus_folder(cells.own(params, job.cell)[1].corpus)
-    tokens = evaluation.sequences(corpus, settings.sequences).to(device)
-    sampled = evaluation.sampled_positions(corpus, tokens.shape[1], settings.sequences).to(device)
+    tokens = evaluation.sequences(job.source(EVAL), settings.sequences).to(device)
+    sampled = evaluation.sampled_positions(
+        job.source(EVAL_SEQUENCES), tokens.shape[1], settings.sequences
+    ).to(device)
     settings.check_fits("interventions", len(tokens))
     windows.check_fits("icl.windows", tokens.shape[1])
     # One stream for all sequences, in their order: the same keys however they are batched.
@@ -48,24 +53,18 @@ def main(job: Job) -> None:
     ]
     count = len(tokens)
 
-    paths = checkpoints.listed(DATA / "train" / job.cell, f"train@{job.cell}")
+    paths = checkpoints.listed(job.source(CHECKPOINTS))
     paths = paths[::-1][:: settings.every][::-1]
-    kinds = kinds_by_step(job.cell)
-    with (
-        Workers(device) as workers,
-        job.output(DATA / "interventions" / job.cell) as folder,
-        TableWriter(INTERVENTIONS, folder / "interventions.parquet", job.provenance) as losses,
-        TableWriter(
-            INTERVENTION_HEADS, folder / "intervention_heads.parquet", job.provenance
-        ) as sets,
-    ):
-        for checkpoint in progress(paths, f"interventions {job.cell}", "checkpoint"):
+    kinds = kinds_by_step(job.read(HEADS))
+    with Workers(device) as workers, job.outputs() as outputs:
+        losses, sets = outputs.writer(INTERVENTIONS), outputs.writer(INTERVENTION_HEADS)
+        for checkpoint in progress(paths, f"interventions {job.instance}", "checkpoint"):
             model, header = checkpoints.load(checkpoint, device)
             checkpoints.check_fits(tokens, header, checkpoint)
             if header.step not in kinds:
                 raise StageError(
                     f"{checkpoint}: step {header.step} is not in table heads of this cell; "
-                    f"{rebuild(f'heads@{job.cell}')}"
+                    f"{rebuild(job.source(HEADS).stage)}"
                 )
             # Kinds at this checkpoint: before the change a set may be empty.
             seed = (settings.seed, header.step)
@@ -106,9 +105,8 @@ def losses_of(model: Transformer, part: Part, edits: Edits, windows: IclWindows)
     return reduced(edited_nll(model, tokens, edits.removed, patterns), windows, positions)
 
 
-def kinds_by_step(cell: str) -> dict[int, dict[Head, str]]:
-    """What kind each head is, at every checkpoint of the cell."""
-    table = read_table(HEADS, DATA / "heads" / cell / "heads.parquet", f"heads@{cell}")
+def kinds_by_step(table: dict[str, np.ndarray]) -> dict[int, dict[Head, str]]:
+    """The kind of each head at every checkpoint, from table `heads`."""
     found: dict[int, dict[Head, str]] = {}
     names = ("step", "layer", "head", "kind")
     for step, layer, head, kind in zip(*(table[name] for name in names), strict=True):
@@ -117,4 +115,4 @@ def kinds_by_step(cell: str) -> dict[int, dict[Head, str]]:
 
 
 if __name__ == "__main__":
-    run(main, "interventions", __doc__, per="cell")
+    run(main)

@@ -9,26 +9,32 @@ from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.icl import IclSettings
 from induction.config.model import Architecture
-from induction.config.paths import DATA
 from induction.config.phases import PhaseSettings
 from induction.config.remedy import rebuild
 from induction.config.train import TrainSettings
-from induction.pipeline import cells
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.stats.change_dates import dated
 from induction.stats.signals import Measured
 from induction.tables.ablations import ABLATIONS
 from induction.tables.contract import Table
-from induction.tables.duck import Source, arrays, connect, query
+from induction.tables.duck import (
+    arrays,
+    connect,
+    query,
+)
 from induction.tables.heads import HEADS, PROBES
 from induction.tables.icl import SAMPLED
 from induction.tables.losses import LOSSES
-from induction.tables.parquet import TableWriter, read_table
+from induction.tables.parquet import read_table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
 from induction.tables.rows import columns
+from induction.tables.source import Source
 
-FILES = {"curves": CURVES, "overlaps": OVERLAPS, "phases": PHASES, "windows": WINDOWS}
+PER = "grid"
+INPUTS = (LOSSES, SAMPLED, HEADS, PROBES, ABLATIONS)
+OUTPUTS = (CURVES, OVERLAPS, PHASES, WINDOWS)
+PARAMS = ("ablations", "corpus.n_ctx", "icl", "models", "phases", "train")
 
 
 def main(job: Job) -> None:
@@ -41,30 +47,27 @@ def main(job: Job) -> None:
     # View A of the paper preserves patterns.
     mode = "pattern" if "pattern" in modes else "full"
     models = params.sections("models", Architecture)
-    grid = cells.of_grid(params, job.cell)
-    found = {cell: measured(cell, icl, mode) for cell in progress(grid, "phases: read", "cell")}
-    check_alike(grid, found)
+    grid = job.cells
+    sources = {
+        table: {str(source.cell): source for source in job.sources(table)}
+        for table in (LOSSES, SAMPLED, HEADS, PROBES, ABLATIONS)
+    }
+    found = {
+        cell: measured({table: sources[table][cell] for table in sources}, icl, mode)
+        for cell in progress(grid, "phases: read", "cell")
+    }
+    check_alike(grid, found, sources[LOSSES])
     rows = dated(grid, models, found, tokens_per_step, icl, rule)
-    with job.outputs(DATA / "phases" / job.cell) as folder:
-        for name, table in FILES.items():
-            with TableWriter(table, folder / f"{name}.parquet", job.provenance) as writer:
-                if rows[table]:  # nothing overlaps where nothing changes
-                    writer.write(columns(table, rows[table]))
+    with job.outputs() as outputs:
+        for table in OUTPUTS:
+            outputs.write(table, columns(table, rows[table]))
 
 
-def measured(cell: str, icl: IclSettings, mode: str) -> Measured:
+def measured(sources: dict[Table, Source], icl: IclSettings, mode: str) -> Measured:
     """Everything about one cell, from the tables of the stages before.
 
     Raises StageError unless they hold the same checkpoints, and each of its grain completely.
     """
-    heads = DATA / "heads" / cell
-    sources = {
-        LOSSES: Source(DATA / "losses" / f"{cell}.parquet", f"losses@{cell}"),
-        SAMPLED: Source(DATA / "icl" / cell / "sampled.parquet", f"icl@{cell}"),
-        HEADS: Source(heads / "heads.parquet", f"heads@{cell}"),
-        PROBES: Source(heads / "probes.parquet", f"heads@{cell}"),
-        ABLATIONS: Source(DATA / "ablations" / f"{cell}.parquet", f"ablations@{cell}"),
-    }
     bound = {
         "early_first": icl.windows.early[0],
         "early_last": icl.windows.early[1],
@@ -118,17 +121,19 @@ def whole(
     return found[column].astype(np.float64).reshape(sizes)
 
 
-def check_alike(grid: dict[str, Cell], found: dict[str, Measured]) -> None:
+def check_alike(
+    grid: dict[str, Cell], found: dict[str, Measured], losses: dict[str, Source]
+) -> None:
     """Raises StageError unless cells on one text can be compared, step by step, by sequence."""
     names = [name for name, own in grid.items() if own.is_on_its_text]
     for name in names:
         first, own = found[names[0]], found[name]
         if not np.array_equal(own.steps, first.steps) or own.loss.shape != first.loss.shape:
             raise StageError(
-                f"{DATA / 'losses' / name}.parquet: other checkpoints or sequences than those of "
-                f"{names[0]}; {rebuild(f'losses@{name}')}"
+                f"{losses[name].path}: other checkpoints or sequences than those of {names[0]}; "
+                f"{rebuild(losses[name].stage)}"
             )
 
 
 if __name__ == "__main__":
-    run(main, "phases", __doc__, per="grid")
+    run(main)

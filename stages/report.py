@@ -2,23 +2,19 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from induction.config.paths import DATA, REPORTS
-from induction.pipeline import cells
-from induction.pipeline.catalog import sources
+from induction.pipeline.artifacts import MANIFEST, Product
 from induction.pipeline.job import Job, run
 from induction.report import context, queries
 from induction.report.files import files
+from induction.report.plots import PLOTS, properties
 from induction.tables import circuits
 from induction.tables.ablations import ABLATIONS
 from induction.tables.claims import CLAIMS, EVIDENCE
-from induction.tables.contract import Table
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
-from induction.tables.duck import Source, connect
+from induction.tables.duck import connect
 from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
 from induction.tables.icl import ICL, POSITIONS
 from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
@@ -27,41 +23,57 @@ from induction.tables.parquet import provenance_of
 from induction.tables.pca import PCA
 from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
 
-MANIFEST = DATA / "corpus" / "manifest.json"
-READ = (
-    DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, LOSSES,
-    ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS,
-    INTERVENTION_HEADS,
-    *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
+PER = "grid"
+INPUTS = (
+    DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, MANIFEST, LOSSES, ICL, POSITIONS, PCA, HEADS,
+    COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, INTERVENTION_HEADS, *circuits.ALL, PHASES,
+    WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
+)  # fmt: skip
+OUTPUTS = (
+    Product("index.html", in_git=False),
+    Product("circuits.html", in_git=False),
+    Product("circuits.json"),
+    Product("claims.json"),
+    # No plots: of two revisions DVC would show every figure twice, below its file name.
+    Product("figures"),
+    Product("metrics.json", kind="metrics"),
+    Product("provenance.json"),
+    Product("sequences.csv"),
+    Product("summary.md"),
+    *(Product(f"plots/{name}.csv", kind="plots", plot=properties(name)) for name in PLOTS),
+)
+# All that makes the study, in the order of the page, which shows it.
+PARAMS = (
+    "corpus", "models", "train", "losses", "icl", "pca", "heads", "ablations", "interventions",
+    "circuits", "phases", "claims", "report",
 )  # fmt: skip
 
 
 def main(job: Job) -> None:
-    grid = cells.of_grid(job.params, job.cell)
-    connection, manifest, inputs = read(list(grid), job.cell)
-    results = queries.run(connection, job.params, grid)
-    study = context.study(job.params, grid)
+    connection, manifest, inputs = read(job)
+    results = queries.run(connection, job.params, job.cells)
+    study = context.study(job.params, PARAMS, job.cells)
     # After every param was read: its hash is over those.
     provenance = {"report": asdict(job.provenance), "inputs": inputs}
-    with job.outputs(REPORTS / job.cell) as folder:
-        for name, text in files(results, study, manifest, provenance, job.cell).items():
-            path: Path = folder / name
+    texts = files(results, study, manifest, provenance, job.instance)
+    with job.outputs() as outputs:
+        for name, text in texts.items():
+            path = outputs.folder / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
 
-def read(cells: list[str], grid: str) -> tuple[duckdb.DuckDBPyConnection, dict, dict[str, Any]]:
+def read(job: Job) -> tuple[duckdb.DuckDBPyConnection, dict, dict[str, dict]]:
     """The tables as views, the manifest of the corpus, and the provenance of every input."""
-    every = sources(cells, grid)
-    tables: dict[Table, list[Source]] = {table: every[table] for table in READ}
-    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    inputs = {str(MANIFEST): manifest["provenance"]} | {
+    path, views = job.source(MANIFEST).path, job.views()
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    inputs = {
         str(source.path): asdict(provenance_of(table, source.path, source.stage))
-        for table, files in tables.items()
-        for source in files
+        for table, sources in views.items()
+        for source in sources
     }
-    return connect(tables), manifest, inputs
+    return connect(views), manifest, {str(path): manifest["provenance"]} | inputs
 
 
 if __name__ == "__main__":
-    run(main, "report", __doc__ or "", per="grid")
+    run(main)

@@ -1,22 +1,15 @@
-"""The inner loops alone, on random weights and tokens at the size of the default study.
+"""Time the inner loops against the plain ways of doing the same."""
 
-Each line compares our way with the plain way of doing the same, in one run, because machines
-differ and are shared: trust the ratio, not the rate.
-"""
-
-import argparse
-import sys
 import time
 from collections.abc import Callable
 
+import click
 import torch
 import torch.nn.functional as F
 
 from induction.config.circuits import CircuitSettings
-from induction.config.errors import StageError
 from induction.config.model import Architecture
 from induction.config.params import Params
-from induction.config.strict import ParamsError
 from induction.config.train import TrainSettings
 from induction.interp.ablation import ablated_nll
 from induction.interp.circuits.edges import run
@@ -78,16 +71,18 @@ def reading_cost(
     return len(own.checkpoints) * (circuits * circuit + runs * once / cores)
 
 
-def main() -> None:
-    argparse.ArgumentParser(prog="python -m induction.cli.bench", description=__doc__).parse_args()
-    try:
-        params = Params()
-        train = params.section("train", TrainSettings)
-        models = params.sections("models", Architecture)
-        own = params.section("circuits", CircuitSettings)
-        n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
-    except (StageError, ParamsError) as error:
-        sys.exit(f"error: {error}")
+@click.command
+def command() -> None:
+    """Time the inner loops alone, on random weights and tokens at the size of the default study.
+
+    Each line compares our way with the plain way of doing the same, in one run, because machines
+    differ and are shared: trust the ratio, not the rate.
+    """
+    params = Params()
+    train = params.section("train", TrainSettings)
+    models = params.sections("models", Architecture)
+    own = params.section("circuits", CircuitSettings)
+    n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     cores = torch.get_num_threads()
     tokens = torch.randint(0, vocab_size, (8, n_ctx), generator=torch.Generator().manual_seed(0))
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
@@ -155,7 +150,3 @@ def main() -> None:
             took = reading_cost(arch, size, n_ctx, own, cores)
             print(f"{name} circuits of a cell, vocabulary {size:<6,} {took:>9,.0f} s, estimated")
         torch.set_num_threads(cores)
-
-
-if __name__ == "__main__":
-    main()

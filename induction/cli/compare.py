@@ -1,15 +1,10 @@
-"""What changed from A to B: params, every measure of every cell, claims, each with its interval.
+"""Compare two reports: params, measures, claims."""
 
-A and B are each a Git revision (a branch, a tag, HEAD~1, a hash), the name of a DVC experiment,
-`workspace` (the files as they lie here) or a folder that holds a report. Prints a table, and
-writes a page.
-"""
-
-import argparse
-import sys
 from pathlib import Path
 
-from induction.config.errors import StageError
+import click
+
+from induction.cli.project import PathOfCaller
 from induction.config.names import PUBLISHED
 from induction.report.compare import page
 from induction.report.compare.comparison import compare
@@ -18,34 +13,29 @@ from induction.report.revisions import WORKSPACE, read
 SAME = "the reports and the params are the same, byte for byte"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="induction compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("a", help="a revision, an experiment, workspace or a folder")
-    parser.add_argument("b", nargs="?", default=WORKSPACE, help=f"likewise; else {WORKSPACE}")
-    parser.add_argument("--grid", default="", choices=("", PUBLISHED), help="of both, that report")
-    parser.add_argument("--out", type=Path, help=f"the page; else a file in {page.PAGES}/")
-    parser.add_argument("--format", default="markdown", choices=("markdown", "json"))
-    options = parser.parse_args()
-    try:
-        comparison = compare(read(options.a, options.grid), read(options.b, options.grid))
-        path = options.out or page.path_of(options.a, options.b, options.grid)
-        path = None if comparison.is_same else path
-        if path is not None:
-            page.publish(path, page.html(comparison))
-    except StageError as error:
-        sys.exit(f"error: {error}")
-    a, b = comparison.a, comparison.b
-    if options.format == "json":
+@click.command
+@click.argument("a")
+@click.argument("b", default=WORKSPACE)
+@click.option("--published", is_flag=True, help="Of both, the report of the published run.")
+@click.option("--out", type=PathOfCaller(), help=f"The page; without it, a file in {page.PAGES}/.")
+@click.option("--format", "form", default="markdown", type=click.Choice(["markdown", "json"]))
+def command(a: str, b: str, published: bool, out: Path | None, form: str) -> None:
+    """Show what changed from A to B: params, every measure of every cell, claims, each with its
+    interval.
+
+    A and B are each a Git revision (a branch, a tag, HEAD~1, a hash), the name of a DVC
+    experiment, `workspace` (the files as they are here) or a folder that holds a report. Prints a
+    table, and writes a page.
+    """
+    grid = PUBLISHED if published else ""
+    comparison = compare(read(a, grid), read(b, grid))
+    path = None if comparison.is_same else out or page.path_of(a, b, grid)
+    if path is not None:
+        page.publish(path, page.html(comparison))
+    if form == "json":
         print(page.as_json(comparison, path))
     elif path is None:
-        print(f"{a.name} ({a.what}), {b.name} ({b.what}): {SAME}")
+        sides = ", ".join(f"{side.name} ({side.what})" for side in (comparison.a, comparison.b))
+        print(f"{sides}: {SAME}")
     else:
         print(f"{page.markdown(comparison)}\npage: {path}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,28 +1,20 @@
-"""What a head attends to, drawn in the terminal: a checkpoint in TransformerLens, by example.
+"""Draw what a head attends to, in the terminal."""
 
-    python -m induction.cli.patterns data/train/attn2_s0/step_001000.safetensors L1H3
-
-The model reads a block of random tokens twice. Each row is a token that attends, each column one
-that is attended to, as dark as the attention is strong. An induction head looks at what came after
-the same token the first time: in the second half that is a stripe, one step right of the repeat.
-"""
-
-import argparse
 import re
-import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from induction.cli.project import PathOfCaller
 from induction.config.circuits import CircuitSettings
 from induction.config.errors import StageError
 from induction.config.heads import HeadSettings
 from induction.config.params import Params
-from induction.config.strict import ParamsError
 from induction.interp.attention_scores import prefix_matching, repeated_blocks
 from induction.models.bridge import open_in_transformer_lens
 
@@ -56,30 +48,26 @@ def numbered(name: str, model: TransformerBridge) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m induction.cli.patterns",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("checkpoint", type=Path, help="a file of data/train/<cell>/")
-    parser.add_argument("head", help="layer and head, like L1H3")
-    parser.add_argument("--block", type=int, help="random tokens; else circuits.shown.block")
-    given = parser.parse_args()
-    try:
-        params = Params()
+@click.command
+@click.argument("checkpoint", type=PathOfCaller())
+@click.argument("head")
+@click.option("--block", type=int, help="Random tokens; without it, circuits.shown.block.")
+def command(checkpoint: Path, head: str, block: int | None) -> None:
+    """Draw what a head attends to, in the terminal.
+
+    CHECKPOINT is a file of data/train/<cell>/, HEAD is a layer and a head, like L1H3.
+
+    The model reads a block of random tokens twice. Each row is a token that attends, each column
+    one that is attended to, as dark as the attention is strong. An induction head looks at what
+    came after the same token the first time: in the second half that is a stripe, one step right
+    of the repeat.
+    """
+    params = Params()
+    if block is None:
         block = params.section("circuits", CircuitSettings).shown.block
-        if given.block is not None:
-            block = given.block
-        model = open_in_transformer_lens(given.checkpoint)
-        layer, head = numbered(given.head, model)
-        most = min(model.cfg.d_vocab - 1, (model.cfg.n_ctx - 1) // 2)
-        if not 2 <= block <= most:
-            raise StageError(f"--block: found {block}, expected 2 to {most} with this model")
-        print(example(model, layer, head, block, params.section("heads", HeadSettings).seed))
-    except (ParamsError, StageError) as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    model = open_in_transformer_lens(checkpoint)
+    layer, number = numbered(head, model)
+    most = min(model.cfg.d_vocab - 1, (model.cfg.n_ctx - 1) // 2)
+    if not 2 <= block <= most:
+        raise StageError(f"--block: found {block}, expected 2 to {most} with this model")
+    print(example(model, layer, number, block, params.section("heads", HeadSettings).seed))

@@ -1,27 +1,19 @@
-"""The study in a short table: each cell's result, and how long each stage took when last run."""
+"""Show each cell's result, and how long each stage took."""
 
-import argparse
 import json
-import sys
 
-from induction.config.errors import StageError
+import click
+
 from induction.config.names import PUBLISHED
 from induction.report import results
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="induction show", description=__doc__)
-    parser.add_argument("--grid", default="", help=f"{PUBLISHED!r}: the published run")
-    parser.add_argument("--times", action="store_true", help="only the seconds, as JSON")
-    options = parser.parse_args()
-    if options.times:
+@click.command
+@click.option("--published", is_flag=True, help="Of the published run.")
+@click.option("--times", "only_times", is_flag=True, help="Only the seconds, as JSON.")
+def command(published: bool, only_times: bool) -> None:
+    """Show each cell's result, and how long each stage took when it last ran here."""
+    if only_times:
         print(json.dumps(results.seconds(results.TIMES), indent=2))
-        return
-    try:
-        print(results.overview(options.grid))
-    except StageError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+    else:
+        print(results.overview(PUBLISHED if published else ""))

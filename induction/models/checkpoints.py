@@ -20,6 +20,7 @@ from induction.config.strict import ParamsError, parse, require
 from induction.models.transformer import Transformer, weight_shapes
 from induction.tables.atomic import write
 from induction.tables.provenance import Provenance
+from induction.tables.source import Source
 
 # safetensors writes several metadata keys in random order: one key keeps the bytes stable.
 KEY = "checkpoint"
@@ -75,11 +76,11 @@ def _write(path: Path, tensors: dict[str, torch.Tensor], header: Header) -> None
     write(path, serialize(tensors, metadata=metadata))
 
 
-def listed(folder: Path, stage: str) -> list[Path]:
+def listed(source: Source) -> list[Path]:
     """The checkpoints of a folder in order of their steps."""
-    paths = sorted(folder.glob("step_*.safetensors"))
+    paths = sorted(source.path.glob("step_*.safetensors"))
     if not paths:
-        raise StageError(f"{folder}: no checkpoints; {make(stage)}")
+        raise StageError(f"{source.path}: no checkpoints; {make(source.stage)}")
     return paths
 
 

@@ -16,13 +16,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from induction.config.paths import SCRATCH
+from induction.config.paths import TRAINING_STATES
 from induction.models import checkpoints
 from induction.models.checkpoints import tensors
 from induction.tables.atomic import write
 from induction.tables.provenance import Provenance
 
-FOLDER = SCRATCH / "train"
 KEY = "state"
 EVERY = 10.0  # seconds; a state is also kept with every checkpoint
 
@@ -33,7 +32,7 @@ class State:
     def __init__(self, cell: str, decides: dict):
         text = json.dumps(decides, sort_keys=True, default=str)
         self.key = hashlib.sha256(text.encode()).hexdigest()
-        self.folder = FOLDER / f"{cell}-{self.key[:16]}"
+        self.folder = TRAINING_STATES / f"{cell}-{self.key[:16]}"
         self.folder.mkdir(parents=True, exist_ok=True)
         # The age of the folder tells when it was last of use.
         os.utime(self.folder)

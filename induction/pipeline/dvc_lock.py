@@ -14,6 +14,7 @@ from induction.config.remedy import address
 LOCK = Path("dvc.lock")
 LOCKS = (LOCK, Path(PUBLISHED) / LOCK)
 READ = 2**20
+IGNORED = "__pycache__"  # as in .dvcignore
 # What reading something else as a lock file raises.
 NOT_ONE = (yaml.YAMLError, OSError, ValueError, RecursionError, LookupError, TypeError)
 NOT_ONE += (AttributeError,)
@@ -60,7 +61,7 @@ def md5(path: Path) -> str:
             while part := file.read(READ):
                 found.update(part)
         return found.hexdigest()
-    files = sorted(p for p in path.rglob("*") if p.is_file())
+    files = [p for p in path.rglob("*") if p.is_file() and IGNORED not in p.parts]
     listed = [{"md5": md5(p), "relpath": p.relative_to(path).as_posix()} for p in files]
     listed.sort(key=lambda entry: entry["relpath"])
     text = json.dumps(listed, sort_keys=True)

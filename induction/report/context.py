@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from induction.config.cells import Cell
@@ -19,15 +20,9 @@ from induction.report.figures.signal_dates import SIGNALS
 from induction.report.rendering import asset, content_hash
 from induction.report.rows import Results
 
-# The page shows every section of params.yaml but the machine that it ran on.
-SECTIONS_SHOWN = (
-    "corpus", "models", "train", "losses", "icl", "pca", "heads", "ablations", "interventions",
-    "circuits", "phases", "claims", "report",
-)  # fmt: skip
 
-
-def study(params: Params, grid: dict[str, Cell]) -> dict[str, Any]:
-    """Models, rules and every param."""
+def study(params: Params, sections: Iterable[str], grid: dict[str, Cell]) -> dict[str, Any]:
+    """Models, rules, and every param of `sections`."""
     models = params.sections("models", Architecture)
     return {
         "icl": params.section("icl", IclSettings),
@@ -39,7 +34,7 @@ def study(params: Params, grid: dict[str, Cell]) -> dict[str, Any]:
         "sequence_counts": {
             stage: params.get(stage)["sequences"] for stage in ("ablations", "interventions")
         },
-        "params": flatten({name: params.get(name) for name in SECTIONS_SHOWN}),
+        "params": flatten({name: params.get(name) for name in sections}),
         "times": json.loads(asset("times.json")),
     }
 

@@ -50,17 +50,17 @@ PLOTS = {
 }
 
 
-def properties(name: str, grid: str) -> dict[str, str]:
-    """How DVC is to draw a plot of a grid; one page may hold those of both."""
+def properties(name: str) -> tuple[tuple[str, str], ...]:
+    """How DVC is to draw a plot: names and values of its options."""
     plot = PLOTS[name]
-    return {
-        "template": TEMPLATE,
-        "x": X,
-        "y": plot.y,
-        "title": f"{plot.title}, {grid} run" if grid else plot.title,
-        "x_label": X_LABEL,
-        "y_label": plot.y_label,
-    }
+    return (
+        ("template", TEMPLATE),
+        ("x", X),
+        ("y", plot.y),
+        ("title", plot.title),
+        ("x_label", X_LABEL),
+        ("y_label", plot.y_label),
+    )
 
 
 def files(results: Results) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """DuckDB over the Parquet tables: in memory, read-only files, one view per table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,9 @@ from induction.config.errors import StageError
 from induction.config.remedy import rebuild
 from induction.tables.contract import Table
 from induction.tables.parquet import open_table
+from induction.tables.source import Source
 
 SQL = Path(__file__).parent.parent / "sql"
-
-
-@dataclass(frozen=True)
-class Source:
-    """One Parquet file of a table; `cell` becomes a column of the view, `stage` remakes it."""
-
-    path: Path
-    stage: str
-    cell: str | None = None
 
 
 def connect(

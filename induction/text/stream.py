@@ -11,14 +11,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from induction.config.errors import StageError
-from induction.config.remedy import corpus_in, make, rebuild
+from induction.config.remedy import make, rebuild
 from induction.tables.atomic import write
 from induction.tables.provenance import Provenance, loads
+from induction.tables.source import Source
 
-NAME = "train_tokens.safetensors"
 KEY, TENSOR = "stream", "tokens"
-# Params of the corpus that decide about the evaluation set alone.
-WITHOUT = ("corpus.n_ctx", "corpus.seed", "corpus.evaluation.sequences")
 
 
 def save_stream(path: Path, tokens: UInt16[np.ndarray, "stream"], provenance: Provenance) -> None:
@@ -29,14 +27,14 @@ def save_stream(path: Path, tokens: UInt16[np.ndarray, "stream"], provenance: Pr
 
 
 def training_stream(
-    folder: Path, vocab_size: int
+    source: Source, vocab_size: int
 ) -> tuple[UInt16[np.ndarray, "stream"], str, Provenance]:
-    """All training tokens of the corpus in `folder`, in order, their hash, and who made them.
+    """All training tokens of a corpus in order, their hash, and who made them.
 
     Raises StageError if the file is missing, damaged, not what its hash says, or holds tokens
     beyond `vocab_size`.
     """
-    path, label = folder / NAME, corpus_in(folder)
+    path, label = source.path, source.stage
     tokens, header = _opened(path, label)
     if _hash(tokens) != header["sha256"]:
         raise StageError(f"{path}: its tokens are not those it was made with; {rebuild(label)}")

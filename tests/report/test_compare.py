@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from induction.cli import compare as command
+from induction.cli import project
+from induction.cli.compare import command
 from induction.config.errors import StageError
 from induction.config.icl import IclSettings
 from induction.config.strict import parse
@@ -753,16 +754,16 @@ def test_without_git_folders_can_be_compared_and_revisions_cannot(tmp_path, monk
 def run(repository, monkeypatch, capsys):
     """The command in this process: (exit status, stdout, stderr)."""
 
+    # Paths are relative to where the command was called.
+    monkeypatch.setattr(project, "CALLED_IN", repository)
+
     def ran(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["compare", *arguments])
-        code = 0
         try:
-            command.main()
-        except SystemExit as stop:
-            # Python prints what sys.exit is given, and ends with 1.
-            print(stop.code, file=sys.stderr)
-            code = 1
-        return code, *capsys.readouterr()
+            command.main(list(arguments), standalone_mode=False)
+        except StageError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1, *capsys.readouterr()
+        return 0, *capsys.readouterr()
 
     return ran
 

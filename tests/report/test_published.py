@@ -6,8 +6,7 @@ import re
 import pyarrow.parquet as pq
 import pytest
 
-from induction.pipeline.plan import PER_CELL, PER_GRID
-from tests.project import CELLS, Project
+from tests.project import CELLS, INDUCTION, PER_CELL, PER_GRID, Project
 
 ADDED = {
     "attn1_s1": {"model": "attn1", "seed": 1},
@@ -31,7 +30,7 @@ def published(studied, tmp_path_factory) -> tuple[Project, dict[str, bytes], lis
     project = studied.copy(tmp_path_factory.mktemp("published"))
     before = project.products()
     project.edit(with_published)
-    done = project.run("python", "-m", "induction.cli.study", "--published", "--jobs", "2")
+    done = project.run(*INDUCTION, "study", "--published", "--jobs", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     logs = (project.folder / ".scratch" / "logs").glob("*.log")
     said = done.stdout + "".join(log.read_text() for log in logs)
@@ -53,7 +52,7 @@ def test_the_study_stays_as_it_was_and_all_is_up_to_date(published):
     assert {path: after[path] for path in before} == before
     for command in (("dvc", "repro"), ("dvc", "repro", "published/dvc.yaml")):
         assert RAN.findall(project.run(*command).stdout) == []
-    checked = project.run("python", "-m", "induction.cli.verify")
+    checked = project.run(*INDUCTION, "verify")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
@@ -86,7 +85,7 @@ def test_cells_on_another_text_stand_beside_no_others(published):
 def test_queries_see_both(published):
     project, _, _ = published
     sql = "select (select count(distinct cell) from icl), count(distinct cell) from published.icl"
-    said = project.run("python", "-m", "induction.cli.query", sql).stdout
+    said = project.run(*INDUCTION, "query", sql).stdout
     assert re.search(rf"\b{len(CELLS)}\b.*\b{len(CELLS) + len(ADDED)}\b", said), said
 
 
@@ -105,5 +104,5 @@ def test_a_removed_corpus_and_run_leave_no_dvc_yaml(published, tmp_path):
 @pytest.mark.slow
 def test_without_published_cells_there_is_no_published_run(studied, tmp_path):
     project = studied.copy(tmp_path / "p")
-    done = project.run("python", "-m", "induction.cli.study", "--published")
+    done = project.run(*INDUCTION, "study", "--published")
     assert done.returncode == 1 and "params.yaml: published: found no cells" in done.stderr

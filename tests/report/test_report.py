@@ -13,11 +13,14 @@ import pytest
 from induction.config.icl import IclSettings
 from induction.config.params import Params
 from induction.config.paths import REPORTS
+from induction.pipeline.artifacts import MANIFEST
 from induction.pipeline.job import Job
+from induction.pipeline.layout import source_of
 from induction.report import sequences
 from induction.report.figures.figure import Section
 from induction.report.figures.registry import FIGURES
 from induction.tables.heads import PROBES as PROBES_TABLE
+from induction.tables.losses import LOSSES
 from stages import report
 from tests.madeup import CELLS, ODD, STEPS, TOKEN, study
 from tests.project import Project
@@ -189,7 +192,7 @@ def test_sequences_csv_has_every_cell_and_sequence_at_the_last_checkpoint(report
     first, last = Params().section("icl", IclSettings).windows.late
     for cell, means in sequences.read(text).items():
         # By step, sequence and position, as the table is sorted.
-        losses = pq.read_table(f"data/losses/{cell}.parquet")["loss"].to_numpy()
+        losses = pq.read_table(source_of(LOSSES, cell).path)["loss"].to_numpy()
         at_the_end = losses.reshape(len(STEPS), 2, -1)[-1]
         assert means["late"] == pytest.approx(at_the_end[:, first : last + 1].mean(1), abs=1e-5)
         assert means["loss"] == pytest.approx(at_the_end.mean(1), abs=1e-5)
@@ -198,9 +201,9 @@ def test_sequences_csv_has_every_cell_and_sequence_at_the_last_checkpoint(report
 def test_provenance_lists_every_file(reports):
     listed = json.loads((reports / "provenance.json").read_text())["inputs"]
     expected = {path.as_posix() for path in Path("data").rglob("*.parquet")}
-    assert set(listed) == expected | {report.MANIFEST.as_posix()}
+    assert set(listed) == expected | {source_of(MANIFEST, "").path.as_posix()}
     assert listed["data/heads/attn2_s1/heads.parquet"]["cell"] == "attn2_s1"
-    assert PROBES_TABLE not in report.READ
+    assert PROBES_TABLE not in report.INPUTS
 
 
 def test_the_same_tables_give_the_same_bytes_and_leave_another_grid_s_report_alone(reports):

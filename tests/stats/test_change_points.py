@@ -22,7 +22,7 @@ from induction.stats.change_points import (
     with_interval,
 )
 from induction.stats.signals import Measured
-from induction.tables.duck import Source
+from induction.tables.source import Source
 from stages.phases import check_alike, whole
 
 INTERVAL = 0.95

@@ -15,9 +15,13 @@ from safetensors.torch import save_file
 from induction.config.errors import StageError
 from induction.models import checkpoints
 from induction.tables.corpus import EVAL, EVAL_SEQUENCES
-from induction.tables.duck import Source, connect, query
+from induction.tables.duck import (
+    connect,
+    query,
+)
 from induction.tables.losses import LOSSES
 from induction.tables.parquet import provenance_of, read_table, write_table
+from induction.tables.source import Source
 from induction.text import evaluation, stream
 from tests.conftest import VOCAB, header_of, made, random_model
 from tests.watched import watched

@@ -8,28 +8,27 @@ from typing import Any
 
 from induction.config.errors import StageError
 from induction.config.params import Params
-from induction.config.paths import DATA
-from induction.config.remedy import address, corpus_in
+from induction.config.paths import DATA, REPORTS
+from induction.config.remedy import address
 from induction.config.study import Study
 from induction.models import checkpoints
-from induction.pipeline.cells import corpus_folder
-from induction.pipeline.cells import label as label_of
+from induction.pipeline import layout
+from induction.pipeline.artifacts import CHECKPOINTS, MANIFEST, TOKENIZER, TRAIN_TOKENS
 from induction.pipeline.dvc_lock import hashes, lock_of, md5, params_of
 from induction.pipeline.plan import Expanded
 from induction.tables.contract import Table
-from induction.tables.duck import Source
 from induction.tables.parquet import provenance_of, row_groups
 from induction.tables.provenance import Provenance, loads
-from induction.text.stream import NAME as STREAM
-from induction.text.stream import WITHOUT, training_stream
+from induction.tables.source import Source
+from induction.text.stream import training_stream
 
 Problems = Iterator[str]
-# Provenance as it should be, of an artifact about which some params do not decide.
-Wanted = Callable[[tuple[str, ...]], Provenance]
+# The provenance an artifact should have, if these params do not decide about it.
+Expected = Callable[[tuple[str, ...]], Provenance]
 
 
 def check_lock(stage: Expanded, locked: dict, params: Params, outs: dict[str, str]) -> Problems:
-    """What DVC would run again, and what changed on disk behind its back.
+    """What DVC would run again, and what changed on disk without its knowledge.
 
     `outs` are all locked outputs by their paths.
     """
@@ -45,25 +44,28 @@ def check_lock(stage: Expanded, locked: dict, params: Params, outs: dict[str, st
             if outs[dep] != deps[dep]:
                 yield f"{dep}: was made anew since this stage ran; {_again(label)}"
         # A part of an output that was not pulled is no problem.
-        elif (path.exists() or not dep.startswith("data/")) and md5(path) != deps[dep]:
+        elif (path.exists() or not dep.startswith(f"{DATA}/")) and md5(path) != deps[dep]:
             yield f"{dep}: changed since this stage ran; {_again(label)}"
     if params_of(locked) != params.values(stage.params):
         yield f"params.yaml: its values are not those this stage ran with; {_again(label)}"
-    found = hashes(locked, "outs")
+    locked_outs = hashes(locked, "outs")
     for out in stage.outs:
-        # Reports are in Git, not in DVC's cache.
-        in_git = out.startswith("reports/")
-        back = f"git checkout -- {out}" if in_git else f"dvc checkout --force {out}"
+        # Those of reports/ that Git has are not in DVC's cache.
+        back = f"`git checkout -- {out}` or `dvc checkout --force {out}`"
+        if out.startswith(f"{DATA}/"):
+            back = f"`dvc checkout --force {out}`"
         if not Path(out).exists():
-            yield f"{out}: not found; `{back}`{'' if in_git else ' or `dvc pull`'} brings it"
-        elif md5(Path(out)) != found.get(out):
+            yield f"{out}: not found; {back} or `dvc pull` brings it"
+        elif md5(Path(out)) != locked_outs.get(out):
             yield (
-                f"{out}: not the bytes that {lock} names; `{back}` brings them back, "
+                f"{out}: not the bytes that {lock} names; {back} brings them back, "
                 f"{_anew(stage.label)}"
             )
 
 
-def check_made(found: Provenance, wanted: Provenance, where: object, stage: str) -> Problems:
+def check_provenance(
+    actual: Provenance, expected: Provenance, where: object, stage: str
+) -> Problems:
     """Whether an artifact was made by this stage, of this cell, with the present code and params.
 
     Device and dtype are for the reader to judge.
@@ -75,49 +77,50 @@ def check_made(found: Provenance, wanted: Provenance, where: object, stage: str)
         ("params", "with other params, of hash"),
         ("versions", "with other versions"),
     ):
-        own, expected = getattr(found, name), getattr(wanted, name)
-        if own != expected:
+        left, right = getattr(actual, name), getattr(expected, name)
+        if left != right:
             if name == "versions":
-                own, expected = sorted({*own} - {*expected}), sorted({*expected} - {*own})
-            yield f"{where}: made {about} {own}, expected {expected}; {_anew(stage)}"
+                left, right = sorted({*left} - {*right}), sorted({*right} - {*left})
+            yield f"{where}: made {about} {left}, expected {right}; {_anew(stage)}"
 
 
-def check_table(table: Table, source: Source, wanted: Provenance, rows: int | None) -> Problems:
-    """Schema, version, keys, NaN, the number of rows, and who made it."""
+def check_table(table: Table, source: Source, expected: Provenance, rows: int | None) -> Problems:
+    """Schema, version, keys, NaN, the number of rows, and what made it."""
     parts = row_groups(table, source.path, source.stage)
     count = sum(len(part[table.grain[0]]) for part in parts)
     if rows is not None and count != rows:
         yield f"{source.path}: found {count} rows, expected {rows}; {_anew(source.stage)}"
-    made = provenance_of(table, source.path, source.stage)
-    yield from check_made(made, wanted, source.path, source.stage)
+    actual = provenance_of(table, source.path, source.stage)
+    yield from check_provenance(actual, expected, source.path, source.stage)
 
 
-def check_checkpoints(cell: str, study: Study, wanted: Provenance) -> Problems:
+def check_checkpoints(cell: str, study: Study, expected: Provenance) -> Problems:
     """One per step of the schedule, whole, finite, of this cell, and unlike any other of it.
 
     Cells may share weights: untrained ones do, of models that differ in positions alone.
     """
     seen: dict[str, Path] = {}
-    folder, label = DATA / "train" / cell, f"train@{cell}"
+    source = layout.source_of(CHECKPOINTS, cell)
+    folder, label = source.path, source.stage
     steps = study.trained_as(cell).schedule(study.corpus.n_ctx)
-    expected = {checkpoints.path_of(folder, step).name for step in steps} | {"log.parquet"}
-    odd = sorted(expected ^ {path.name for path in folder.iterdir()})
+    names = {checkpoints.path_of(folder, step).name for step in steps} | {"log.parquet"}
+    odd = sorted(names ^ {path.name for path in folder.iterdir()})
     if odd:
         yield f"{folder}: missing or not asked for: {', '.join(odd)}; {_anew(label)}"
-    for path in checkpoints.listed(folder, label):
+    for path in checkpoints.listed(source):
         try:
             model, header = checkpoints.load(path)
         except StageError as error:
             yield str(error)
             continue
-        yield from check_made(header.provenance, wanted, path, label)
+        yield from check_provenance(header.provenance, expected, path, label)
         per_step = study.train.batch * study.corpus.n_ctx
         if (
             path != checkpoints.path_of(folder, header.step)
             or header.tokens_seen != header.step * per_step
         ):
-            said = f"says it is step {header.step}, {header.tokens_seen} tokens"
-            yield f"{path}: {said}; {_anew(label)}"
+            says = f"says it is step {header.step}, {header.tokens_seen} tokens"
+            yield f"{path}: {says}; {_anew(label)}"
         weights = hashlib.sha256()
         for value in model.state_dict().values():
             weights.update(value.numpy().tobytes())
@@ -128,54 +131,57 @@ def check_checkpoints(cell: str, study: Study, wanted: Provenance) -> Problems:
 
 def read_manifest(corpus: str) -> dict[str, Any]:
     """The manifest of a corpus. Raises StageError if it is unreadable."""
-    path = corpus_folder(corpus) / "manifest.json"
+    source = layout.source_of(MANIFEST, corpus)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            key: found[key] for key in ("documents_used", "train_tokens", "tokenizer_sha256")
-        } | {"provenance": json.dumps(found["provenance"])}
+        content = json.loads(source.path.read_text(encoding="utf-8"))
+        keys = ("documents_used", "train_tokens", "tokenizer_sha256")
+        return {key: content[key] for key in keys} | {
+            "provenance": json.dumps(content["provenance"])
+        }
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        remedy = _anew(corpus_in(path.parent))
-        raise StageError(f"{path}: unreadable ({error!r}); {remedy}") from None
+        raise StageError(f"{source.path}: unreadable ({error!r}); {_anew(source.stage)}") from None
 
 
 def check_corpus(
-    corpus: str, manifest: dict[str, Any], vocab_size: int, wanted: Wanted
+    corpus: str, manifest: dict[str, Any], vocab_size: int, expected: Expected
 ) -> Problems:
-    """What of a corpus is no table: manifest, tokenizer, token stream."""
-    folder = corpus_folder(corpus)
-    label = corpus_in(folder)
-    made = loads(manifest["provenance"], folder / "manifest.json", lambda: _anew(label))
-    yield from check_made(made, wanted(()), folder / "manifest.json", label)
-    tokenizer = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
-    if manifest["tokenizer_sha256"] != tokenizer:
-        yield f"{folder}/tokenizer.json: not that of manifest.json; {_anew(label)}"
-    tokens, _, by = training_stream(folder, vocab_size)
-    yield from check_made(by, wanted(WITHOUT), folder / STREAM, label)
+    """The files of a corpus that are no tables: manifest, tokenizer, token stream."""
+    source = layout.source_of(MANIFEST, corpus)
+    label = source.stage
+    actual = loads(manifest["provenance"], source.path, lambda: _anew(label))
+    yield from check_provenance(actual, expected(()), source.path, label)
+    tokenizer = layout.source_of(TOKENIZER, corpus).path
+    if manifest["tokenizer_sha256"] != hashlib.sha256(tokenizer.read_bytes()).hexdigest():
+        yield f"{tokenizer}: not that of manifest.json; {_anew(label)}"
+    stream = layout.source_of(TRAIN_TOKENS, corpus)
+    tokens, _, actual = training_stream(stream, vocab_size)
+    yield from check_provenance(actual, expected(TRAIN_TOKENS.without), stream.path, label)
     if manifest["train_tokens"] != len(tokens):
         named = manifest["train_tokens"]
-        yield f"{folder / STREAM}: {len(tokens)} tokens, manifest.json has {named}; {_anew(label)}"
+        yield f"{stream.path}: {len(tokens)} tokens, manifest.json has {named}; {_anew(label)}"
 
 
-def check_report(grid: str, wanted: Provenance) -> Problems:
-    path, label = Path("reports") / grid / "provenance.json", label_of("report", grid)
+def check_report(grid: str, expected: Provenance) -> Problems:
+    """What made the report."""
+    path, label = REPORTS / grid / "provenance.json", layout.label("report", grid)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["report"]
+        content = json.loads(path.read_text(encoding="utf-8"))["report"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         yield f"{path}: unreadable ({error!r}); {_anew(label)}"
         return
-    yield from check_made(loads(json.dumps(found), path, lambda: _anew(label)), wanted, path, label)
+    actual = loads(json.dumps(content), path, lambda: _anew(label))
+    yield from check_provenance(actual, expected, path, label)
 
 
-def strays(found: list[Expanded]) -> Problems:
+def strays(stages: list[Expanded]) -> Problems:
     """Files below data/ that no stage makes: of a cell that was removed, or laid there by hand."""
-    outs = {Path(out) for stage in found for out in stage.outs}
+    outs = {Path(out) for stage in stages for out in stage.outs}
     for path in sorted(DATA.rglob("*")):
         if path.is_file() and not outs & {path, *path.parents}:
             yield f"{path}: no stage makes it; `dvc checkout` or remove it"
 
 
-# Asked for where there is a problem, and nowhere else: they read params.yaml.
+# Called where there is a problem, and nowhere else: they read params.yaml.
 def _again(stage: str) -> str:
     return f"run `dvc repro {address(stage)}`"
 
