@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Int
@@ -16,7 +17,7 @@ from torch import Tensor
 from induction.config.errors import StageError
 from induction.config.model import Architecture
 from induction.config.remedy import make, rebuild
-from induction.config.strict import ParamsError, parse, require
+from induction.config.strict import parse, settings, within
 from induction.models.transformer import Transformer, weight_shapes
 from induction.tables.atomic import write
 from induction.tables.provenance import Provenance
@@ -27,31 +28,17 @@ KEY = "checkpoint"
 FORMAT = 1
 
 
-@dataclass(frozen=True)
+@settings
 class Header:
     """The metadata of a checkpoint, from which its model is rebuilt."""
 
-    format: int
-    step: int
-    tokens_seen: int
-    vocab_size: int
-    n_ctx: int
+    format: Literal[1]  # FORMAT
+    step: Annotated[int, within(0, 2**31 - 1)]
+    tokens_seen: Annotated[int, within(0, 2**53)]
+    vocab_size: Annotated[int, within(1, 65_535)]
+    n_ctx: Annotated[int, within(1, 32_767)]
     model: Architecture
     provenance: Provenance
-
-    def check(self, key: str) -> None:
-        require(
-            self.format == FORMAT, f"{key}.format", self.format, str(FORMAT), "rebuild the file"
-        )
-        for name, least, most in (
-            ("step", 0, 2**31 - 1),
-            ("tokens_seen", 0, 2**53),
-            ("vocab_size", 1, 65_535),
-            ("n_ctx", 1, 32_767),
-        ):
-            value = getattr(self, name)
-            expected = f"{least} … {most}"
-            require(least <= value <= most, f"{key}.{name}", value, expected, "rebuild it")
 
 
 def path_of(folder: Path, step: int) -> Path:
@@ -105,8 +92,8 @@ def opened(path: Path, remedy: Callable[[], str]) -> Iterator[tuple[safe_open, H
                     f"{path}: no {KEY!r} metadata, so not a checkpoint of ours; {remedy()}"
                 )
             try:
-                header = parse(Header, json.loads(metadata), KEY)
-            except (ValueError, RecursionError, ParamsError) as error:
+                header = parse(Header, json.loads(metadata), KEY, file="")
+            except (ValueError, RecursionError) as error:
                 raise StageError(f"{path}: unreadable metadata ({error}); {remedy()}") from None
             yield file, header
     except FileNotFoundError:

@@ -2,7 +2,7 @@
 
 import torch
 
-from induction.config.strict import ParamsError
+from induction.config.errors import ParamsError
 
 
 def pick(setting: object) -> torch.device:

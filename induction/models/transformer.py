@@ -81,12 +81,13 @@ class Attention(nn.Module):
         return x.unflatten(-1, (self.arch.n_heads, self.arch.d_head)).transpose(1, 2)
 
     def qk(
-        self, x: Float[Tensor, "batch pos d_model"]
+        self, x: Float[Tensor, "batch pos d_model"], smear_gate: Float[Tensor, "head"] | None = None
     ) -> tuple[Float[Tensor, "batch head pos d_head"], Float[Tensor, "batch head pos d_head"]]:
         """Queries and keys of every head, with positions and smearing applied.
 
         `qk_sinusoidal` adds fixed sinusoids to the inputs of W_Q and W_K only: nothing positional
         enters the residual stream or the values (Olsson et al. 2022, Model Details, note 25).
+        `smear_gate` replaces the trained gates of a model with smeared keys.
         """
         if self.arch.positions == "qk_sinusoidal":
             x = x + self.sinusoids[: x.shape[1]]
@@ -94,7 +95,7 @@ class Attention(nn.Module):
         if self.arch.positions == "rotary":
             q, k = rotate(q), rotate(k)
         if self.arch.smeared_keys:
-            k = smear(k, self.smear_gate)
+            k = smear(k, self.smear_gate if smear_gate is None else smear_gate)
         return q, k
 
     def values(
@@ -103,18 +104,21 @@ class Attention(nn.Module):
         return self._heads(self.v(x))
 
     def pattern(
-        self, x: Float[Tensor, "batch pos d_model"]
+        self, q: Float[Tensor, "batch head pos d_head"], k: Float[Tensor, "batch head pos d_head"]
     ) -> Float[Tensor, "batch head query key"]:
         """Attention patterns: softmax(q k^T / sqrt(d_head)), causal; rows sum to one."""
-        q, k = self.qk(x)
         scores = (q @ k.transpose(-1, -2)) / math.sqrt(self.arch.d_head)
-        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
         return scores.masked_fill(future, -torch.inf).softmax(-1)
 
-    def z(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch head pos d_head"]:
-        """Every head's mixed values, before W_O (`hook_z`)."""
-        q, k = self.qk(x)
-        return F.scaled_dot_product_attention(q, k, self.values(x), is_causal=True)
+    def z(
+        self,
+        q: Float[Tensor, "batch *head pos d_head"],
+        k: Float[Tensor, "batch *head pos d_head"],
+        v: Float[Tensor, "batch *head pos d_head"],
+    ) -> Float[Tensor, "batch *head pos d_head"]:
+        """Mixed values before W_O (`hook_z`), by fused attention: no pattern is formed."""
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
     def out(self, z: Float[Tensor, "batch head pos d_head"]) -> Float[Tensor, "batch pos d_model"]:
         return self.o(z.transpose(1, 2).flatten(2))
@@ -130,10 +134,11 @@ class Attention(nn.Module):
         """(output, pattern). With `pattern_fn`, the pattern is passed through it before the values
         are mixed, which is how TransformerLens reads and edits patterns. Without it, the pattern
         is never formed, and None takes its place."""
+        (q, k), v = self.qk(hidden_states), self.values(hidden_states)
         if pattern_fn is None:
-            return self.out(self.z(hidden_states)), None
-        pattern = pattern_fn(self.pattern(hidden_states))
-        return self.out(pattern @ self.values(hidden_states)), pattern
+            return self.out(self.z(q, k, v)), None
+        pattern = pattern_fn(self.pattern(q, k))
+        return self.out(pattern @ v), pattern
 
 
 class MLP(nn.Module):
@@ -172,6 +177,8 @@ class Block(nn.Module):
 
 class Transformer(nn.Module):
     """Decoder-only transformer with LayerNorm before each layer and before the unembedding."""
+
+    layers: Sequence[Block]
 
     def __init__(self, arch: Architecture, vocab_size: int, n_ctx: int):
         super().__init__()
@@ -214,15 +221,11 @@ class Transformer(nn.Module):
             resid = resid + self.pos(torch.arange(tokens.shape[1], device=tokens.device))
         return resid
 
-    def final_resid(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
-        """The residual stream after the last layer, before `ln_out`."""
+    def forward(self, tokens: Int[Tensor, "batch pos"], **_) -> Float[Tensor, "batch pos vocab"]:
         resid = self.embedding(tokens)
         for block in self.layers:
             resid = block(resid)[0]
-        return resid
-
-    def forward(self, tokens: Int[Tensor, "batch pos"], **_) -> Float[Tensor, "batch pos vocab"]:
-        return self.head(self.ln_out(self.final_resid(tokens)))
+        return self.head(self.ln_out(resid))
 
 
 def weight_shapes(arch: Architecture, vocab_size: int, n_ctx: int) -> dict[str, list[int]]:

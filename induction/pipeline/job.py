@@ -18,7 +18,6 @@ from induction.config.errors import StageError
 from induction.config.names import EXPECTED, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH
-from induction.config.strict import ParamsError
 from induction.pipeline import code_digests, layout, status
 from induction.pipeline.artifacts import DIGESTS, PARAMS_FILE, Artifact, OnStudyText, Output
 from induction.pipeline.declarations import Stage, stages, writer_of
@@ -283,7 +282,7 @@ def _execute(main: Callable[[Job], None], stage: Stage, instance: str) -> None:
         with exclusive(label), status.reported(stage.name, instance):
             main(Job(stage.name, instance))
         _note_time(stage.name, label, time.perf_counter() - start)
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {label}: {error}")
     except TableError as error:
         sys.exit(

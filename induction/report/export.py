@@ -1,4 +1,4 @@
-"""Query results as CSV, JSON, Markdown or Parquet: all rows, batch by batch."""
+"""A query's result in the formats that other programs read: all rows, batch by batch."""
 
 import json
 import math
@@ -9,27 +9,29 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 import duckdb
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from induction.config.errors import StageError
 from induction.report.formatting import NONE
+from induction.tables.question import answer, questions
 
 Result = duckdb.DuckDBPyRelation
 BATCH = 65_536
 NESTED = {"list", "array", "struct", "map", "union"}
-# Types that JSON and Parquet lack, or would spell differently from DuckDB.
-UNSUPPORTED = {"interval", "bit", "union", "time with time zone"}
+# Types that JSON and Parquet lack, or write in another way than DuckDB.
+ODD = {"interval", "bit", "union", "time with time zone"}
 BYTES = {"blob"}
-# Characters that are markup in Markdown; an underscore inside a word is not.
+# Characters that Markdown takes for markup; not an underscore inside a word.
 MARKUP = re.compile(r"[\\`*\[\]<>|~&#$]|(?<!\w)_|_(?!\w)")
 BREAK = re.compile(r"\r\n?|\n")
 
 
 def _as_text(result: Result, kinds: set[str] | None) -> Result:
-    """The result with columns that contain these types (None: all columns) as DuckDB's text.
+    """The result with columns that hold these kinds, or all columns, as DuckDB writes them.
 
-    Columns are selected by position, because a query may give two of them one name.
+    Columns go by number: a query may give two of them one name.
     """
     columns = [
         (f"#{i}::varchar" if kinds is None or _holds(kind, kinds) else f"#{i}", name)
@@ -42,44 +44,44 @@ def _as_text(result: Result, kinds: set[str] | None) -> Result:
 def _holds(kind: Any, kinds: set[str]) -> bool:
     """Whether a type is one of `kinds`, or contains one."""
     inner = [child for _, child in kind.children] if kind.id in NESTED else []
-    return kind.id in kinds or any(
-        _holds(child, kinds) for child in inner if type(child) is type(kind)
-    )
+    return kind.id in kinds or any(_holds(k, kinds) for k in inner if type(k) is type(kind))
 
 
 def _rows(result: Result) -> Iterator[dict[str, Any]]:
-    """Row by row. Raises StageError if two columns have one name."""
-    _check_names(result)
+    """Row by row. Raises StageError if two columns have one name: a record holds but one."""
+    _distinct(result)
     for batch in result.to_arrow_reader(BATCH):
         yield from batch.to_pylist()
 
 
-def _check_names(result: Result) -> None:
+def _distinct(result: Result) -> None:
     twice = sorted({name for name in result.columns if result.columns.count(name) > 1})
     if twice:
-        raise StageError(f"query: found two columns {twice[0]!r}; name one of them otherwise (as)")
+        raise StageError(
+            f"query: found two columns {twice[0]!r}; give one of them another name (as)"
+        )
 
 
 def csv(result: Result, file: BinaryIO) -> None:
-    """With a header and text in quotes; null is empty."""
-    reader = _as_text(result, NESTED | UNSUPPORTED | BYTES).to_arrow_reader(BATCH)
+    """With a header, text in quotes, nothing for null."""
+    reader = _as_text(result, NESTED | ODD | BYTES).to_arrow_reader(BATCH)
     with pa_csv.CSVWriter(file, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
 
 
 def parquet(result: Result, file: BinaryIO) -> None:
-    _check_names(result)
-    reader = _as_text(result, UNSUPPORTED).to_arrow_reader(BATCH)
+    _distinct(result)
+    reader = _as_text(result, ODD).to_arrow_reader(BATCH)
     with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
 
 
 def as_json(result: Result, file: BinaryIO) -> None:
-    """A list of one object per row; infinities and NaN become null."""
+    """A list of one object per row; null for what JSON has no number for."""
     start = "[\n"
-    for row in _rows(_as_text(result, UNSUPPORTED | BYTES)):
+    for row in _rows(_as_text(result, ODD | BYTES)):
         text = json.dumps(_plain(row), ensure_ascii=False, allow_nan=False, default=str)
         file.write(f"{start}{text}".encode())
         start = ",\n"
@@ -100,7 +102,7 @@ def _plain(value: Any) -> Any:
 
 
 def markdown(result: Result, file: BinaryIO) -> None:
-    """A table with numbers aligned to the right."""
+    """A table, numbers to the right."""
     numbers = [_is_number(kind) for kind in result.types]
     head = [result.columns, ["---:" if number else "---" for number in numbers]]
     batches = _as_text(result, None).to_arrow_reader(BATCH)
@@ -126,3 +128,19 @@ FORMATS: dict[str, Callable[[Result, BinaryIO], None]] = {
     "markdown": markdown,
     "parquet": parquet,
 }
+
+
+def export(connection: duckdb.DuckDBPyConnection, sql: str, form: str, file: BinaryIO) -> None:
+    """Write all rows of the result of one query. Raises StageError for several queries, or none."""
+    statements = questions(connection, sql)
+    if len(statements) != 1:
+        raise StageError(
+            f"query: --format {form} takes one query, found {len(statements)}; run them one by one"
+        )
+    try:
+        answer(connection, statements[0], lambda result: FORMATS[form](result, file))
+    except BrokenPipeError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        # An error of DuckDB after the first batch arrives as one of Arrow.
+        raise StageError(f"query: {form}: {error}") from None

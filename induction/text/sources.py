@@ -20,8 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from induction.config.corpus import MAX_CHARACTERS, CorpusSettings
-from induction.config.errors import StageError
-from induction.config.strict import visible
+from induction.config.errors import StageError, visible
 from induction.tables.parquet import DAMAGE
 from induction.text.documents import Document, docstrings
 

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from induction.config.errors import StageError
+from induction.config.remedy import make, rebuild
+from induction.tables.source import Source
+
 END_OF_TEXT = "<|endoftext|>"
 # Learning merges takes time in the square of a word's length, and a file of one letter is one word.
 LONGEST_WORD = 1_000
@@ -42,3 +46,15 @@ def train_tokenizer(texts: list[str], vocab_size: int) -> Tokenizer:
     # A document that spells out "<|endoftext|>" must not end there.
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def load_tokenizer(source: Source) -> Tokenizer:
+    """Raises StageError if the file is missing or damaged."""
+    try:
+        return Tokenizer.from_str(source.path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StageError(f"{source.path}: not found; {make(source.stage)}") from None
+    except Exception as error:  # the library raises nothing narrower
+        raise StageError(
+            f"{source.path}: damaged, no tokenizer ({error}); {rebuild(source.stage)}"
+        ) from None

@@ -22,7 +22,7 @@ def test_cached_patterns_are_the_patterns(any_model, tokens):
         _, cache = bridge(any_model, "test").run_with_cache(tokens)
         resid = any_model.embedding(tokens)
         for layer, block in enumerate(any_model.layers):
-            wanted = block.attn.pattern(block.ln1(resid))
+            wanted = block.attn.pattern(*block.attn.qk(block.ln1(resid)))
             torch.testing.assert_close(cache[f"blocks.{layer}.attn.hook_pattern"], wanted)
             resid = block(resid)[0]
 
