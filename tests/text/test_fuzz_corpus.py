@@ -10,6 +10,7 @@ import random
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ from tests.watched import watched
 
 pytestmark = pytest.mark.slow
 
-FOUND: Counter = Counter()
+OUTCOMES: Counter = Counter()
 REASONS = {
     *("excluded name", "not a regular file", "not readable", "not UTF-8", "not JSON"),
     *("no text in record", "too long", "too short"),
@@ -44,13 +45,13 @@ def check(kind: str, files: str) -> list[str]:
         assert message.isprintable() and len(message) < 1_200, message
         assert message.startswith("params.yaml: corpus.files") or ": found " in message, message
         assert "; " in message, message
-        FOUND[kind, "link" if "found a link to" in message else "refused"] += 1
+        OUTCOMES[kind, "link" if "found a link to" in message else "refused"] += 1
         return []
     assert set(skipped) <= REASONS and all(count > 0 for count in skipped.values()), skipped
     for document in documents:
         assert document.name.isprintable() and document.text
         assert len(document.sha256) == 64  # which takes valid Unicode
-    FOUND[kind, "in part" if skipped else "whole"] += 1
+    OUTCOMES[kind, "in part" if skipped else "whole"] += 1
     return [document.text for document in documents]
 
 
@@ -80,7 +81,7 @@ def mutated(data: bytes, rng: random.Random, tokens: list[bytes], tail: int) -> 
 TEXTS = [f"text {i} ünïcödé 👩 " * (i % 4 + 1) for i in range(30)]
 
 
-def parquet(texts: list, kind: pa.DataType | None = None, **settings: object) -> bytes:
+def parquet(texts: list, kind: pa.DataType | None = None, **settings: Any) -> bytes:
     file = io.BytesIO()
     texts = pa.array(texts, kind or pa.string())
     table = pa.table({"n": range(len(texts)), "text": texts, "list": [[1, 2]] * len(texts)})
@@ -116,7 +117,7 @@ def test_broken_parquet(tmp_path, kind):
         footer = int.from_bytes(data[-8:-4], "little") + 8
         path.write_bytes(mutated(data, random.Random(i), THRIFT, footer))
         assert len(check(kind, f"{path}")) <= 1_000
-    assert FOUND[kind, "refused"] + FOUND[kind, "in part"] > 500, FOUND
+    assert OUTCOMES[kind, "refused"] + OUTCOMES[kind, "in part"] > 500, OUTCOMES
 
 
 JSONL = "".join(
@@ -139,10 +140,10 @@ def test_broken_jsonl(tmp_path):
     for i in range(3_000):
         data = mutated(JSONL, random.Random(i), JSON, 500)
         path.write_bytes(data)
-        found = check("jsonl", f"{path}")
+        texts = check("jsonl", f"{path}")
         # Line by line, by other means: what a line says does not depend on its neighbours.
-        assert found == [text for line in data.split(b"\n") for text in texts_of(line)]
-    assert FOUND["jsonl", "in part"] > 2_000, FOUND
+        assert texts == [text for line in data.split(b"\n") for text in texts_of(line)]
+    assert OUTCOMES["jsonl", "in part"] > 2_000, OUTCOMES
 
 
 def texts_of(line: bytes) -> list[str]:
@@ -159,9 +160,9 @@ def test_broken_text(tmp_path):
     for i in range(1_000):
         broken = mutated(data, random.Random(i), JSON, 100)
         path.write_bytes(broken)
-        found = check("text", f"{path}")
-        assert "".join(found) == ("" if not is_utf8(broken) else broken.decode())
-    assert FOUND["text", "refused"] > 500 and FOUND["text", "whole"] > 100, FOUND
+        texts = check("text", f"{path}")
+        assert "".join(texts) == ("" if not is_utf8(broken) else broken.decode())
+    assert OUTCOMES["text", "refused"] > 500 and OUTCOMES["text", "whole"] > 100, OUTCOMES
 
 
 def is_utf8(data: bytes) -> bool:
@@ -187,9 +188,9 @@ PATTERN = st.tuples(MAGIC, st.lists(MAGIC | NAME, max_size=3)).map(lambda both: 
 )
 def _folders(folder, entries, pattern, at_once):
     inside, outside = folder / "texts", folder / "outside"
-    for own in (inside, outside):
-        shutil.rmtree(own, ignore_errors=True)
-        own.mkdir()
+    for path in (inside, outside):
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
     (outside / "a").write_text("a secret")
     for parent, name, kind in entries:
         path = (inside if at_once else inside / parent) / name
@@ -217,5 +218,5 @@ def make(path: Path, kind: str, inside: Path, outside: Path) -> None:
 
 def test_folders_of_links_and_pipes_and_odd_names_under_any_glob(tmp_path):
     _folders(tmp_path)
-    assert FOUND["folders", "refused"] > 200 and FOUND["folders", "link"] > 50, FOUND
-    assert FOUND["folders", "whole"] + FOUND["folders", "in part"] > 40, FOUND
+    assert OUTCOMES["folders", "refused"] > 200 and OUTCOMES["folders", "link"] > 50, OUTCOMES
+    assert OUTCOMES["folders", "whole"] + OUTCOMES["folders", "in part"] > 40, OUTCOMES

@@ -118,8 +118,7 @@ def test_a_glob_finds_what_python_finds(tmp_path, monkeypatch, pattern):
         for name in ("a.txt", "b.md", ".secret.txt", "["):
             Path(folder, name).write_text("x")
     Path("b.md").write_text("x")
-    found = sources._glob(pattern, sources.Counter())
-    assert found == {
+    assert sources._glob(pattern, sources.Counter()) == {
         Path(path) for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)
     }
 
