@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from induction.pipeline import code_digests
 from induction.pipeline.artifacts import MANIFEST
 from induction.pipeline.declarations import stages, writer_of
 from induction.pipeline.layout import source_of
@@ -18,7 +19,7 @@ from stages import report
 from tests.conftest import made
 from tests.project import Project
 
-READS = (*report.SECTIONS_SHOWN,)
+READS = report.PARAMS
 # None of the first goes through a phase change.
 CELLS = ("attn1_s0", "attn2_s0", "attn2_s1")
 STEPS = tuple(range(4))
@@ -200,7 +201,12 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
         "tokenizer_sha256": "1",
         "provenance": asdict(made("corpus")),
     }
-    path = found.folder / source_of(MANIFEST, "").path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(manifest))
+    code = code_digests.digests(code_digests.files("report", found.folder), found.folder)
+    for name, text in (
+        (source_of(MANIFEST, "").path, json.dumps(manifest)),
+        (code_digests.planned("report"), code_digests.combine(code)),
+    ):
+        path = found.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     return found

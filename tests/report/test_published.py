@@ -40,9 +40,9 @@ def published(studied, tmp_path_factory) -> tuple[Project, dict[str, bytes], lis
 @pytest.mark.slow
 def test_only_what_is_new_runs(published):
     _, _, ran = published
-    wanted = {f"{stage}@{cell}" for stage in PER_CELL for cell in ADDED}
-    wanted |= {f"{stage}@published" for stage in PER_GRID}
-    assert sorted(ran) == sorted(wanted | {"params", "corpus@prose"})
+    expected = {f"{stage}@{cell}" for stage in PER_CELL for cell in ADDED}
+    expected |= {f"{stage}@published" for stage in PER_GRID}
+    assert sorted(ran) == sorted(expected | {"params", "corpus@prose"})
 
 
 @pytest.mark.slow
@@ -60,11 +60,11 @@ def test_the_study_stays_as_it_was_and_all_is_up_to_date(published):
 def test_the_published_report_is_about_all_cells(published):
     project, _, _ = published
     folder = project.folder / "reports" / "published"
-    found = json.loads((folder / "metrics.json").read_text())
-    assert set(found["cells"]) == {*CELLS, *ADDED}
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["cells"]) == {*CELLS, *ADDED}
     assert set(project.metrics()) == {*CELLS}
     claims = json.loads((folder / "claims.json").read_text())
-    (flagged,) = [own for own in claims if own["claim"] == "periodic_is_flagged"]
+    (flagged,) = [main for main in claims if main["claim"] == "periodic_is_flagged"]
     assert flagged["cells"] == "periodic_s0"
     assert flagged["verdict"] in ("supported", "contradicted")
 
@@ -74,11 +74,11 @@ def test_cells_on_another_text_stand_beside_no_others(published):
     project, _, _ = published
     joint = pq.read_table(project.folder / "data/pca/published/pca.parquet")
     assert set(joint["cell"].to_pylist()) == {*CELLS, "attn1_s1", "adamw_s0"}
-    own, other = (
+    main, other = (
         pq.read_table(project.folder / "data" / "corpus" / name / "eval.parquet")["token"]
         for name in (".", "prose")
     )
-    assert own.to_pylist() != other.to_pylist()
+    assert main.to_pylist() != other.to_pylist()
 
 
 @pytest.mark.slow

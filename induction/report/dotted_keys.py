@@ -3,13 +3,13 @@
 import json
 
 
-def flattened(params: dict, prefix: str = "") -> dict[str, str]:
+def flatten(params: dict, prefix: str = "") -> dict[str, str]:
     """Every value by its dotted key, as JSON; a list is one value."""
-    found = {}
+    lines = {}
     for name, value in params.items():
         key = f"{prefix}{name}"
         if isinstance(value, dict) and value:
-            found |= flattened(value, f"{key}.")
+            lines |= flatten(value, f"{key}.")
         else:
-            found[key] = json.dumps(value, ensure_ascii=False)
-    return found
+            lines[key] = json.dumps(value, ensure_ascii=False)
+    return lines
