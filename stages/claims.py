@@ -1,4 +1,4 @@
-"""The paper's claims and our controls, each decided by a rule that params.yaml fixes."""
+"""Decide the paper's claims and our controls by the rules in params.yaml"""
 
 from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""When things change: six signals of every cell, the dates of their changes, which coincide."""
+"""Date the change of six signals in every cell and find which changes coincide"""
 
 from math import prod
 
