@@ -1,5 +1,6 @@
 """Reading `params.yaml`, one section at a time, so that a stage reads only what it declares."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -58,10 +59,8 @@ class Params:
 
         A key that is not there is left out: that differs from every value it could have.
         """
-        found = {}
+        values = {}
         for key in keys:
-            try:
-                found[key] = self._at(key)
-            except ParamsError:
-                continue
-        return found
+            with suppress(ParamsError):
+                values[key] = self._at(key)
+        return values

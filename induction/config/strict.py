@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from typing_extensions import TypeForm
 
 from induction.config.errors import ABSENT, ParamsError, require, show
-from induction.config.names import EXPECTED, SLUG
+from induction.config.names import A_SLUG, SLUG
 
 T = TypeVar("T")
 Location = tuple[Any, ...]  # names and places in lists
@@ -61,7 +61,7 @@ Seed = Annotated[int, within(0, 2**31 - 1, "what NumPy and torch both take")]
 Share = Annotated[float, Field(gt=0, lt=1, description="a share")]
 # Neither paths nor UTF-8 nor column names take all of what YAML can write as "\n" or "\ud800".
 Text = Annotated[str, Field(pattern=r"^\P{Cc}*$", description="text without control characters")]
-Slug = Annotated[str, Field(strict=True, pattern=f"^{SLUG.pattern}$", description=EXPECTED)]
+Slug = Annotated[str, Field(strict=True, pattern=f"^{SLUG.pattern}$", description=A_SLUG)]
 # Lists are lax only in that YAML's lists become tuples.
 Listed = Annotated[tuple[T, ...], Field(strict=False, max_length=MAX_ENTRIES)]
 Distinct = Annotated[
@@ -140,7 +140,10 @@ def _translated(kind: Any, fault: ErrorDetails, key: str, file: str) -> ParamsEr
     location, value, cause = fault["loc"], fault["input"], fault.get("ctx", {}).get("error")
     if location[-1:] == ("[key]",):
         location = (*location[:-2], value if isinstance(value, str) else show(value))
-        return ParamsError(_dotted(key, location), value, EXPECTED, RENAME, file)
+        return ParamsError(_dotted(key, location), value, A_SLUG, RENAME, file)
+    if fault["type"] == "string_unicode" and is_dataclass(_declared(kind, location).annotation):
+        # A lone surrogate in a name, which pydantic reports at the section.
+        fault["type"], fault["loc"] = "invalid_key", (location := (*location, value))
     where = _dotted(key, location)
     if isinstance(cause, ParamsError):
         where = _dotted(where, (cause.key,) if cause.key else ())

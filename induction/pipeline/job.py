@@ -12,7 +12,7 @@ from pathlib import Path
 
 from induction import STARTED
 from induction.config.errors import StageError
-from induction.config.names import EXPECTED, PUBLISHED, SLUG
+from induction.config.names import A_SLUG, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH
 from induction.pipeline import cells, code_digests
@@ -157,7 +157,7 @@ def run(stage: Callable[[Job], None], name: str, about: str, per: str = "") -> N
     try:
         start = time.perf_counter()
         if cell != "" and not SLUG.fullmatch(cell):
-            raise StageError(f"--{per}: found {cell!r}, expected {EXPECTED}")
+            raise StageError(f"--{per}: found {cell!r}, expected {A_SLUG}")
         with exclusive(label):
             stage(Job(name, cell))
         _note_time(name, label, time.perf_counter() - start)
