@@ -1,4 +1,4 @@
-# Needs Python >= 3.11, git and make; everything else is installed into .venv.
+# Requirements: Python 3.11 or newer, git and make. Everything else is installed into .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,9 +7,12 @@ A := HEAD
 B := workspace
 # Tests of one file stay with one worker.
 SPREAD := -n logical --maxprocesses 4 --dist loadfile
-BIN := $(abspath $(VENV))/bin
+# Not $(abspath ...), which takes a space in the path for the end of it.
+BIN := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(VENV)/bin
 # DVC runs `python -m stages.<name>`: that must be the one of .venv.
 export PATH := $(BIN):$(PATH)
+# pyright keeps its program here, not in the home folder.
+export PYRIGHT_PYTHON_CACHE_DIR := $(BIN)/../pyright
 
 .DEFAULT_GOAL := help
 .PHONY: help study published verify test test-slow lint bench sql compare plan readme questions lock clean
@@ -18,13 +21,13 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time)
-	@python -m induction.cli.study --jobs $(JOBS)
+	@induction study --jobs $(JOBS)
 
 published: $(VENV)/installed ## the study and the published run: three seeds, variations, controls (JOBS=n, too)
-	@python -m induction.cli.study --published --jobs $(JOBS)
+	@induction study --published --jobs $(JOBS)
 
-verify: $(VENV)/installed ## whether all on disk is what dvc.lock, params.yaml and the code say
-	@python -m induction.cli.verify
+verify: $(VENV)/installed ## check files against dvc.lock, params.yaml and the code
+	@induction verify
 
 test: $(VENV)/installed ## the tests
 	@python -m pytest $(SPREAD)
@@ -32,31 +35,32 @@ test: $(VENV)/installed ## the tests
 test-slow: $(VENV)/installed ## hundreds of kills, remotes, every rerun rule
 	@python -m pytest $(SPREAD) -m slow
 
-lint: $(VENV)/installed ## the linter
+lint: $(VENV)/installed ## linter, types, and whether dvc.yaml is up to date
 	@ruff check .
 	@ruff format --check .
-	@python -m induction.pipeline.plan --check
+	@induction plan --check
+	@pyright --pythonpath "$(BIN)/python"
 
 bench: $(VENV)/installed ## the inner loops alone: training, losses, ablations
-	@python -m induction.cli.bench
+	@induction bench
 
 sql: $(VENV)/installed ## a prompt with one view per table
-	@python -m induction.cli.query
+	@induction query
 
 compare: $(VENV)/installed ## what changed: make compare A=HEAD~1 B=workspace
-	@python -m induction.cli.compare "$(A)" "$(B)"
+	@induction compare "$(A)" "$(B)"
 
 plan: $(VENV)/installed ## write dvc.yaml anew from params.yaml and stages/
-	@python -m induction.pipeline.plan
+	@induction plan
 
 questions: $(VENV)/installed ## write the answers of docs/questions.md from the tables
-	@python -m induction.cli.questions
+	@induction questions
 
 readme: $(VENV)/installed ## write the numbers of README.md from the reports
-	@python -m induction.cli.readme
+	@induction readme
 
 lock: ## pin what the pins need: write constraints.txt from .venv as it is
-	@$(BIN)/pip freeze --exclude pip --exclude setuptools | sed 's/+.*//' > constraints.txt
+	@"$(BIN)/pip" freeze --exclude pip --exclude-editable | sed 's/+.*//' > constraints.txt
 
 clean: ## remove what is half-done, training states too; data/, reports/ and the cache stay
 	@rm -rf .scratch .pytest_cache .ruff_cache
@@ -64,9 +68,14 @@ clean: ## remove what is half-done, training states too; data/, reports/ and the
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: $(PYTHON) is older than 3.11; run make PYTHON=python3.11 (or newer)" >&2; exit 1; }
+	@git rev-parse --is-inside-work-tree >/dev/null || \
+		{ echo "error: DVC needs a Git repository that Git accepts (see above); clone the project, or" \
+		"run \`git init && git add --all && git commit -m start\` here" >&2; exit 1; }
 	@echo "installing into $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==26.3
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	@$(PYTHON) -m venv "$(VENV)"
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check pip==26.3
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-compile \
 		--constraint constraints.txt --group dev
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable .
 	@touch $@

@@ -8,22 +8,28 @@ import numpy as np
 
 from induction.config.corpus import CorpusChanges, CorpusSettings
 from induction.config.errors import StageError
-from induction.pipeline import cells
+from induction.pipeline.artifacts import MANIFEST, TOKENIZER, TRAIN_TOKENS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
-from induction.tables.parquet import write_table
 from induction.text import sources
-from induction.text.documents import distinct, stream, train_tokenizer, windows, within
-from induction.text.stream import WITHOUT, save_stream
+from induction.text.documents import distinct, within
+from induction.text.stream import join_documents, save_stream
+from induction.text.tokenizer import train_tokenizer
+from induction.text.windows import evaluation_windows
+
+PER = "corpus"
+INPUTS = ()
+OUTPUTS = (DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY, MANIFEST, TOKENIZER, TRAIN_TOKENS)
+PARAMS = ("corpus",)
 
 ENCODE_BATCH = 256
 
 
 def main(job: Job) -> None:
     params = job.params.section("corpus", CorpusSettings)
-    if job.cell:
-        key = f"corpora.{job.cell}"
+    if job.instance:
+        key = f"corpora.{job.instance}"
         params = params.changed(job.params.section(key, CorpusChanges), key)
     found, skipped = sources.read(params)
     unique = distinct(found)
@@ -53,7 +59,7 @@ def main(job: Job) -> None:
 
     rng = np.random.default_rng(params.seed)
     lengths = [len(own) for own in tokens[:held_out]]
-    chosen = windows(lengths, params.n_ctx, params.evaluation.sequences, rng)
+    chosen = evaluation_windows(lengths, params.n_ctx, params.evaluation.sequences, rng)
     if len(chosen) < params.evaluation.sequences:
         raise StageError(
             f"params.yaml: corpus.evaluation.sequences: found {params.evaluation.sequences}, but "
@@ -61,39 +67,33 @@ def main(job: Job) -> None:
             f"{params.n_ctx} tokens; lower it, raise corpus.evaluation.held_out, or add text"
         )
     evaluation = np.stack([tokens[d][start : start + params.n_ctx] for d, start in chosen])
-    training_stream = stream(tokens[held_out:])
+    training_stream = join_documents(tokens[held_out:])
 
     n_seq, n_ctx = evaluation.shape
     counts = np.bincount(training_stream, minlength=params.vocab_size)
-    made = job.provenance
-    with job.outputs(cells.corpus_folder(job.cell)) as folder:
-        of_text = job.provenance_without(WITHOUT)
-        save_stream(folder / "train_tokens.safetensors", training_stream, of_text)
-        (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-        write_table(
+    with job.outputs() as outputs:
+        of_text = job.provenance_without(TRAIN_TOKENS.without)
+        save_stream(outputs.path(TRAIN_TOKENS), training_stream, of_text)
+        outputs.path(TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
+        outputs.write(
             EVAL,
-            folder / "eval.parquet",
             {
                 "seq": np.repeat(np.arange(n_seq, dtype=np.int16), n_ctx),
                 "pos": np.tile(np.arange(n_ctx, dtype=np.int16), n_seq),
                 "token": evaluation.reshape(-1),
             },
-            made,
         )
-        write_table(
+        outputs.write(
             EVAL_SEQUENCES,
-            folder / "eval_sequences.parquet",
             {
                 "seq": np.arange(n_seq, dtype=np.int16),
                 "document": np.array([d for d, _ in chosen], np.int32),
                 "start": np.array([start for _, start in chosen], np.int32),
                 "sampled_pos": rng.integers(0, n_ctx - 1, n_seq).astype(np.int16),
             },
-            made,
         )
-        write_table(
+        outputs.write(
             DOCUMENTS,
-            folder / "documents.parquet",
             {
                 "document": np.arange(len(documents), dtype=np.int32),
                 "name": [document.name for document in documents],
@@ -102,17 +102,14 @@ def main(job: Job) -> None:
                 "tokens": np.array([len(own) for own in tokens], np.int32),
                 "is_held_out": np.arange(len(documents)) < held_out,
             },
-            made,
         )
-        write_table(
+        outputs.write(
             VOCABULARY,
-            folder / "vocabulary.parquet",
             {
                 "token": np.arange(params.vocab_size, dtype=np.uint16),
                 "text": [tokenizer.id_to_token(i) for i in range(params.vocab_size)],
                 "count": counts.astype(np.int64),
             },
-            made,
         )
         manifest = {
             "source": params.source,
@@ -129,10 +126,10 @@ def main(job: Job) -> None:
             "n_ctx": n_ctx,
             "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
             "tokenizer_sha256": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
-            "provenance": asdict(made),
+            "provenance": asdict(job.provenance),
         }
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        outputs.path(MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    run(main, "corpus", __doc__, per="corpus")
+    run(main)

@@ -3,47 +3,45 @@
 import numpy as np
 
 from induction.config.errors import StageError
-from induction.config.paths import DATA
 from induction.config.pca import PcaSettings
-from induction.pipeline import cells
+from induction.pipeline.artifacts import OnStudyText
 from induction.pipeline.job import Job, run
 from induction.stats.pca import joint_pca
 from induction.tables.icl import SAMPLED
-from induction.tables.parquet import read_table, write_table
-from induction.tables.pca import PCA as PCA_TABLE
+from induction.tables.pca import PCA
+
+PER = "grid"
+INPUTS = (OnStudyText(SAMPLED),)
+OUTPUTS = (PCA,)
+PARAMS = ("pca",)
 
 
 def main(job: Job) -> None:
-    params = job.params
-    components = params.section("pca", PcaSettings).components
-    names = [name for name, own in cells.of_grid(params, job.cell).items() if own.is_on_its_text]
-    vectors, steps = {}, {}
-    for cell in names:
-        table = read_table(SAMPLED, DATA / "icl" / cell / "sampled.parquet", f"icl@{cell}")
-        steps[cell] = np.unique(table["step"])
-        vectors[cell] = table["loss"].reshape(len(steps[cell]), -1)
-    rows = np.concatenate([vectors[cell] for cell in names])
+    components = job.params.section("pca", PcaSettings).components
+    tables = job.read_cells(SAMPLED)
+    steps = {cell: np.unique(table["step"]) for cell, table in tables.items()}
+    rows = np.concatenate(
+        [table["loss"].reshape(len(steps[cell]), -1) for cell, table in tables.items()]
+    )
     if min(rows.shape) < components:
         raise StageError(
             f"params.yaml: pca.components: found {components}, but there are only "
             f"{rows.shape[0]} checkpoints × {rows.shape[1]} sequences; lower it"
         )
     scores, explained = joint_pca(rows, components)
-    counts = [len(steps[cell]) for cell in names]
-    with job.output(DATA / "pca" / job.cell / "pca.parquet") as path:
-        write_table(
-            PCA_TABLE,
-            path,
+    names, counts = list(steps), [len(step) for step in steps.values()]
+    with job.outputs() as outputs:
+        outputs.write(
+            PCA,
             {
                 "cell": np.repeat(np.repeat(names, counts), components),
-                "step": np.repeat(np.concatenate([steps[cell] for cell in names]), components),
+                "step": np.repeat(np.concatenate(list(steps.values())), components),
                 "component": np.tile(np.arange(1, components + 1, dtype=np.int16), len(rows)),
                 "score": scores.reshape(-1),
                 "explained_variance": np.tile(explained, len(rows)),
             },
-            job.provenance,
         )
 
 
 if __name__ == "__main__":
-    run(main, "pca", __doc__, per="grid")
+    run(main)

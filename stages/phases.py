@@ -9,26 +9,28 @@ from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.icl import IclSettings
 from induction.config.model import Architecture
-from induction.config.paths import DATA
 from induction.config.phases import PhaseSettings
 from induction.config.remedy import rebuild
 from induction.config.train import TrainSettings
-from induction.pipeline import cells
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
-from induction.stats.change_dates import dated
-from induction.stats.signals import Measured
+from induction.stats.change_dates import phase_rows
+from induction.stats.signals import Measurements
 from induction.tables.ablations import ABLATIONS
 from induction.tables.contract import Table
-from induction.tables.duck import Source, arrays, connect, query
+from induction.tables.duck import arrays, connect, query
 from induction.tables.heads import HEADS, PROBES
 from induction.tables.icl import SAMPLED
 from induction.tables.losses import LOSSES
-from induction.tables.parquet import TableWriter, read_table
+from induction.tables.parquet import read_table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
-from induction.tables.rows import columns
+from induction.tables.rows import columns_of
+from induction.tables.source import Source
 
-FILES = {"curves": CURVES, "overlaps": OVERLAPS, "phases": PHASES, "windows": WINDOWS}
+PER = "grid"
+INPUTS = (LOSSES, SAMPLED, HEADS, PROBES, ABLATIONS)
+OUTPUTS = (CURVES, OVERLAPS, PHASES, WINDOWS)
+PARAMS = ("ablations", "corpus.n_ctx", "icl", "models", "phases", "train")
 
 
 def main(job: Job) -> None:
@@ -41,94 +43,90 @@ def main(job: Job) -> None:
     # View A of the paper preserves patterns.
     mode = "pattern" if "pattern" in modes else "full"
     models = params.sections("models", Architecture)
-    grid = cells.of_grid(params, job.cell)
-    found = {cell: measured(cell, icl, mode) for cell in progress(grid, "phases: read", "cell")}
-    check_alike(grid, found)
-    rows = dated(grid, models, found, tokens_per_step, icl, rule)
-    with job.outputs(DATA / "phases" / job.cell) as folder:
-        for name, table in FILES.items():
-            with TableWriter(table, folder / f"{name}.parquet", job.provenance) as writer:
-                if rows[table]:  # nothing overlaps where nothing changes
-                    writer.write(columns(table, rows[table]))
+    grid = job.cells
+    sources = {
+        table: {str(source.cell): source for source in job.sources(table)} for table in INPUTS
+    }
+    measurements = {
+        cell: read_measurements({table: sources[table][cell] for table in INPUTS}, icl, mode)
+        for cell in progress(grid, "phases: read", "cell")
+    }
+    check_alike(grid, measurements, sources[LOSSES])
+    rows = phase_rows(grid, models, measurements, tokens_per_step, icl, rule)
+    with job.outputs() as outputs:
+        for table in OUTPUTS:
+            outputs.write(table, columns_of(table, rows[table]))
 
 
-def measured(cell: str, icl: IclSettings, mode: str) -> Measured:
+def read_measurements(sources: dict[Table, Source], icl: IclSettings, mode: str) -> Measurements:
     """Everything about one cell, from the tables of the stages before.
 
     Raises StageError unless they hold the same checkpoints, and each of its grain completely.
     """
-    heads = DATA / "heads" / cell
-    sources = {
-        LOSSES: Source(DATA / "losses" / f"{cell}.parquet", f"losses@{cell}"),
-        SAMPLED: Source(DATA / "icl" / cell / "sampled.parquet", f"icl@{cell}"),
-        HEADS: Source(heads / "heads.parquet", f"heads@{cell}"),
-        PROBES: Source(heads / "probes.parquet", f"heads@{cell}"),
-        ABLATIONS: Source(DATA / "ablations" / f"{cell}.parquet", f"ablations@{cell}"),
-    }
-    bound = {
+    windows = {
         "early_first": icl.windows.early[0],
         "early_last": icl.windows.early[1],
         "late_first": icl.windows.late[0],
         "late_last": icl.windows.late[1],
     }
-    found = {
-        table: arrays(query(connect({table: [sources[table]]}), f"phases/{name}", values))
-        for table, name, values in (
-            (LOSSES, "losses", bound),
-            (ABLATIONS, "ablations", {"mode": mode}),
-        )
+    connection = connect({table: [sources[table]] for table in (LOSSES, ABLATIONS)})
+    data = {
+        LOSSES: arrays(query(connection, "phases/losses", windows)),
+        ABLATIONS: arrays(query(connection, "phases/ablations", {"mode": mode})),
     } | {
         table: read_table(table, sources[table].path, sources[table].stage)
         for table in (SAMPLED, HEADS, PROBES)
     }
-    steps = np.unique(found[LOSSES]["step"])
+    steps = np.unique(data[LOSSES]["step"])
 
-    def cube(table: Table, column: str, *grain: str) -> np.ndarray:
-        return whole(found[table], column, grain, steps, sources[table])
+    def values(table: Table, column: str, *grain: str) -> np.ndarray:
+        return as_cube(data[table], column, grain, steps, sources[table])
 
     ablated = ("step", "layer", "head", "seq")
-    removed = cube(ABLATIONS, "change", *ablated)
-    return Measured(
+    effects = values(ABLATIONS, "change", *ablated)
+    return Measurements(
         steps=steps,
-        icl=cube(LOSSES, "icl", "seq", "step"),
-        loss=cube(LOSSES, "loss", "seq", "step"),
-        sampled=cube(SAMPLED, "loss", "step", "seq"),
-        prefix_matching=cube(PROBES, "prefix_matching", "step", "layer", "head", "seq"),
-        qk_positivity=cube(HEADS, "qk_positivity", "step", "layer", "head"),
-        whole=cube(ABLATIONS, "whole", *ablated)[:, 0, 0],
-        removed=removed.reshape(len(steps), -1, removed.shape[-1]),
+        icl=values(LOSSES, "icl", "seq", "step"),
+        loss=values(LOSSES, "loss", "seq", "step"),
+        loss_vectors=values(SAMPLED, "loss", "step", "seq"),
+        prefix_matching=values(PROBES, "prefix_matching", "step", "layer", "head", "seq"),
+        qk_positivity=values(HEADS, "qk_positivity", "step", "layer", "head"),
+        unablated=values(ABLATIONS, "whole", *ablated)[:, 0, 0],
+        ablation_effects=effects.reshape(len(steps), -1, effects.shape[-1]),
     )
 
 
-def whole(
-    found: dict[str, np.ndarray],
+def as_cube(
+    data: dict[str, np.ndarray],
     column: str,
     grain: tuple[str, ...],
     steps: np.ndarray,
     source: Source,
 ) -> np.ndarray:
     """A column as an array with an axis per column of the grain, in whose order the rows are."""
-    sizes = [len(np.unique(found[name])) for name in grain]
+    sizes = [len(np.unique(data[name])) for name in grain]
     # Keys are unique, so that the grid is whole if its size is.
-    if prod(sizes) != len(found[column]) or not np.array_equal(np.unique(found["step"]), steps):
+    if prod(sizes) != len(data[column]) or not np.array_equal(np.unique(data["step"]), steps):
         raise StageError(
             f"{source.path}: rows are missing, or its checkpoints are not those of the losses; "
             f"{rebuild(source.stage)}"
         )
-    return found[column].astype(np.float64).reshape(sizes)
+    return data[column].astype(np.float64).reshape(sizes)
 
 
-def check_alike(grid: dict[str, Cell], found: dict[str, Measured]) -> None:
+def check_alike(
+    grid: dict[str, Cell], measurements: dict[str, Measurements], losses: dict[str, Source]
+) -> None:
     """Raises StageError unless cells on one text can be compared, step by step, by sequence."""
-    names = [name for name, own in grid.items() if own.is_on_its_text]
+    names = [name for name in grid if grid[name].is_on_its_text]
     for name in names:
-        first, own = found[names[0]], found[name]
-        if not np.array_equal(own.steps, first.steps) or own.loss.shape != first.loss.shape:
+        first, other = measurements[names[0]], measurements[name]
+        if not np.array_equal(other.steps, first.steps) or other.loss.shape != first.loss.shape:
             raise StageError(
-                f"{DATA / 'losses' / name}.parquet: other checkpoints or sequences than those of "
-                f"{names[0]}; {rebuild(f'losses@{name}')}"
+                f"{losses[name].path}: other checkpoints or sequences than those of {names[0]}; "
+                f"{rebuild(losses[name].stage)}"
             )
 
 
 if __name__ == "__main__":
-    run(main, "phases", __doc__, per="grid")
+    run(main)

@@ -10,29 +10,33 @@ import torch
 
 from induction.config.errors import StageError
 from induction.config.model import Architecture
-from induction.config.paths import DATA
 from induction.config.train import TrainSettings
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.checkpoints import Header
-from induction.models.training import Trainer, Update, Windows, shuffled
-from induction.models.training_state import State
+from induction.models.training import Trainer, TrainingWindows, Update, shuffled
+from induction.models.training_state import TrainingState
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
-from induction.pipeline import cells, code_digests
+from induction.pipeline import code_digests
+from induction.pipeline.artifacts import CHECKPOINTS, TRAIN_TOKENS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
-from induction.tables.parquet import write_table
 from induction.tables.provenance import Provenance, versions
 from induction.tables.train import LOG
-from induction.text.stream import training_stream
+from induction.text.stream import load_stream
+
+PER = "cell"
+INPUTS = (TRAIN_TOKENS,)
+OUTPUTS = (CHECKPOINTS, LOG)
+PARAMS = ("device", "corpus.n_ctx", "corpus.vocab_size", "models.{model}", "train")
 
 LOGGED = ("learning_rate", "loss", "grad_norm")
 
 
 def main(job: Job) -> None:
     params = job.params
-    key, own = cells.own(params, job.cell)
+    key, own = job.cell
     arch = params.section(f"models.{own.model}", Architecture)
     train = params.section("train", TrainSettings).changed(own.train, f"{key}.train")
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
@@ -40,16 +44,16 @@ def main(job: Job) -> None:
     job.device = devices.name(device)
     job.dtype = "float32" if device.type == "cpu" else "bfloat16 autocast"
 
-    folder = cells.corpus_folder(own.corpus)
-    stream, stream_hash, _ = training_stream(folder, vocab_size)
+    source = job.source(TRAIN_TOKENS)
+    stream, stream_hash, _ = load_stream(source, vocab_size)
     if train.text == "shuffled":
         stream = shuffled(stream, train.shuffle_span, own.seed)
     period = train.period if train.text == "periodic" else 0
-    windows = Windows(stream, n_ctx, train.batch, own.seed, period)
+    windows = TrainingWindows(stream, n_ctx, train.batch, own.seed, period)
     steps, schedule = train.steps(n_ctx), train.schedule(n_ctx)
     if windows.steps < steps:
         raise StageError(
-            f"params.yaml: train.tokens: found {train.tokens}, but {folder} holds "
+            f"params.yaml: train.tokens: found {train.tokens}, but {source.path} holds "
             f"{len(stream)} training tokens, and none is read twice; lower train.tokens, raise "
             "corpus.max_characters, or add text"
         )
@@ -61,7 +65,7 @@ def main(job: Job) -> None:
     model.to(device)
     # All that decides about the weights of a step, and nothing of how many steps there will be.
     length = ("tokens", "checkpoints")
-    decides = {
+    weight_inputs = {
         "code": code_digests.combine(code_digests.digests(deciding())),
         "versions": versions(),
         "device": [job.device, job.dtype],
@@ -69,22 +73,19 @@ def main(job: Job) -> None:
         "train": {name: value for name, value in asdict(train).items() if name not in length},
         "stream": stream_hash,
     }
-    state = State(job.cell, decides)
-    with job.output(DATA / "train" / job.cell) as folder, Workers(device) as workers:
+    state = TrainingState(job.instance, weight_inputs)
+    with job.outputs() as outputs, Workers(device) as workers:
         updates = advance(Trainer(model, windows, train, workers), state, steps, schedule, job)
-        folder.mkdir()
-        state.publish(schedule, folder, job.provenance)
+        state.publish(schedule, outputs.path(CHECKPOINTS), job.provenance)
         done = np.arange(1, steps + 1, dtype=np.int32)
         columns = {name: np.array([getattr(u, name) for u in updates]) for name in LOGGED}
-        write_table(
+        outputs.write(
             LOG,
-            folder / "log.parquet",
             {
                 "step": done,
                 "tokens_seen": done.astype(np.int64) * train.batch * n_ctx,
                 **{name: values.astype(np.float32) for name, values in columns.items()},
             },
-            job.provenance,
         )
 
 
@@ -100,13 +101,13 @@ def deciding() -> list[Path]:
 
 
 def advance(
-    trainer: Trainer, state: State, steps: int, schedule: list[int], job: Job
+    trainer: Trainer, state: TrainingState, steps: int, schedule: list[int], job: Job
 ) -> list[Update]:
     """Train up to `steps`, from the kept state where there is one; every update since the start.
 
     Leaves all checkpoints of the schedule in `state`. Raises StageError if training diverges.
     """
-    per_step = trainer.params.batch * trainer.model.n_ctx
+    per_step = trainer.settings.batch * trainer.model.n_ctx
     updates: list[Update] = []
 
     def keep() -> None:
@@ -131,7 +132,7 @@ def advance(
         checkpoint()
     kept = set(schedule)
     total, done = steps * per_step, min(trainer.step, steps) * per_step
-    with progress(None, f"train {job.cell}", "tok", total, done) as bar:
+    with progress(None, f"train {job.instance}", "tok", total, done) as bar:
         while trainer.step < steps:
             update = trainer.advance()
             if not (math.isfinite(update.loss) and math.isfinite(update.grad_norm)):
@@ -163,4 +164,4 @@ def header(trainer: Trainer, tokens_seen: int, provenance: Provenance) -> Header
 
 
 if __name__ == "__main__":
-    run(main, "train", __doc__, per="cell")
+    run(main)

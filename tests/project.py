@@ -13,10 +13,17 @@ import yaml
 
 from induction.config.corpus import CorpusSettings
 from induction.config.strict import parse
+from induction.pipeline.declarations import stages
+from induction.pipeline.environment import LOCAL_TO_GIT
 from induction.text import sources
 
 ROOT = Path(__file__).parent.parent
 CELLS = ("attn1_s0", "smear2_s0")
+PER_CELL, PER_GRID = (
+    tuple(stage.name for stage in stages().values() if stage.per == per) for per in ("cell", "grid")
+)
+# The command `induction` of the copy, not of this project.
+INDUCTION = ("python", "-m", "induction.cli.main")
 BYTECODE = str(ROOT / ".scratch" / "bytecode")
 
 
@@ -63,7 +70,7 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        dvc = (".dvc/config", ".dvc/plots", ".dvc/.gitignore")
+        dvc = (".dvc/config", ".dvc/plots", ".dvc/.gitignore", ".dvcignore")
         for name in ("stages", "induction", "params.yaml", *dvc, ".gitignore"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +107,8 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         # Hundreds of processes import torch and DVC: without bytecode, each compiles them anew.
-        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        dropped = {"PYTHONDONTWRITEBYTECODE", *LOCAL_TO_GIT}
+        kept = {name: value for name, value in os.environ.items() if name not in dropped}
         return {
             **kept,
             "PYTHONPYCACHEPREFIX": BYTECODE,
@@ -133,7 +141,7 @@ class Project:
 
     def repro(self) -> set[str]:
         """`make plan` and `dvc repro`; returns the stages that ran."""
-        self.run("python", "-m", "induction.pipeline.plan", check=True)
+        self.run(*INDUCTION, "plan", check=True)
         done = self.run("dvc", "repro")
         assert done.returncode == 0, done.stdout + done.stderr
         return set(re.findall(r"Running stage '([^']+)'", done.stdout))

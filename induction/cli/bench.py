@@ -1,26 +1,20 @@
-"""The inner loops alone, on random weights and tokens at the size of the default study.
+"""Time the inner loops against the plain ways of doing the same."""
 
-Each line compares our way with the plain way of doing the same, in one run, because machines
-differ and are shared: trust the ratio, not the rate.
-"""
-
-import argparse
-import sys
 import time
 from collections.abc import Callable
 
+import click
 import torch
 import torch.nn.functional as F
 
 from induction.config.circuits import CircuitSettings
-from induction.config.errors import StageError
 from induction.config.model import Architecture
 from induction.config.params import Params
 from induction.config.train import TrainSettings
 from induction.interp.ablation import ablated_nll
-from induction.interp.circuits.edges import run
-from induction.interp.circuits.reading import edges_of
-from induction.interp.circuits.tokens import Factored
+from induction.interp.circuits.edges import edges_of
+from induction.interp.circuits.patching import clean_run
+from induction.interp.circuits.token_circuits import Factored
 from induction.interp.losses import token_nll
 from induction.models.bridge import bridge
 from induction.models.training import optimizers, set_gradients
@@ -68,7 +62,7 @@ def reading_cost(
     torch.set_num_threads(1)
     circuit, once = seconds(
         lambda: Factored(block.left[:rows], block.right).top(1, 1),
-        lambda: run(model, tokens),
+        lambda: clean_run(model, tokens),
     )
     heads = arch.n_layers * arch.n_heads
     edges = len(edges_of(model))
@@ -77,16 +71,18 @@ def reading_cost(
     return len(own.checkpoints) * (circuits * circuit + runs * once / cores)
 
 
-def main() -> None:
-    argparse.ArgumentParser(prog="python -m induction.cli.bench", description=__doc__).parse_args()
-    try:
-        params = Params()
-        train = params.section("train", TrainSettings)
-        models = params.sections("models", Architecture)
-        own = params.section("circuits", CircuitSettings)
-        n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
-    except StageError as error:
-        sys.exit(f"error: {error}")
+@click.command
+def command() -> None:
+    """Time the inner loops alone, on random weights and tokens at the size of the default study.
+
+    Each line compares our way with the plain way of doing the same, in one run, because machines
+    differ and are shared: trust the ratio, not the rate.
+    """
+    params = Params()
+    train = params.section("train", TrainSettings)
+    models = params.sections("models", Architecture)
+    own = params.section("circuits", CircuitSettings)
+    n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     cores = torch.get_num_threads()
     tokens = torch.randint(0, vocab_size, (8, n_ctx), generator=torch.Generator().manual_seed(0))
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
@@ -154,7 +150,3 @@ def main() -> None:
             took = reading_cost(arch, size, n_ctx, own, cores)
             print(f"{name} circuits of a cell, vocabulary {size:<6,} {took:>9,.0f} s, estimated")
         torch.set_num_threads(cores)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,33 +1,21 @@
-"""Ask the tables: one view per table of the study, read-only.
+"""Query the tables with SQL."""
 
-    python -m induction.cli.query "select cell, max(prefix_matching) from heads group by cell"
-    python -m induction.cli.query                  (a prompt; end a query with ;)
-    python -m induction.cli.query - < query.sql
-    python -m induction.cli.query --catalog        (the tables; with a name, its columns and units)
-    python -m induction.cli.query --format csv "from icl" > icl.csv
-
-The view `catalog` lists every column of every table, with type, unit and grain. Tables that exist
-once per cell have a column `cell`. After `make published`, `published.icl` and so on hold the
-published run. A query opens no file but the tables, and writes none.
-"""
-
-import argparse
 import os
 import shutil
 import sys
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+import click
 import duckdb
-import pyarrow as pa
 
+from induction.cli.project import PathOfCaller
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import DATA
 from induction.pipeline.views import open_views
-from induction.report.export import FORMATS
+from induction.report.export import FORMATS, export
 from induction.tables.listing import LISTING
 from induction.tables.question import answer, questions
 
@@ -53,20 +41,6 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, width: int = MAX_WIDTH)
     """Print the result of each statement. Raises StageError for what is no question."""
     for question in questions(connection, sql):
         answer(connection, question, lambda found: found.show(max_rows=MAX_ROWS, max_width=width))
-
-
-def export(connection: duckdb.DuckDBPyConnection, sql: str, form: str, file: BinaryIO) -> None:
-    """Write all rows of the one statement's result. Raises StageError for several, or none."""
-    found = questions(connection, sql)
-    if len(found) != 1:
-        raise StageError(f"query: --format {form} takes one query, found {len(found)}; ask singly")
-    try:
-        answer(connection, found[0], partial(FORMATS[form], file=file))
-    except BrokenPipeError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        # What DuckDB meets after the first batch comes by way of Arrow, without its type.
-        raise StageError(f"query: {form}: {error}") from None
 
 
 def about(connection: duckdb.DuckDBPyConnection, name: str) -> str:
@@ -136,45 +110,49 @@ def write(connection: duckdb.DuckDBPyConnection, sql: str, form: str, out: Path 
             raise
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m induction.cli.query",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("sql", nargs="?", help="a query; - reads it from input; none, a prompt")
-    parser.add_argument(
-        "--catalog", nargs="?", const="", metavar="TABLE", help="the tables, or a table's columns"
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, help="all rows, in place of a box of the first"
-    )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="with --format: a new file here")
-    given = parser.parse_args()
-    if given.sql and given.catalog is not None:
-        parser.error("found a query and --catalog, expected one of them")
-    if given.out and not given.format:
-        parser.error("found --out without --format, expected both")
-    if given.format and not given.sql and given.catalog is None:
-        parser.error("found --format without a query, expected one")
+@click.command
+@click.argument("sql", required=False)
+@click.option("--catalog", is_flag=True, help="List the tables.")
+@click.option("--table", metavar="TABLE", help="List the columns of a table, with their units.")
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMATS)), help="All rows, not a box of the first."
+)
+@click.option("--out", type=PathOfCaller(), metavar="FILE", help="With --format: a new file.")
+def command(
+    sql: str | None, catalog: bool, table: str | None, form: str | None, out: Path | None
+) -> None:
+    """Query the tables: one view per table of the study, read-only.
+
+    SQL is a query; - reads it from standard input; without one, there is a prompt.
+
+    \b
+        induction query "select cell, max(prefix_matching) from heads group by cell"
+        induction query - < query.sql
+        induction query --format csv "from icl" > icl.csv
+
+    The view `catalog` lists every column of every table, with type, unit and grain. Tables that
+    exist once per cell have a column `cell`. After `make published`, `published.icl` and so on
+    hold the published run. A query opens no file but the tables, and writes none.
+    """
+    if sum((sql is not None, catalog, table is not None)) > 1:
+        raise click.UsageError("expected one of a query, --catalog and --table")
+    if out and not form:
+        raise click.UsageError("found --out without --format, expected both")
+    if form and sql is None and not catalog and table is None:
+        raise click.UsageError("found --format without a query, expected one")
     try:
         connection = open_views()
-        sql = sys.stdin.read() if given.sql == "-" else given.sql
-        if given.catalog is not None:
-            sql = about(connection, given.catalog)
-        if given.format:
-            write(connection, sql, given.format, given.out)
+        if sql == "-":
+            sql = sys.stdin.read()
+        elif catalog or table is not None:
+            sql = about(connection, table or "")
+        if form:
+            write(connection, sql or "", form, out)
         elif sql is not None:
             run(connection, sql)
         else:
             prompt(connection)
         sys.stdout.flush()
-    except StageError as error:
-        sys.exit(f"error: {error}")
     except BrokenPipeError:
         # `| head` has seen enough. Python would flush at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    main()

@@ -1,5 +1,6 @@
 """Section `models`: the architectures."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from induction.config.errors import require
@@ -59,6 +60,32 @@ class Architecture:
     @property
     def d_head(self) -> int:
         return self.d_model // self.n_heads
+
+    @property
+    def family(self) -> str:
+        """What kind of model it is, as claims tell them apart.
+
+        `one_layer` and `attention_only` (two layers and more), `mlp` and `mlp_one_layer`, and
+        with smeared keys, whatever the MLPs, `smeared` and `smeared_one_layer`.
+        """
+        kind = "smeared" if self.smeared_keys else "mlp" if self.mlp else ""
+        if self.n_layers > 1:
+            return kind or "attention_only"
+        return f"{kind}_one_layer" if kind else "one_layer"
+
+    @property
+    def variation(self) -> str:
+        """In what it departs from the paper's kinds of model: its positions; else empty."""
+        return "" if self.positions == "qk_sinusoidal" else self.positions
+
+    @property
+    def one_layer_control(self) -> "Architecture":
+        """What is left without further layers, MLPs and smeared keys: no induction head can form.
+
+        What that does not use is the same for all.
+        """
+        init = replace(self.init, smear_gate=0.0)
+        return replace(self, n_layers=1, mlp=False, d_mlp=1, smeared_keys=False, init=init)
 
     def n_weights(self, vocab_size: int, n_ctx: int) -> int:
         """How many weights it has, without those of LayerNorms, biases and gates."""

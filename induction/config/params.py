@@ -1,5 +1,6 @@
 """Reading `params.yaml`, one section at a time, so that a stage reads only what it declares."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -54,7 +55,7 @@ class Params:
         self.keys_read |= set(self._values)
         return self._values
 
-    def values(self, keys: set[str]) -> dict[str, Any]:
+    def values(self, keys: Collection[str]) -> dict[str, Any]:
         """The raw values at these keys, those of `keys_read` for what a stage has read so far.
 
         A key that is not there is left out: that differs from every value it could have.

@@ -5,3 +5,4 @@ from pathlib import Path
 DATA = Path("data")
 REPORTS = Path("reports")
 SCRATCH = Path(".scratch")
+TRAINING_STATES = SCRATCH / "train"

@@ -1,16 +1,22 @@
-"""The code of a stage: the files it consists of, and a hash over what they say.
+"""The code of a stage: the files it consists of, and a digest of what they say.
 
 DVC does not follow imports. A stage that lists too little goes silently stale, one that lists
-too much retrains for a comment in a figure. So the lists are computed, from the source alone.
+too much retrains for a comment in a figure. So stage `plan` computes one digest per stage from the
+sources alone, and every other stage depends on its own.
 """
 
 import ast
 import hashlib
 from pathlib import Path
 
-# The packages whose imports are followed; what others do is pinned by their versions.
+from induction.config.errors import StageError
+from induction.pipeline.artifacts import DIGESTS
+from induction.pipeline.declarations import writer_of
+from induction.pipeline.layout import folder_of
+
+# The packages whose imports are followed; the others are pinned.
 PACKAGES = ("stages", "induction")
-# What a stage reads beside Python lies in a folder of its name below these.
+# The queries and templates of a stage lie in a folder of its name below these.
 ASSETS = (Path("induction/sql"), Path("induction/report/templates"))
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -29,24 +35,45 @@ def files(stage: str, root: Path = Path()) -> list[Path]:
 def digests(paths: list[Path], root: Path = Path()) -> dict[str, str]:
     """sha256 of what each source file says, without its comments and docstrings.
 
-    A comment must not change the bytes of an artifact that carries this hash, or everything
+    A comment must not change the bytes of an artifact that carries this digest, or everything
     downstream of it would run again. A file that does not parse counts as it stands.
     """
-    found = {}
-    for path in paths:
-        text = (root / path).read_text(encoding="utf-8")
-        if path.suffix == ".py":
-            text = _bare(text)
-        elif path.suffix == ".sql":
-            text = "\n".join(line for line in text.split("\n") if not line.startswith("--"))
-        found[path.as_posix()] = hashlib.sha256(text.encode()).hexdigest()
-    return found
+    return {path.as_posix(): _digest(root / path) for path in paths}
 
 
 def combine(digests: dict[str, str]) -> str:
-    """One hash for all files of a stage, their names included."""
+    """One digest for all files of a stage, their names included."""
     lines = [f"{name} {digest}\n" for name, digest in sorted(digests.items())]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def planned(stage: str) -> Path:
+    """Where stage `plan` writes the digest of a stage."""
+    return folder_of(writer_of(DIGESTS).name, "") / stage
+
+
+def check_planned(stage: str, digest: str) -> None:
+    """Raise StageError unless the code of a stage is what stage `plan` saw.
+
+    DVC compares a stage with what `plan` saw, and would credit that with the output of other code.
+    """
+    path = planned(stage)
+    if not path.exists():
+        raise StageError(f"{path}: not found; make it with `dvc repro plan`, or run `make study`")
+    if path.read_text(encoding="utf-8").strip() != digest:
+        raise StageError(
+            f"{path}: the code of this stage changed since stage plan ran; run `dvc repro plan`, "
+            "or `make study`, which begins with it"
+        )
+
+
+def _digest(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        text = _bare(text)
+    elif path.suffix == ".sql":
+        text = "\n".join(line for line in text.split("\n") if not line.startswith("--"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _bare(source: str) -> str:
@@ -65,14 +92,14 @@ def closure(module: str, root: Path = Path()) -> list[Path]:
 
     Imports inside functions count: they run when the function does. Nothing is executed.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     queue = [module]
     while queue:
         name = queue.pop()
         path = _file(name, root) if name.split(".")[0] in PACKAGES else None
-        if name in found or path is None:
+        if name in paths or path is None:
             continue
-        found[name] = path
+        paths[name] = path
         # Importing a.b.c runs a/__init__.py and a/b/__init__.py first, where they exist.
         queue += [name.rsplit(".", i)[0] for i in range(1, name.count(".") + 1)]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -84,7 +111,7 @@ def closure(module: str, root: Path = Path()) -> list[Path]:
                 queue += [str(node.module)]
                 # `from a.b import c`: c may be a module, and only the file system knows.
                 queue += [f"{node.module}.{alias.name}" for alias in node.names]
-    return sorted(path.relative_to(root) for path in found.values())
+    return sorted(path.relative_to(root) for path in paths.values())
 
 
 def _file(name: str, root: Path) -> Path | None:

@@ -1,44 +1,51 @@
-"""One run of one stage: its params, its provenance, its outputs, its errors."""
+"""One stage execution: its params, inputs, outputs, provenance and errors."""
 
-import argparse
 import errno
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import click
+import numpy as np
+
 from induction import STARTED
+from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.names import A_SLUG, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH
-from induction.pipeline import cells, code_digests
+from induction.pipeline import code_digests, layout, status
+from induction.pipeline.artifacts import DIGESTS, PARAMS_FILE, Artifact, OnStudyText, Output
+from induction.pipeline.declarations import Stage, stages, writer_of
 from induction.pipeline.locks import exclusive
-from induction.tables.atomic import (
-    remove,
-)
-from induction.tables.contract import TableError
+from induction.tables.atomic import remove
+from induction.tables.contract import Table, TableError
+from induction.tables.parquet import TableWriter, read_table
 from induction.tables.provenance import Provenance, hash_params, versions
+from induction.tables.source import Source
 
-PER = {
+OPTION_HELP = {
     "cell": "a name from `cells` or `published` in params.yaml",
     "corpus": "a name from `corpora` in params.yaml; without it, the corpus of the study",
     "grid": f"{PUBLISHED!r}: the cells of the published run; without it, the study's",
 }
-OPTIONAL = ("corpus", "grid")
+Columns = dict[str, np.ndarray | list]
 
 
 class Job:
-    """A stage at work, for one cell, corpus or grid; `cell` names it.
+    """A stage that runs for an instance: a cell, a corpus or a grid; the study's own corpus and
+    grid have no name.
 
-    Empty, that is the corpus or the grid of the default study.
+    It reads what the stage's module declares in INPUTS and PARAMS, writes what it declares in
+    OUTPUTS, and refuses the rest.
     """
 
-    def __init__(self, stage: str, cell: str = ""):
-        self.stage, self.cell = stage, cell
+    def __init__(self, stage: str, instance: str = ""):
+        self.stage, self.instance = stages()[stage], instance
         self.params = Params()
         self.device, self.dtype = "cpu", "float32"
         self._code = code_digests.digests(code_digests.files(stage))
@@ -47,10 +54,67 @@ class Job:
             raise StageError(
                 f"{', '.join(young)}: changed while this stage was starting; run it again"
             )
+        if DIGESTS not in self.stage.outputs:
+            code_digests.check_planned(stage, code_digests.combine(self._code))
 
     @property
     def label(self) -> str:
-        return cells.label(self.stage, self.cell)
+        return layout.label(self.stage.name, self.instance)
+
+    @property
+    def cell(self) -> tuple[str, Cell]:
+        """The key of this cell in params.yaml, and what it says."""
+        return layout.cell_of(self.params, self.instance)
+
+    @property
+    def cells(self) -> dict[str, Cell]:
+        """The cells of this grid, sorted by name."""
+        return layout.cells_of_grid(self.params, self.instance)
+
+    # Reading
+
+    def sources(self, artifact: Artifact) -> list[Source]:
+        """The files of an input that this job reads, which need not exist.
+
+        For a grid those of all its cells, or of the cells on the study's own text if the input is
+        declared so.
+        """
+        if artifact not in self.stage.artifacts_read:
+            raise ValueError(f"stages/{self.stage.name}.py: INPUTS lacks {artifact}")
+        writer = writer_of(artifact)
+        if writer.per == "cell" and self.stage.per == "grid":
+            cells = self.cells
+            if isinstance(artifact, Table) and OnStudyText(artifact) in self.stage.inputs:
+                cells = {name: cell for name, cell in cells.items() if cell.is_on_its_text}
+            return [layout.source_of(artifact, name) for name in cells]
+        if writer.per == "corpus":
+            of_cell = self.stage.per == "cell"
+            return [layout.source_of(artifact, self.cell[1].corpus if of_cell else "")]
+        return [layout.source_of(artifact, self.instance if writer.per else "")]
+
+    def source(self, artifact: Artifact) -> Source:
+        """The one file of an input."""
+        (source,) = self.sources(artifact)
+        return source
+
+    def read(self, table: Table) -> dict[str, np.ndarray]:
+        """The columns of a small table with one file, held to its contract."""
+        source = self.source(table)
+        return read_table(table, source.path, source.stage)
+
+    def read_cells(self, table: Table) -> dict[str, dict[str, np.ndarray]]:
+        """The same of a table with one file per cell, by the names of the cells."""
+        return {
+            str(source.cell): read_table(table, source.path, source.stage)
+            for source in self.sources(table)
+        }
+
+    def views(self) -> dict[Table, list[Source]]:
+        """The files of every table among the inputs, for `tables.duck.connect`."""
+        tables = [artifact for artifact in self.stage.artifacts_read if isinstance(artifact, Table)]
+        return {table: self.sources(table) for table in tables}
+
+    # Writing
 
     @property
     def provenance(self) -> Provenance:
@@ -63,8 +127,8 @@ class Job:
         Without it, a longer evaluation set would be a reason to train again.
         """
         return Provenance(
-            self.stage,
-            self.cell,
+            self.stage.name,
+            self.instance,
             code_digests.combine(self._code),
             hash_params(self.params.values(self.params.keys_read), keys),
             versions(),
@@ -73,39 +137,45 @@ class Job:
         )
 
     @contextmanager
-    def output(self, path: Path) -> Iterator[Path]:
-        """A scratch path that becomes `path` when the block ends, and vanishes if it fails.
+    def outputs(self) -> Iterator["Outputs"]:
+        """Scratch paths for every output of the stage, put into place when the block ends.
 
-        The move is one rename inside one file system, so `path` is either whole or not there.
+        Each is moved by a rename inside one file system, so that it is either whole or not there.
         Raises StageError, and publishes nothing, if code or params changed in the meantime: DVC
-        looks at both only when the stage has ended, and would credit the new with this output.
+        looks at both only when the stage has ended, and would credit the new with these outputs.
         """
-        partial = SCRATCH / "partial" / path
-        remove(partial)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield partial
-            self._check_unchanged()
-            _publish(partial, path)
-        finally:
-            remove(partial)
-
-    @contextmanager
-    def outputs(self, folder: Path) -> Iterator[Path]:
-        """A scratch folder whose entries become those of `folder`, each as `output` does it.
-
-        Entries of `folder` that the block does not make stay: those of another grid or corpus.
-        """
-        partial = SCRATCH / "partial" / folder
+        places = {
+            output: layout.path_of(self.stage.name, output, self.instance)
+            for output in self.stage.outputs
+        }
+        partial = SCRATCH / "partial" / self.label
         remove(partial)
         partial.mkdir(parents=True)
         try:
-            yield partial
+            with ExitStack() as stack:
+                yield Outputs(self, partial, stack)
+            self._check_read()
             self._check_unchanged()
-            for entry in sorted(partial.iterdir()):
-                _publish(entry, folder / entry.name)
+            if self.stage.per == "cell":
+                _publish(partial, layout.folder_of(self.stage.name, self.instance))
+            else:
+                for output, place in places.items():
+                    _publish(partial / layout.file_name(output), place)
         finally:
             remove(partial)
+
+    def _check_read(self) -> None:
+        """Whatever decided about an output is a dependency that DVC knows."""
+        if PARAMS_FILE in self.stage.inputs:
+            return
+        section = model = ""
+        if self.stage.per == "cell":
+            key, cell = self.cell
+            section, model = key.partition(".")[0], cell.model
+        declared = params_of(self.stage, section, self.instance, model)
+        undeclared = sorted(self.params.keys_read - declared)
+        if undeclared:
+            raise ValueError(f"stages/{self.stage.name}.py: PARAMS lacks {', '.join(undeclared)}")
 
     def _check_unchanged(self) -> None:
         now = code_digests.digests([Path(path) for path in self._code if Path(path).exists()])
@@ -120,6 +190,43 @@ class Job:
                 "training has done so far is kept. Undo the change and run `make study` to finish "
                 "from there, or keep it and run `make study` to make this stage anew"
             )
+
+
+class Outputs:
+    """Where a job writes; see `Job.outputs`."""
+
+    def __init__(self, job: Job, folder: Path, stack: ExitStack):
+        self.folder = folder
+        self._job, self._stack = job, stack
+
+    def path(self, output: Output) -> Path:
+        """Where to write an output that is no table."""
+        if output not in self._job.stage.outputs:
+            raise ValueError(f"stages/{self._job.stage.name}.py: OUTPUTS lacks {output}")
+        return self.folder / layout.file_name(output)
+
+    def writer(self, table: Table) -> TableWriter:
+        """A table to be written batch by batch; it is closed when the block ends."""
+        made_by = self._job.provenance_without(table.without)
+        return self._stack.enter_context(TableWriter(table, self.path(table), made_by))
+
+    def write(self, table: Table, columns: Columns) -> None:
+        """A table that is one batch; without rows, where the table may be empty."""
+        writer = self.writer(table)
+        if len(columns[table.grain[0]]):
+            writer.write(columns)
+
+
+def params_of(stage: Stage, section: str, instance: str, model: str) -> frozenset[str]:
+    """The keys of params.yaml that a stage reads for an instance: those it declares, and the entry
+    of the instance. `section` is where a cell stands, cells or published."""
+    entry = {
+        "": [],
+        "cell": [f"{section}.{instance}"],
+        "corpus": [f"corpora.{instance}"] if instance else [],
+        "grid": ["cells", *([PUBLISHED] if instance else [])],
+    }[stage.per]
+    return frozenset([*entry, *(key.format(model=model) for key in stage.params)])
 
 
 def _publish(partial: Path, path: Path) -> None:
@@ -140,33 +247,50 @@ def _publish(partial: Path, path: Path) -> None:
         remove(replaced)
 
 
-def run(stage: Callable[[Job], None], name: str, about: str, per: str = "") -> None:
-    """Run `stage` as a command, once `per` cell, corpus or grid: then it has an option for that.
+def run(main: Callable[[Job], None]) -> None:
+    """Run a stage, given the `main` of its module, as a command.
 
-    Of corpora and grids, the default study's have no name.
-
-    Exit status: 0 done, 1 with one line on standard error for what a user can mend, 130 for
-    Ctrl-C. Anything else is a bug of ours and keeps its traceback.
+    A stage per cell, corpus or grid has an option that names it. Exit status: 0 done, 1 with one
+    line on standard error for what a user can mend, 130 for Ctrl-C. Anything else is a bug of ours
+    and keeps its traceback.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m stages.{name}", description=about)
-    if per:
-        own = {"default": ""} if per in OPTIONAL else {"required": True}
-        parser.add_argument(f"--{per}", help=PER[per], **own)
-    cell = vars(parser.parse_args()).get(per, "")
-    label = cells.label(name, cell)
+    stage = stages()[Path(str(sys.modules[main.__module__].__file__)).stem]
+    options: list[click.Parameter] = []
+    if stage.per:
+        is_cell = stage.per == "cell"
+        options.append(
+            click.Option(
+                [f"--{stage.per}", "instance"],
+                required=is_cell,
+                default=None if is_cell else "",
+                help=OPTION_HELP[stage.per],
+            )
+        )
+
+    def execute(instance: str = "") -> None:
+        _execute(main, stage, instance)
+
+    command = click.Command(
+        f"python -m stages.{stage.name}", params=options, callback=execute, help=stage.about
+    )
+    command.main(prog_name=command.name)
+
+
+def _execute(main: Callable[[Job], None], stage: Stage, instance: str) -> None:
+    label = layout.label(stage.name, instance)
     try:
         start = time.perf_counter()
-        if cell != "" and not SLUG.fullmatch(cell):
-            raise StageError(f"--{per}: found {cell!r}, expected {A_SLUG}")
-        with exclusive(label):
-            stage(Job(name, cell))
-        _note_time(name, label, time.perf_counter() - start)
+        if instance and not SLUG.fullmatch(instance):
+            raise StageError(f"--{stage.per}: found {instance!r}, expected {A_SLUG}")
+        with exclusive(label), status.reported(stage.name, instance):
+            main(Job(stage.name, instance))
+        _note_time(stage.name, label, time.perf_counter() - start)
     except StageError as error:
         sys.exit(f"error: {label}: {error}")
     except TableError as error:
         sys.exit(
             f"error: {label}: {error}; nothing was published. An input is damaged (see "
-            "`python -m induction.cli.verify`), or this is a bug"
+            "`induction verify`), or this is a bug"
         )
     except KeyboardInterrupt:
         print(

@@ -1,318 +1,52 @@
-"""Write dvc.yaml: the study as DVC sees it, from params.yaml and the imports of each stage.
+"""dvc.yaml: the study as DVC sees it, from params.yaml and what the stages declare.
 
-Two lists in it nobody should keep by hand: the code that a stage runs (its import closure) and
-the files that an aggregate reads (one per cell). Both are written out, so that dvc.yaml can be
-read, and DVC needs nothing of ours to run it. What `make published` adds stands in
-published/dvc.yaml, so that `dvc repro` is the study alone. `make study` does this first;
-`--check` only says whether both are up to date.
+Every file that a stage reads is written out, so that dvc.yaml can be read, and DVC needs nothing
+of ours to run it. What `make published` adds lies in published/dvc.yaml, so that `dvc repro` runs
+the study alone.
 """
 
-import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from induction.config.errors import StageError
+from induction.config.cells import Cell
 from induction.config.names import PUBLISHED
-from induction.config.params import Params
 from induction.config.study import Study
-from induction.pipeline import cells, code_digests
-from induction.pipeline.settings import study_of
-from induction.report import plots
+from induction.pipeline import code_digests, layout
+from induction.pipeline.artifacts import (
+    DIGESTS,
+    Artifact,
+    OnStudyText,
+    Output,
+    Product,
+    ProjectFile,
+)
+from induction.pipeline.declarations import Stage, stages, writer_of
+from induction.pipeline.job import params_of
 from induction.tables.atomic import remove, write
+from induction.tables.contract import Table
 
 DVC = Path("dvc.yaml")
 HEADER = """\
-# The study, in order. Written by `make plan` from params.yaml and the imports of each stage:
-# edit params.yaml or stages/, not this file.
+# The study, in order. Written by `make plan` from params.yaml and what the modules in stages/
+# declare: edit those, not this file.
 """
-# The stages that run once per cell, and once per grid, in order.
-PER_CELL = ("train", "losses", "icl", "heads", "ablations", "interventions", "circuits")
-PER_GRID = ("pca", "phases", "claims", "report")
-PHASES = ("curves", "overlaps", "phases", "windows")
-READ_BY_CIRCUITS = (
-    "eval.parquet",
-    "tokenizer.json",
-    "train_tokens.safetensors",
-    "vocabulary.parquet",
-)
-READ_BY_REPORT = [
-    f"data/corpus/{name}"
-    for name in (
-        "documents.parquet",
-        "eval.parquet",
-        "eval_sequences.parquet",
-        "manifest.json",
-        "vocabulary.parquet",
-    )
-]
-# All that makes the study; the page shows it.
-SHOWN_BY_REPORT = [
-    "ablations",
-    "circuits",
-    "claims",
-    "corpus",
-    "heads",
-    "icl",
-    "interventions",
-    "losses",
-    "models",
-    "pca",
-    "phases",
-    "report",
-    "train",
-]
-CORPUS_FILES = [
-    "documents.parquet",
-    "eval.parquet",
-    "eval_sequences.parquet",
-    "manifest.json",
-    "tokenizer.json",
-    "train_tokens.safetensors",
-    "vocabulary.parquet",
-]
-
-
-def _stage(name: str, about: str, deps: list[str], params: list[str], **outs: list) -> dict:
-    return {
-        "desc": about,
-        "cmd": f"python -m stages.{name}",
-        "deps": [*[path.as_posix() for path in code_digests.files(name)], *deps],
-        **({"params": params} if params else {}),
-        **outs,
-    }
-
-
-def _foreach(items: dict[str, dict], option: str, stage: dict) -> dict:
-    """A stage once per item, in the syntax of DVC; items have names, and values to fill in."""
-    about, command = stage.pop("desc"), stage.pop("cmd")
-    return {
-        "foreach": items,
-        "do": {"desc": about, "cmd": f"{command} --{option} ${{key}}", **stage},
-    }
-
-
-def _corpus(params: list[str], folder: str) -> dict:
-    return _stage(
-        "corpus",
-        "Text -> tokenizer, training stream, fixed evaluation set, manifest",
-        ["data/params/checked"],
-        params,
-        outs=[f"{folder}/{name}" for name in CORPUS_FILES],
-    )
-
-
-def _per_cell(study: Study, section: str) -> dict:
-    """The stages of every cell of `section`, which is cells or published."""
-    items = {
-        name: {"model": own.model, "corpus": cells.corpus_folder(own.corpus).as_posix()}
-        for name, own in sorted(getattr(study, section).items())
-    }
-
-    def stage(name: str, about: str, deps: list[str], params: list[str], out: str) -> dict:
-        own = f"{section}.${{key}}"
-        return _foreach(items, "cell", _stage(name, about, deps, [own, *params], outs=[out]))
-
-    trained = "data/train/${key}"
-    evaluation = "${item.corpus}/eval.parquet"
-    sequences = "${item.corpus}/eval_sequences.parquet"
-    return {
-        "train": stage(
-            "train",
-            "One model × seed -> checkpoints on a schedule, and the training log",
-            ["${item.corpus}/train_tokens.safetensors"],
-            ["device", "corpus.n_ctx", "corpus.vocab_size", "models.${item.model}", "train"],
-            trained,
-        ),
-        "losses": stage(
-            "losses",
-            "Every checkpoint × the evaluation set -> per-token losses",
-            [trained, evaluation],
-            ["device", "losses"],
-            "data/losses/${key}.parquet",
-        ),
-        "icl": stage(
-            "icl",
-            "Losses -> in-context-learning score with intervals, position curves, loss vectors",
-            ["data/losses/${key}.parquet", sequences],
-            ["corpus.n_ctx", "icl"],
-            "data/icl/${key}",
-        ),
-        "heads": stage(
-            "heads",
-            "What every head is, at every checkpoint: by its attention and by its weights",
-            [trained, evaluation, "${item.corpus}/vocabulary.parquet"],
-            ["device", "heads"],
-            "data/heads/${key}",
-        ),
-        "ablations": stage(
-            "ablations",
-            "Losses without each head, full and pattern-preserving, at every checkpoint",
-            [trained, evaluation, sequences],
-            ["device", "ablations", "icl.windows", "losses"],
-            "data/ablations/${key}.parquet",
-        ),
-        "interventions": stage(
-            "interventions",
-            "Losses without sets of heads, without their pattern, with idealised patterns",
-            [trained, evaluation, sequences, "data/heads/${key}/heads.parquet"],
-            ["device", "icl.windows", "interventions", "losses"],
-            "data/interventions/${key}",
-        ),
-        "circuits": stage(
-            "circuits",
-            "Weights read: token, position and K circuits; edges cut, paths kept, on text",
-            [
-                trained,
-                *("${item.corpus}/" + name for name in READ_BY_CIRCUITS),
-                "data/icl/${key}/icl.parquet",
-                "data/heads/${key}/heads.parquet",
-            ],
-            ["circuits", "corpus.n_ctx", "heads", "icl.windows", "losses", "phases", "train"],
-            "data/circuits/${key}",
-        ),
-    }
-
-
-def _per_grid(study: Study, grid: str) -> dict:
-    """The stages that join the cells of a grid."""
-    names = study.grids()[grid]
-    sections = ["cells", *([PUBLISHED] if grid else [])]
-
-    def every(pattern: str, of: list[str] = names) -> list[str]:
-        return [pattern.format(cell) for cell in of]
-
-    def stage(name: str, about: str, deps: list[str], params: list[str], **outs: list) -> dict:
-        found = _stage(name, about, deps, [*sections, *params], **outs)
-        return _foreach({grid: {}}, "grid", found) if grid else found
-
-    folder = f"reports/{grid}".rstrip("/")
-    joint = (Path("data/pca") / grid / "pca.parquet").as_posix()
-    phases, judged = (f"data/{name}/{grid}".rstrip("/") for name in ("phases", "claims"))
-    metrics = {f"{folder}/metrics.json": {"cache": False}}
-    return {
-        "pca": stage(
-            "pca",
-            "Joint PCA of the loss vectors of all checkpoints of the cells on the study's text",
-            every("data/icl/{}/sampled.parquet", study.on_its_text(grid)),
-            ["pca"],
-            outs=[joint],
-        ),
-        "phases": stage(
-            "phases",
-            "When every signal changes, with intervals, by two estimators, and which together",
-            [
-                *every("data/losses/{}.parquet"),
-                *every("data/icl/{}/sampled.parquet"),
-                *every("data/heads/{}/heads.parquet"),
-                *every("data/heads/{}/probes.parquet"),
-                *every("data/ablations/{}.parquet"),
-            ],
-            ["ablations", "corpus.n_ctx", "icl", "models", "phases", "train"],
-            outs=[f"{phases}/{name}.parquet" for name in PHASES],
-        ),
-        "claims": stage(
-            "claims",
-            "The paper's claims and our controls, each decided by a rule of params.yaml",
-            [
-                "data/corpus/eval.parquet",
-                *every("data/losses/{}.parquet"),
-                *every("data/icl/{}/icl.parquet"),
-                *every("data/icl/{}/positions.parquet"),
-                joint,
-                *every("data/heads/{}"),
-                *every("data/ablations/{}.parquet"),
-                *every("data/interventions/{}"),
-                *[f"{phases}/{name}.parquet" for name in PHASES if name != "curves"],
-            ],
-            ["claims", "corpus.n_ctx", "icl.windows", "models", "train"],
-            outs=[f"{judged}/claims.parquet", f"{judged}/evidence.parquet"],
-        ),
-        "report": stage(
-            "report",
-            "SQL over the tables -> reports/: the page, figures, summary, claims, metrics, plots",
-            [
-                *READ_BY_REPORT,
-                *every("data/losses/{}.parquet"),
-                *every("data/icl/{}/icl.parquet"),
-                *every("data/icl/{}/positions.parquet"),
-                joint,
-                *every("data/heads/{}"),
-                *every("data/ablations/{}.parquet"),
-                *every("data/interventions/{}"),
-                *every("data/circuits/{}"),
-                *[f"{phases}/{name}.parquet" for name in PHASES if name != "curves"],
-                f"{judged}/claims.parquet",
-                f"{judged}/evidence.parquet",
-            ],
-            SHOWN_BY_REPORT,
-            outs=[
-                {f"{folder}/circuits.html": {"cache": False}},
-                {f"{folder}/circuits.json": {"cache": False}},
-                {f"{folder}/claims.json": {"cache": False}},
-                # No plots: of two revisions DVC would show every figure twice, below its file name.
-                {f"{folder}/figures": {"cache": False}},
-                {f"{folder}/index.html": {"cache": False}},
-                # Metrics of DVC are those of the study alone: with as many names in a second file,
-                # it would put the file before every name.
-                *([metrics] if grid else []),
-                {f"{folder}/provenance.json": {"cache": False}},
-                {f"{folder}/sequences.csv": {"cache": False}},
-                {f"{folder}/summary.md": {"cache": False}},
-            ],
-            **({} if grid else {"metrics": [metrics]}),
-            plots=[
-                {f"{folder}/plots/{name}.csv": {"cache": False, **plots.properties(name, grid)}}
-                for name in plots.PLOTS
-            ],
-        ),
-    }
-
-
-def pipeline(study: Study) -> dict:
-    """The stages of dvc.yaml."""
-    checked = _stage(
-        "params",
-        "All of params.yaml is checked before anything runs",
-        ["params.yaml"],
-        [],
-        outs=["data/params/checked"],
-    )
-    return {
-        "params": checked,
-        "corpus": _corpus(["corpus"], "data/corpus"),
-        **_per_cell(study, "cells"),
-        **_per_grid(study, ""),
-    }
-
-
-def published(study: Study) -> dict:
-    """The stages of published/dvc.yaml; none if params.yaml has nothing published."""
-    found = {}
-    if study.corpora:
-        stage = _corpus(["corpus", "corpora.${key}"], "data/corpus/${key}")
-        found["corpus"] = _foreach({name: {} for name in sorted(study.corpora)}, "corpus", stage)
-    if study.published:
-        found |= {**_per_cell(study, PUBLISHED), **_per_grid(study, PUBLISHED)}
-    for entry in found.values():
-        # Paths are those of the project, as in dvc.yaml.
-        entry["do"] = {"wdir": "..", **entry["do"]}
-    return found
-
-
-def files(study: Study) -> dict[Path, dict]:
-    """Each dvc.yaml and its stages, which may be none: then there should be no such file."""
-    return {DVC: pipeline(study), Path(PUBLISHED) / DVC: published(study)}
+# The name of an instance, and of the corpus and model of a cell, as DVC fills them in.
+KEY, CORPUS, MODEL = "${key}", "${item.corpus}", "${item.model}"
+# The variable of a dvc.yaml that holds its cells; `cells` would be that of params.yaml.
+CELLS = "cells_here"
 
 
 @dataclass(frozen=True)
 class Expanded:
-    """One stage of a dvc.yaml, for one cell, corpus or grid; `cell` names it, or is empty."""
+    """One stage of a dvc.yaml, for one instance."""
 
     name: str
-    cell: str
+    instance: str
     cmd: str
     deps: tuple[str, ...]
     params: frozenset[str]
@@ -320,27 +54,55 @@ class Expanded:
 
     @property
     def label(self) -> str:
-        return cells.label(self.name, self.cell)
+        return layout.label(self.name, self.instance)
+
+
+@dataclass(frozen=True)
+class DvcFile:
+    """A dvc.yaml: its stages, and the cells that those per cell run for."""
+
+    stages: dict[str, dict[str, Any]]
+    cells: dict[str, dict[str, str]]
+
+    def text(self) -> bytes:
+        variables = (
+            {"vars": [{CELLS: {name: _FlowMapping(cell) for name, cell in self.cells.items()}}]}
+            if self.cells
+            else {}
+        )
+        body = yaml.dump(
+            {**variables, "stages": self.stages},
+            Dumper=_Dumper,
+            sort_keys=False,
+            width=100,
+            allow_unicode=True,
+            indent=2,
+        )
+        return (HEADER + body).encode()
+
+
+def files(study: Study) -> dict[Path, DvcFile]:
+    """Each dvc.yaml. If one has no stages, there should be no such file."""
+    return {
+        DVC: DvcFile(_pipeline(study), _cells(study.cells)),
+        Path(PUBLISHED) / DVC: DvcFile(_published(study), _cells(study.published)),
+    }
 
 
 def expanded(study: Study) -> list[Expanded]:
     """Every stage as DVC sees it, with the names of cells, models and corpora filled in."""
-    found = []
-    for stages in files(study).values():
-        for name, entry in stages.items():
-            body = entry.get("do", entry)
-            named = [*body.get("outs", []), *body.get("metrics", []), *body.get("plots", [])]
-            outs = [out if isinstance(out, str) else next(iter(out)) for out in named]
-            for instance, values in entry.get("foreach", {"": {}}).items():
-                filled = {"${key}": instance}
-                filled |= {f"${{item.{key}}}": value for key, value in values.items()}
-
-                def fill(text: str, filled: dict[str, str] = filled) -> str:
-                    for name, value in filled.items():
-                        text = text.replace(name, value)
-                    return text
-
-                found.append(
+    result = []
+    for file in files(study).values():
+        for name, entry in file.stages.items():
+            body, items = entry.get("do", entry), entry.get("foreach", {"": {}})
+            for instance, item in (items if isinstance(items, dict) else file.cells).items():
+                fill = _filler(instance, item)
+                outs = [
+                    path if isinstance(path, str) else next(iter(path))
+                    for kind in ("outs", "metrics", "plots")
+                    for path in body.get(kind, [])
+                ]
+                result.append(
                     Expanded(
                         name,
                         instance,
@@ -350,7 +112,170 @@ def expanded(study: Study) -> list[Expanded]:
                         tuple(map(fill, outs)),
                     )
                 )
-    return found
+    return result
+
+
+def outdated(study: Study) -> list[Path]:
+    """The files that differ from what `study` and the stages ask for."""
+    return [
+        path
+        for path, file in files(study).items()
+        if (path.read_bytes() if path.is_file() else None) != (file.text() if file.stages else None)
+    ]
+
+
+def update(study: Study) -> None:
+    """Write every dvc.yaml that is out of date."""
+    planned = files(study)
+    for path in outdated(study):
+        if planned[path].stages:
+            path.parent.mkdir(exist_ok=True)
+            write(path, planned[path].text())
+            print(f"{path}: written", file=sys.stderr)
+        else:
+            remove(path)
+            print(f"{path}: removed, because no stage is left in it", file=sys.stderr)
+
+
+def _pipeline(study: Study) -> dict[str, dict]:
+    """The stages of dvc.yaml."""
+    return {
+        stage.name: _foreach(study, stage, "cells")
+        if stage.per == "cell"
+        else _entry(stage, "", "cells", study)
+        for stage in stages().values()
+    }
+
+
+def _published(study: Study) -> dict[str, dict]:
+    """The stages of published/dvc.yaml; none if params.yaml has nothing published."""
+    entries = {}
+    for stage in stages().values():
+        is_there = study.corpora if stage.per == "corpus" else stage.per and study.published
+        if is_there:
+            entry = _foreach(study, stage, PUBLISHED)
+            # Paths are those of the project, as in dvc.yaml.
+            entries[stage.name] = entry | {"do": {"wdir": "..", **entry["do"]}}
+    return entries
+
+
+def _cells(cells: dict[str, Cell]) -> dict[str, dict[str, str]]:
+    """What DVC fills into the stages of each cell."""
+    return {
+        name: {"model": cell.model, "corpus": layout.folder_of("corpus", cell.corpus).as_posix()}
+        for name, cell in sorted(cells.items())
+    }
+
+
+def _foreach(study: Study, stage: Stage, section: str) -> dict[str, Any]:
+    """A stage once per cell of a section, per corpus of `corpora`, or for the published grid."""
+    if stage.per == "cell":
+        return {"foreach": f"${{{CELLS}}}", "do": _entry(stage, KEY, section, study)}
+    if stage.per == "corpus":
+        items = {name: {} for name in sorted(study.corpora)}
+        return {"foreach": items, "do": _entry(stage, KEY, section, study)}
+    # Every cell is named, so that the entry has to be filled in here.
+    entry = _entry(stage, PUBLISHED, section, study)
+    entry["cmd"] = entry["cmd"].replace(PUBLISHED, KEY)
+    return {"foreach": {PUBLISHED: {}}, "do": entry}
+
+
+def _entry(stage: Stage, instance: str, section: str, study: Study) -> dict[str, Any]:
+    """A stage for an instance, whose name may be filled in by DVC."""
+    option = f" --{stage.per} {instance}" if instance else ""
+    code = [] if DIGESTS in stage.outputs else [code_digests.planned(stage.name).as_posix()]
+    params = params_of(stage, section, instance, MODEL)
+    return {
+        "desc": stage.about,
+        "cmd": f"python -m stages.{stage.name}{option}",
+        "deps": [*code, *_deps(stage, instance, study)],
+        **({"params": _Flow(sorted(params))} if params else {}),
+        **_outs(stage, instance),
+    }
+
+
+def _deps(stage: Stage, instance: str, study: Study) -> list[str]:
+    """The inputs of a stage, in the order of their folders.
+
+    Where a stage that joins cells reads several tables of one folder, it depends on the folder:
+    they come from one run, and dvc.yaml would name each of them for each cell.
+    """
+    names: dict[str, set[str]] = {}
+    joined: set[str] = set()
+    for artifact in stage.artifacts_read:
+        writer = writer_of(artifact)
+        for folder in _folders(artifact, writer, stage, instance, study):
+            names.setdefault(folder, set()).add(layout.file_name(artifact))
+            if writer.per == "cell" and stage.per == "grid":
+                joined.add(folder)
+    paths = [each.name for each in stage.inputs if isinstance(each, ProjectFile)]
+    for folder, read in names.items():
+        # The folder itself is an artifact without a name.
+        is_whole = "" in read or (folder in joined and len(read) > 1)
+        paths += [folder] if is_whole else [f"{folder}/{name}" for name in sorted(read)]
+    return paths
+
+
+def _folders(
+    artifact: Artifact, writer: Stage, stage: Stage, instance: str, study: Study
+) -> list[str]:
+    """The folders in which a stage finds an artifact."""
+    if writer.per == "cell" and stage.per == "grid":
+        is_on_text = isinstance(artifact, Table) and OnStudyText(artifact) in stage.inputs
+        names = study.on_its_text(instance) if is_on_text else study.grids()[instance]
+        return [layout.folder_of(writer.name, name).as_posix() for name in names]
+    if writer.per == "corpus" and stage.per == "cell":
+        return [CORPUS]
+    name = "" if writer.per in ("", "corpus") else instance
+    return [layout.folder_of(writer.name, name).as_posix()]
+
+
+def _outs(stage: Stage, instance: str) -> dict[str, list]:
+    """The outputs of a stage, by what DVC takes them for: of a cell, its folder."""
+    if stage.per == "cell":
+        return {"outs": [layout.folder_of(stage.name, instance).as_posix()]}
+    outs: dict[str, list] = {}
+    for output in stage.outputs:
+        path = layout.path_of(stage.name, output, instance).as_posix()
+        outs.setdefault(_kind(output, instance), []).append(_out(output, path, instance))
+    return outs
+
+
+def _kind(output: Output, instance: str) -> str:
+    # Metrics of DVC are those of the study alone: with as many names in a second file, it would
+    # put the file before every name.
+    if not isinstance(output, Product) or (output.kind == "metrics" and instance):
+        return "outs"
+    return output.kind
+
+
+def _out(output: Output, path: str, instance: str) -> str | dict[str, dict]:
+    if not isinstance(output, Product):
+        return path
+    plot = dict(output.plot)
+    if plot and instance:
+        plot["title"] += f", {instance} run"
+    options = {**({"cache": False} if output.in_git else {}), **plot}
+    return {path: options} if options else path
+
+
+def _filler(instance: str, item: dict[str, str]) -> Callable[[str], str]:
+    values = {KEY: instance, **{f"${{item.{name}}}": value for name, value in item.items()}}
+
+    def fill(template: str) -> str:
+        for name, value in values.items():
+            template = template.replace(name, value)
+        return template
+
+    return fill
+
+
+class _Flow(list):
+    """A list that is written on one line."""
+
+
+class _FlowMapping(dict):
+    """A mapping that is written on one line."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -363,49 +288,9 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def text(stages: dict) -> bytes:
-    body = yaml.dump(
-        {"stages": stages}, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True, indent=2
-    )
-    return (HEADER + body).encode()
-
-
-def outdated(study: Study) -> list[Path]:
-    """The files that are not what `study` and the code ask for."""
-    return [
-        path
-        for path, stages in files(study).items()
-        if (path.read_bytes() if path.is_file() else None) != (text(stages) if stages else None)
-    ]
-
-
-def update(study: Study) -> None:
-    """Write every dvc.yaml that is not what it should be."""
-    wanted = files(study)
-    for path in outdated(study):
-        if wanted[path]:
-            path.parent.mkdir(exist_ok=True)
-            write(path, text(wanted[path]))
-            print(f"{path}: written anew", file=sys.stderr)
-        else:
-            remove(path)
-            print(f"{path}: removed, for nothing is in it any more", file=sys.stderr)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m induction.pipeline.plan", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if out of date")
-    check_only = parser.parse_args().check
-    try:
-        study = study_of(Params().all())
-    except StageError as error:
-        sys.exit(f"error: {error}")
-    if not check_only:
-        update(study)
-    elif outdated(study):
-        named = ", ".join(map(str, outdated(study)))
-        sys.exit(f"error: {named}: does not match params.yaml and stages/; run `make plan`")
-
-
-if __name__ == "__main__":
-    main()
+_Dumper.add_representer(
+    _Flow, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, True)
+)
+_Dumper.add_representer(
+    _FlowMapping, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data, True)
+)

@@ -1,20 +1,34 @@
-"""What a kill can leave of DVC's own files: it rewrites two of them in place."""
+"""What a killed run can leave behind: scratch files, and files that DVC rewrites in place."""
 
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import psutil
 
 from induction.config.errors import StageError
-from induction.config.paths import SCRATCH
+from induction.config.paths import SCRATCH, TRAINING_STATES
+from induction.pipeline import locks
 from induction.pipeline.dvc_lock import LOCKS, read_lock
+from induction.tables.atomic import remove
 
 RWLOCK = Path(".dvc/tmp/rwlock")
+STATE_DAYS = 14  # a training state that nobody took up for so long is removed
 
 
-def heal() -> None:
+def recover() -> None:
+    """Remove what a killed run left half-done. Raises StageError if a stage is running."""
+    for name in locks.names():
+        if name != "study":
+            with locks.exclusive(name):
+                pass
+    remove(SCRATCH / "partial")
+    recover_dvc()
+
+
+def recover_dvc() -> None:
     """Remove locks that nobody holds, and lay aside any dvc.lock that is only half there.
 
     DVC refuses to run with either. Without dvc.lock it restores every output from its run cache.
@@ -24,6 +38,14 @@ def heal() -> None:
     for lock in LOCKS:
         if lock.exists():
             _lay_aside_if_broken(lock)
+
+
+def forget_old_states() -> None:
+    """Remove training states that grew old: after a run, which may have taken one up."""
+    oldest = time.time() - STATE_DAYS * 24 * 3600
+    for folder in TRAINING_STATES.glob("*"):
+        if folder.stat().st_mtime < oldest:
+            remove(folder)
 
 
 def _lay_aside_if_broken(lock: Path) -> None:
@@ -41,10 +63,10 @@ def _lay_aside_if_broken(lock: Path) -> None:
 def _is_held() -> bool:
     """Whether a DVC that is running has an entry; process numbers are used again after a while."""
     try:
-        found = json.loads(RWLOCK.read_text(encoding="utf-8"))
+        content = json.loads(RWLOCK.read_text(encoding="utf-8"))
         holders = [
             holder
-            for entries in found.values()
+            for entries in content.values()
             for held in entries.values()
             for holder in (held if isinstance(held, list) else [held])
         ]

@@ -7,15 +7,14 @@ from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
 from induction.config.paths import DATA, SCRATCH
-from induction.pipeline.catalog import sources
-from induction.pipeline.cells import of_grid
-from induction.tables.catalog import CATALOG
+from induction.pipeline import layout
+from induction.pipeline.declarations import stages, writer_of
 from induction.tables.contract import Table
-from induction.tables.duck import Source, connect
+from induction.tables.duck import connect
 from induction.tables.listing import LISTING, listed
+from induction.tables.source import Source
 
 Views = dict[Table, list[Source]]
-STAGES = {entry.table: entry.stage for entry in CATALOG} | {LISTING: "query"}
 
 
 def open_views() -> duckdb.DuckDBPyConnection:
@@ -24,33 +23,43 @@ def open_views() -> duckdb.DuckDBPyConnection:
     Raises StageError if no stage has run.
     """
     params = Params()
-    views: dict[str, Views] = {"": _there(sources(list(of_grid(params, ""))))}
+    views: dict[str, Views] = {"": _views(params, "")}
     added = params.get(PUBLISHED)
-    if added and any((DATA / "train" / cell).exists() for cell in added):
-        every = list(of_grid(params, PUBLISHED))
-        views[PUBLISHED] = _there(sources(every, grid=PUBLISHED))
+    if added and any(layout.folder_of("train", cell).exists() for cell in added):
+        views[PUBLISHED] = _views(params, PUBLISHED)
     if not any(views.values()):
-        raise StageError("data/: no tables yet; run `make study`, or `dvc pull`")
-    connection = connect(views[""], **{name: own for name, own in views.items() if name})
+        raise StageError(f"{DATA}/: no tables yet; run `make study`, or `dvc pull`")
+    connection = connect(views[""], **{name: each for name, each in views.items() if name})
     _list(connection, views)
     _lock(connection, views)
     return connection
 
 
-def _there(views: Views) -> Views:
-    """Those of the files that exist."""
-    found = {table: [s for s in own if s.path.exists()] for table, own in views.items()}
-    return {table: own for table, own in found.items() if own}
+def _views(params: Params, grid: str) -> Views:
+    """Every table with those of its files that exist: one per cell, or that of the grid."""
+    instances = {
+        "": [""],
+        "cell": list(layout.cells_of_grid(params, grid)),
+        "corpus": [""],
+        "grid": [grid],
+    }
+    views = {
+        table: [layout.source_of(table, name) for name in instances[stage.per]]
+        for stage in stages().values()
+        for table in stage.tables
+    }
+    there = {table: [s for s in sources if s.path.exists()] for table, sources in views.items()}
+    return {table: sources for table, sources in there.items() if sources}
 
 
 def _list(connection: duckdb.DuckDBPyConnection, views: dict[str, Views]) -> None:
     """Make the view `catalog`, which lists itself, too."""
     connection.register(LISTING.name, LISTING.schema.empty_table())
-    rows = listed(LISTING.name, LISTING, STAGES[LISTING], per_cell=False)
-    for schema, own in views.items():
-        for table, files in own.items():
+    rows = listed(LISTING.name, LISTING, "query", per_cell=False)
+    for schema, tables in views.items():
+        for table, files in tables.items():
             name = f"{schema}.{table.name}" if schema else table.name
-            rows += listed(name, table, STAGES[table], per_cell=files[0].cell is not None)
+            rows += listed(name, table, writer_of(table).name, per_cell=files[0].cell is not None)
     columns = connection.sql(
         "select schema_name, table_name, column_name, data_type from duckdb_columns()"
     )
@@ -69,8 +78,8 @@ def _lock(connection: duckdb.DuckDBPyConnection, views: dict[str, Views]) -> Non
 
     Allowed paths may be written as well as read: `induction.tables.question` keeps writing out.
     """
-    files = [source for own in views.values() for found in own.values() for source in found]
-    paths = sorted({str(source.path) for source in files})
+    files = [file for tables in views.values() for files in tables.values() for file in files]
+    paths = sorted({str(file.path) for file in files})
     # DuckDB lets every query into the folder that it spills into.
     connection.execute("set temp_directory = $path", {"path": str(SCRATCH / "duckdb")})
     connection.execute("set allowed_paths = $paths", {"paths": paths})

@@ -7,11 +7,10 @@ import torch.nn.functional as F
 
 from induction.config.ablations import AblationSettings
 from induction.config.errors import ParamsError
-from induction.config.icl import IclWindows
 from induction.config.strict import parse
-from induction.interp.ablation import ablated_nll, head_outputs, reduced, substitutes
-from induction.interp.attention_scores import repeated_blocks
+from induction.interp.ablation import ablated_nll, head_outputs, substitutes
 from induction.interp.losses import token_nll
+from induction.interp.probes import repeated_blocks
 from induction.models.bridge import bridge
 from tests.conftest import BLOCK, REPEATS, V
 
@@ -39,8 +38,8 @@ def test_hand_built_circuit_dies_without_either_head(induction_model, replacemen
     """Full ablation of either head kills the copying. Preserving patterns, the previous-token
     head is not needed: all it does is steer the induction head's pattern."""
     tokens = repeated_blocks(np.random.default_rng(0), np.arange(1, V), 5, BLOCK, REPEATS)
-    found = replaced(induction_model, tokens, BOTH, replacement)
-    losses = {key: own[:, BLOCK + 1 :].mean().item() for key, own in found.items()}
+    by_ablation = replaced(induction_model, tokens, BOTH, replacement)
+    losses = {key: nll[:, BLOCK + 1 :].mean().item() for key, nll in by_ablation.items()}
     assert losses[-1, -1, "none"] < 0.2
     assert losses[0, 0, "full"] > 2
     assert losses[0, 0, "pattern"] == pytest.approx(losses[-1, -1, "none"], abs=0.05)
@@ -111,10 +110,10 @@ def test_the_two_modes_differ_only_where_a_layer_follows(any_model, tokens):
 
 
 def test_nothing_changes_where_all_sequences_are_alike(any_model, tokens):
-    """The next one's output is then the same."""
+    """The next sequence's output is then the same."""
     losses = replaced(any_model, tokens[:1].expand(3, -1), ("full",), "resample")
-    for key, own in losses.items():
-        torch.testing.assert_close(own, losses[-1, -1, "none"], msg=str(key), **CLOSE)
+    for key, nll in losses.items():
+        torch.testing.assert_close(nll, losses[-1, -1, "none"], msg=str(key), **CLOSE)
 
 
 def test_substitutes_by_hand():
@@ -123,13 +122,6 @@ def test_substitutes_by_hand():
     (mean,), (resample,) = substitutes([z], "mean"), substitutes([z], "resample")
     torch.testing.assert_close(mean, torch.full((2, 1, 3, 1), 4.0))
     torch.testing.assert_close(resample, z.flip(0))
-
-
-def test_losses_are_reduced_to_windows_mean_and_sampled_position():
-    losses = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 4.0, 3.0, 2.0, 0.0]])
-    got = reduced(losses, IclWindows((0, 1), (2, 4)), torch.tensor([3, 0]))
-    wanted = [[1.5, 4.5], [4.0, 5 / 3], [3.0, 2.8], [4.0, 5.0]]
-    torch.testing.assert_close(got, torch.tensor(wanted))
 
 
 @pytest.mark.parametrize(

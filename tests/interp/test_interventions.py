@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from induction.config.errors import ParamsError
 from induction.config.interventions import InterventionSettings
 from induction.config.strict import parse
-from induction.interp.attention_scores import after_same_token, repeated_blocks
+from induction.interp.attention_scores import after_same_token
 from induction.interp.interventions import (
     PATTERNS,
     SETS,
+    HeadEdits,
     Rules,
-    edited_nll,
     interventions,
     knocked_out,
     matched_sets,
@@ -25,6 +25,7 @@ from induction.interp.interventions import (
     trigram_keys,
 )
 from induction.interp.losses import token_nll
+from induction.interp.probes import repeated_blocks
 from induction.models.bridge import bridge
 from tests.conftest import BLOCK, REPEATS, V
 from tests.interp.test_ablation import CLOSE, hooked_nll, put
@@ -44,9 +45,13 @@ def repetitive() -> torch.Tensor:
     return torch.randint(0, 6, (3, 40), generator=torch.Generator().manual_seed(2))
 
 
+def edited(model, tokens, removed=(), rules=None):
+    edits = HeadEdits(frozenset(removed), rules or {})
+    return token_nll(model, tokens, Rules(tokens, np.random.default_rng(0)).edits(edits))
+
+
 def under(model, tokens, rules):
-    made = Rules(tokens, np.random.default_rng(0))
-    return edited_nll(model, tokens, (), {head: made.edit(rule) for head, rule in rules.items()})
+    return edited(model, tokens, rules=rules)
 
 
 def repeats(losses) -> float:
@@ -55,17 +60,17 @@ def repeats(losses) -> float:
 
 
 def test_hand_built_circuit_dies_without_either_head_or_its_keys(induction_model, probe):
-    whole = repeats(edited_nll(induction_model, probe))
+    whole = repeats(edited(induction_model, probe))
     assert whole < 0.2
     for removed in ({L0H0}, {L1H0}, {L0H0, L1H0}):
-        assert repeats(edited_nll(induction_model, probe, removed)) > 2
+        assert repeats(edited(induction_model, probe, removed)) > 2
     assert repeats(under(induction_model, probe, {L1H0: "knockout"})) > 2
     control = repeats(under(induction_model, probe, {L1H0: "knockout_random"}))
     assert control == pytest.approx(whole, abs=0.02)
 
 
 def test_ideal_patterns_leave_the_hand_built_circuit_as_it_is(induction_model, probe):
-    whole = edited_nll(induction_model, probe)
+    whole = edited(induction_model, probe)
     for rules in (
         {L0H0: "previous"},
         {L1H0: "induction"},
@@ -82,7 +87,7 @@ def test_the_smeared_circuit_is_one_head(smeared_induction_model, probe):
     with torch.no_grad():
         # As built it is so sharp that all other attention is zero in fp32, and rows are kept.
         smeared_induction_model.layers[0].attn.q.weight.mul_(0.25)
-    whole = repeats(edited_nll(smeared_induction_model, probe))
+    whole = repeats(edited(smeared_induction_model, probe))
     assert repeats(under(smeared_induction_model, probe, {L0H0: "knockout"})) > 2
     got = repeats(under(smeared_induction_model, probe, {L0H0: "induction"}))
     assert got == pytest.approx(whole, abs=2e-3)
@@ -91,10 +96,10 @@ def test_the_smeared_circuit_is_one_head(smeared_induction_model, probe):
 @pytest.mark.parametrize(("broken", "rule"), [(L0H0, "previous"), (L1H0, "induction")])
 def test_an_ideal_pattern_repairs_a_broken_head(induction_model, probe, broken, rule):
     """Without queries a head looks everywhere alike; what it moves is as it was."""
-    whole = repeats(edited_nll(induction_model, probe))
+    whole = repeats(edited(induction_model, probe))
     with torch.no_grad():
         induction_model.layers[broken[0]].attn.q.weight.zero_()
-    assert repeats(edited_nll(induction_model, probe)) > 1
+    assert repeats(edited(induction_model, probe)) > 1
     repaired = repeats(under(induction_model, probe, {broken: rule}))
     assert repaired == pytest.approx(whole, abs=2e-3)
 
@@ -149,7 +154,7 @@ def test_rules_against_their_wording(row, seed):
                 assert len(keys) == min(len(targets), len(earlier - targets))
             kept = [0 if key in keys else pattern[0, query, key].item() for key in range(n)]
             total = sum(kept)
-            expected = [own / total for own in kept] if total else pattern[0, query].tolist()
+            expected = [each / total for each in kept] if total else pattern[0, query].tolist()
             torch.testing.assert_close(got[0, query], torch.tensor(expected))
 
 
@@ -166,7 +171,7 @@ def test_random_keys_follow_the_seed_and_not_the_batches(repetitive):
 
     def draw(seed, size):
         rng = np.random.default_rng(seed)
-        return torch.cat([random_keys(rng, own) for own in targets.split(size)])
+        return torch.cat([random_keys(rng, each) for each in targets.split(size)])
 
     assert torch.equal(draw(0, 3), draw(0, 1))
     assert not torch.equal(draw(0, 3), draw(1, 3))
@@ -188,10 +193,6 @@ def test_trigrams_on_a_worked_example():
     assert trigram_keys(targets).nonzero().tolist() == [[0, 3, 2]]
 
 
-def test_without_edits_it_is_the_model(any_model, tokens):
-    torch.testing.assert_close(edited_nll(any_model, tokens), token_nll(any_model, tokens), **CLOSE)
-
-
 def test_joint_sets_against_hooks(any_model, tokens):
     lens = bridge(any_model, "oracle")
     for removed in ([(0, 1), (1, 0), (1, 3)], [(1, 0), (1, 1)], [(0, h) for h in range(4)]):
@@ -200,20 +201,20 @@ def test_joint_sets_against_hooks(any_model, tokens):
         ]
         with torch.no_grad():
             wanted = hooked_nll(lens, tokens, hooks)
-        torch.testing.assert_close(edited_nll(any_model, tokens, removed), wanted, **CLOSE)
+        torch.testing.assert_close(edited(any_model, tokens, removed), wanted, **CLOSE)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rules_against_hooks(any_model, repetitive, rule):
     """Two heads of different layers follow the rule, a third is removed."""
-    lens, made = bridge(any_model, "oracle"), Rules(repetitive, np.random.default_rng(0))
+    lens, pattern_rules = bridge(any_model, "oracle"), Rules(repetitive, np.random.default_rng(0))
 
     def follow(head):
         def hook(pattern, hook):
             pattern = pattern.clone()
             old = pattern[:, head]
             if rule.startswith("knockout"):
-                hidden = made.targets if rule == "knockout" else made.others
+                hidden = pattern_rules.targets if rule == "knockout" else pattern_rules.others
                 new = torch.where(hidden, torch.zeros(()), old)
                 pattern[:, head] = new / new.sum(-1, keepdim=True)
                 return pattern
@@ -229,14 +230,13 @@ def test_rules_against_hooks(any_model, repetitive, rule):
     hooks.append(("blocks.0.attn.hook_z", put(3, torch.zeros_like)))
     with torch.no_grad():
         wanted = hooked_nll(lens, repetitive, hooks)
-    edit = made.edit(rule)
-    got = edited_nll(any_model, repetitive, {(0, 3)}, {(0, 2): edit, (1, 1): edit})
+    got = edited(any_model, repetitive, {(0, 3)}, {(0, 2): rule, (1, 1): rule})
     torch.testing.assert_close(got, wanted, **CLOSE)
-    assert not torch.allclose(got, edited_nll(any_model, repetitive, {(0, 3)}), atol=1e-3)
+    assert not torch.allclose(got, edited(any_model, repetitive, {(0, 3)}), atol=1e-3)
 
 
 def counts(heads) -> dict[int, int]:
-    return {layer: sum(own == layer for own, _ in heads) for layer, _ in heads}
+    return {layer: sum(each == layer for each, _ in heads) for layer, _ in heads}
 
 
 @settings(deadline=None, max_examples=80)
@@ -255,10 +255,10 @@ def test_random_sets_match_layer_by_layer(sized, draws, seed):
         return
     found = matched_sets(chosen, n_heads, draws, np.random.default_rng(seed))
     assert len(set(found)) == len(found) <= draws
-    for own in found:
-        assert counts(own) == counts(chosen)
-        assert not own & chosen
-        assert all(0 <= head < n_heads for _, head in own)
+    for each in found:
+        assert counts(each) == counts(chosen)
+        assert not each & chosen
+        assert all(0 <= head < n_heads for _, head in each)
     again = matched_sets(chosen, n_heads, draws, np.random.default_rng(seed))
     assert found == again
     more = matched_sets(chosen, n_heads, 10_000, np.random.default_rng(seed))
@@ -284,17 +284,21 @@ def test_a_control_is_never_made_smaller():
 def test_interventions_of_a_checkpoint():
     kinds = {(0, 0): "previous_token", (0, 1): "other", (0, 2): "other", (0, 3): "positional"}
     kinds |= {(1, 0): "induction", (1, 1): "induction", (1, 2): "induction", (1, 3): "other"}
-    found = {own.name: own for own in interventions(kinds, 4, 20, (0, 1000))}
-    names = ["none", *PATTERNS, *(f"{way}_{own}" for way in ("without", "random") for own in SETS)]
+    found = {each.name: each for each in interventions(kinds, 4, 20, (0, 1000))}
+    names = [
+        "none",
+        *PATTERNS,
+        *(f"{way}_{name}" for way in ("without", "random") for name in SETS),
+    ]
     assert list(found) == sorted(names)
     induction, both = (
         frozenset({(1, 0), (1, 1), (1, 2)}),
         frozenset({(0, 0), (1, 0), (1, 1), (1, 2)}),
     )
-    assert [own.removed for own in found["without_induction"].runs] == [induction]
-    assert [own.removed for own in found["without_both"].runs] == [both]
+    assert [each.removed for each in found["without_induction"].runs] == [induction]
+    assert [each.removed for each in found["without_both"].runs] == [both]
     assert found["without_both"].names == "L0H0 L1H0 L1H1 L1H2"
-    assert [own.removed for own in found["random_previous_token"].runs] == [
+    assert [each.removed for each in found["random_previous_token"].runs] == [
         frozenset({(0, head)}) for head in (1, 2, 3)
     ]
     assert found["random_previous_token"].names == ""
@@ -302,7 +306,7 @@ def test_interventions_of_a_checkpoint():
         assert found[name].runs == []
         assert found[name].reason == "layer 1 has 1 other head, the set has 3"
     previous, ideal = {(0, 0): "previous"}, dict.fromkeys(induction, "induction")
-    assert {name: own.runs[0].rules for name, own in found.items() if name in PATTERNS} == {
+    assert {name: each.runs[0].rules for name, each in found.items() if name in PATTERNS} == {
         "knockout": dict.fromkeys(induction, "knockout"),
         "knockout_random": dict.fromkeys(induction, "knockout_random"),
         "ideal_previous": previous,
@@ -310,12 +314,12 @@ def test_interventions_of_a_checkpoint():
         "ideal_trigram": dict.fromkeys(induction, "trigram"),
         "ideal_both": previous | ideal,
     }
-    assert all((own.runs == []) == (own.reason != "") for own in found.values())
+    assert all((each.runs == []) == (each.reason != "") for each in found.values())
 
 
 def test_interventions_where_there_is_no_such_head():
-    found = {own.name: own for own in interventions({(0, 0): "other"}, 1, 20, (0, 0))}
-    assert [own.name for own in found.values() if own.runs] == ["none"]
+    found = {each.name: each for each in interventions({(0, 0): "other"}, 1, 20, (0, 0))}
+    assert [each.name for each in found.values() if each.runs] == ["none"]
     assert found["knockout"].reason == "no induction head at this checkpoint"
     assert found["ideal_both"].reason == "no previous-token or induction head at this checkpoint"
     assert found["random_previous_token"].reason == "no previous-token head at this checkpoint"
@@ -325,8 +329,8 @@ def test_random_sets_differ_between_checkpoints_and_not_between_runs():
     kinds = {(0, h): "induction" if h < 4 else "other" for h in range(12)}
 
     def drawn(step):
-        found = {own.name: own for own in interventions(kinds, 12, 5, (3, step))}
-        return [own.removed for own in found["random_induction"].runs]
+        found = {each.name: each for each in interventions(kinds, 12, 5, (3, step))}
+        return [each.removed for each in found["random_induction"].runs]
 
     assert drawn(1) == drawn(1)
     assert all(drawn(one) != drawn(other) for one, other in pairwise((1, 2, 3)))

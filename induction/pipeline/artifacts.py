@@ -1,0 +1,72 @@
+"""What stages read and write, as their modules declare it in INPUTS and OUTPUTS.
+
+A table is declared by its contract (`induction.tables`); everything else by one of the classes
+here. `induction.pipeline.layout` says where each lies.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from induction.tables.contract import Table
+
+# How often a stage runs: once, or once per cell, corpus or grid (a set of cells reported together).
+Per = Literal["", "cell", "corpus", "grid"]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file in the folder of its stage that is no table; without a name, the whole folder.
+
+    `without` are params that its stage reads and that do not decide about this file.
+    """
+
+    name: str
+    about: str
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProjectFile:
+    """A file or folder of the project itself, which no stage writes."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """A file or folder of `reports/`: for readers, and kept in Git unless `in_git` is false.
+
+    `kind` says what DVC takes it for; `plot` is how DVC draws it.
+    """
+
+    name: str
+    in_git: bool = True
+    kind: Literal["outs", "metrics", "plots"] = "outs"
+    plot: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class OnStudyText:
+    """A table of every cell of the grid that reads the study's own text, as the study does."""
+
+    table: Table
+
+
+Artifact = Table | File
+Input = Artifact | ProjectFile | OnStudyText
+Output = Artifact | Product
+
+# The code and everything else that stage `plan` checks.
+PARAMS_FILE = ProjectFile("params.yaml")
+SOURCES = (ProjectFile("induction"), ProjectFile("stages"))
+DIGESTS = File("", "one file per stage: the digest of its code")
+
+MANIFEST = File("manifest.json", "what the corpus was made of, with counts and hashes")
+TOKENIZER = File("tokenizer.json", "byte-level BPE")
+TRAIN_TOKENS = File(
+    "train_tokens.safetensors",
+    "all training tokens in order",
+    # Params of the corpus that decide about the evaluation set alone.
+    without=("corpus.n_ctx", "corpus.seed", "corpus.evaluation.sequences"),
+)
+CHECKPOINTS = File("", "step_<steps>.safetensors, one per checkpoint, and the training log")

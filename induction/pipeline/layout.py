@@ -1,0 +1,68 @@
+"""Where artifacts lie, and which cells, corpora and grids there are.
+
+An instance of a stage is what one run of it is for: the name of a cell, a corpus or a grid. The
+study's own corpus and grid have no name, and their files lie in the folder of the stage itself.
+A table's file has the table's name.
+"""
+
+from pathlib import Path
+
+from induction.config.cells import Cell
+from induction.config.errors import StageError
+from induction.config.params import Params
+from induction.config.paths import DATA, REPORTS
+from induction.pipeline.artifacts import Artifact, Output, Product
+from induction.pipeline.declarations import writer_of
+from induction.tables.contract import Table
+from induction.tables.source import Source
+
+
+def label(stage: str, instance: str) -> str:
+    """The name that DVC has for a stage of an instance."""
+    return f"{stage}@{instance}" if instance else stage
+
+
+def folder_of(stage: str, instance: str) -> Path:
+    return DATA / stage / instance
+
+
+def file_name(output: Output) -> str:
+    return f"{output.name}.parquet" if isinstance(output, Table) else output.name
+
+
+def path_of(stage: str, output: Output, instance: str) -> Path:
+    """Where a stage writes an output for an instance."""
+    folder = REPORTS / instance if isinstance(output, Product) else folder_of(stage, instance)
+    return folder / file_name(output)
+
+
+def source_of(artifact: Artifact, instance: str) -> Source:
+    """The file of an artifact for an instance of the stage that writes it."""
+    stage = writer_of(artifact)
+    cell = instance if stage.per == "cell" else None
+    path = path_of(stage.name, artifact, instance)
+    return Source(path, label(stage.name, instance), cell)
+
+
+def cell_of(params: Params, name: str) -> tuple[str, Cell]:
+    """The key of the cell `name` in params.yaml, and what it says.
+
+    Only that entry counts as read. Raises StageError if there is none.
+    """
+    for section in ("cells", "published"):
+        if params.has(f"{section}.{name}"):
+            key = f"{section}.{name}"
+            return key, params.section(key, Cell)
+    raise StageError(
+        f"params.yaml: cells: found no {name!r}, expected the cell given with --cell; correct "
+        "--cell, or add the cell"
+    )
+
+
+def cells_of_grid(params: Params, grid: str) -> dict[str, Cell]:
+    """The cells that are reported together, sorted by name: those of the study (`grid` empty),
+    or those and the published run's."""
+    cells = params.sections("cells", Cell)
+    if grid:
+        cells |= params.sections("published", Cell)
+    return dict(sorted(cells.items()))

@@ -1,0 +1,16 @@
+"""A file of the pipeline, with what is needed to name it in a query or an error."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """`stage` is the label of the stage that writes the file, `cell` the cell it belongs to.
+
+    In a view over the files of several cells, `cell` becomes a column.
+    """
+
+    path: Path
+    stage: str
+    cell: str | None = None
