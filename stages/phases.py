@@ -73,10 +73,7 @@ def read_measurements(sources: dict[Table, Source], icl: IclSettings, mode: str)
     data = {
         LOSSES: arrays(query(connection, "phases/losses", windows)),
         ABLATIONS: arrays(query(connection, "phases/ablations", {"mode": mode})),
-    } | {
-        table: read_table(table, sources[table].path, sources[table].stage)
-        for table in (SAMPLED, HEADS, PROBES)
-    }
+    } | {table: read_table(table, sources[table]) for table in (SAMPLED, HEADS, PROBES)}
     steps = np.unique(data[LOSSES]["step"])
 
     def values(table: Table, column: str, *grain: str) -> np.ndarray:

@@ -100,14 +100,11 @@ class Job:
     def read(self, table: Table) -> dict[str, np.ndarray]:
         """The columns of a small table with one file, held to its contract."""
         source = self.source(table)
-        return read_table(table, source.path, source.stage)
+        return read_table(table, source)
 
     def read_cells(self, table: Table) -> dict[str, dict[str, np.ndarray]]:
         """The same of a table with one file per cell, by the names of the cells."""
-        return {
-            str(source.cell): read_table(table, source.path, source.stage)
-            for source in self.sources(table)
-        }
+        return {str(source.cell): read_table(table, source) for source in self.sources(table)}
 
     def views(self) -> dict[Table, list[Source]]:
         """The files of every table among the inputs, for `tables.duck.connect`."""
