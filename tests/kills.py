@@ -70,7 +70,7 @@ def start(stage: str, cell: str, at_step: int = 0, after: float = 0.0) -> tuple[
             sys.addaudithook(watch)
             if after:
                 signal.setitimer(signal.ITIMER_REAL, after)
-            run(module.main, stage, "", per="cell" if cell else "")
+            run(module.main)
             signal.setitimer(signal.ITIMER_REAL, 0)
             code = 0
             os.write(counter, str(steps).encode())
@@ -94,7 +94,7 @@ def main() -> None:
     stages = plan.expanded(study_of(Params().all()))
     if named := sys.argv[3:]:
         stages = [stage for stage in stages if stage.name in named]
-    outs = {(stage.name, stage.cell): stage.outs for stage in stages}
+    outs = {(stage.name, stage.instance): stage.outs for stage in stages}
     targets = list(outs)
     # Training has most to lose.
     weights = [5 if stage == "train" else 1 for stage, _ in targets]

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from induction.pipeline.catalog import sources
+from induction.pipeline import code_digests
+from induction.pipeline.artifacts import MANIFEST
+from induction.pipeline.declarations import stages, writer_of
+from induction.pipeline.layout import source_of
 from induction.tables.contract import Table
 from induction.tables.parquet import write_table
 from induction.tables.rows import columns
@@ -16,7 +19,7 @@ from stages import report
 from tests.conftest import made
 from tests.project import Project
 
-READS = (*report.SECTIONS_SHOWN,)
+READS = report.PARAMS
 # None of the first goes through a phase change.
 CELLS = ("attn1_s0", "attn2_s0", "attn2_s1")
 STEPS = tuple(range(4))
@@ -80,7 +83,7 @@ AXES = {
     "offsets": {"step": STEPS, **HEADS, "offset": (0, 1, 2)},
     "compositions": {"step": STEPS, **EDGE},
     "edges": {"step": STEPS, **EDGE},
-    "edge_ablations": {"step": STEPS, **EDGE, "reader": ("k", "q"), "seq": (0, 1)},
+    "edge_ablations": {"step": STEPS, **EDGE, "receiver_input": ("k", "q"), "seq": (0, 1)},
     "paths": {"step": STEPS, "trial": TRIALS, "seq": (0, 1)},
     "path_orders": {"step": STEPS, "order": (0, 1), "seq": (0, 1)},
     "attention": {"step": STEPS, "probe": PROBES, **HEADS, "pair": ((0, 0), (1, 0), (1, 1))},
@@ -175,10 +178,11 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
     }
     # It gets along with what dvc.yaml declares that it reads.
     found.edit(lambda params: {name: params[name] for name in READS} | {"cells": named})
-    for table, files in sources(list(cells)).items():
-        if table not in report.READ:
+    for table in stages()["report"].artifacts_read:
+        if not isinstance(table, Table):
             continue
-        for file in files:
+        for instance in cells if writer_of(table).per == "cell" else [""]:
+            file = source_of(table, instance)
             names = [column.name for column in table.columns]
             stage, _, cell = file.stage.partition("@")
             own = filled(table, cell, cells, set(changing))
@@ -197,7 +201,12 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
         "tokenizer_sha256": "1",
         "provenance": asdict(made("corpus")),
     }
-    path = found.folder / report.MANIFEST
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(manifest))
+    code = code_digests.digests(code_digests.files("report", found.folder), found.folder)
+    for name, text in (
+        (source_of(MANIFEST, "").path, json.dumps(manifest)),
+        (code_digests.planned("report"), code_digests.combine(code)),
+    ):
+        path = found.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     return found

@@ -13,11 +13,15 @@ import yaml
 
 from induction.config.corpus import CorpusSettings
 from induction.config.strict import parse
+from induction.pipeline.declarations import stages
 from induction.pipeline.environment import LOCAL_TO_GIT
 from induction.text import sources
 
 ROOT = Path(__file__).parent.parent
 CELLS = ("attn1_s0", "smear2_s0")
+PER_CELL, PER_GRID = (
+    tuple(stage.name for stage in stages().values() if stage.per == per) for per in ("cell", "grid")
+)
 # The command `induction` of the copy, not of this project.
 INDUCTION = ("python", "-m", "induction.cli.main")
 BYTECODE = str(ROOT / ".scratch" / "bytecode")

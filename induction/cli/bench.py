@@ -13,9 +13,9 @@ from induction.config.model import Architecture
 from induction.config.params import Params
 from induction.config.train import TrainSettings
 from induction.interp.ablation import ablated_nll
-from induction.interp.circuits.edges import run
-from induction.interp.circuits.reading import edges_of
-from induction.interp.circuits.tokens import Factored
+from induction.interp.circuits.edges import edges_of
+from induction.interp.circuits.patching import clean_run
+from induction.interp.circuits.token_circuits import Factored
 from induction.interp.losses import token_nll
 from induction.models.bridge import bridge
 from induction.models.training import optimizers, set_gradients
@@ -65,7 +65,7 @@ def reading_cost(
     torch.set_num_threads(1)
     circuit, once = seconds(
         lambda: Factored(block.left[:rows], block.right).top(1, 1),
-        lambda: run(model, tokens),
+        lambda: clean_run(model, tokens),
     )
     heads = arch.n_layers * arch.n_heads
     edges = len(edges_of(model))

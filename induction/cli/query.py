@@ -4,20 +4,18 @@ import os
 import shutil
 import sys
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 import duckdb
-import pyarrow as pa
 
 from induction.cli.project import PathOfCaller
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import DATA
 from induction.pipeline.views import open_views
-from induction.report.export import FORMATS
+from induction.report.export import FORMATS, export
 from induction.tables.listing import LISTING
 from induction.tables.question import answer, questions
 
@@ -43,20 +41,6 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, width: int = MAX_WIDTH)
     """Print the result of each statement. Raises StageError for what is no question."""
     for question in questions(connection, sql):
         answer(connection, question, lambda found: found.show(max_rows=MAX_ROWS, max_width=width))
-
-
-def export(connection: duckdb.DuckDBPyConnection, sql: str, form: str, file: BinaryIO) -> None:
-    """Write all rows of the one statement's result. Raises StageError for several, or none."""
-    found = questions(connection, sql)
-    if len(found) != 1:
-        raise StageError(f"query: --format {form} takes one query, found {len(found)}; ask singly")
-    try:
-        answer(connection, found[0], partial(FORMATS[form], file=file))
-    except BrokenPipeError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        # What DuckDB meets after the first batch comes by way of Arrow, without its type.
-        raise StageError(f"query: {form}: {error}") from None
 
 
 def about(connection: duckdb.DuckDBPyConnection, name: str) -> str:

@@ -6,7 +6,6 @@ import time
 
 import click
 
-from induction.cli.show import show_results
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import SCRATCH
@@ -15,6 +14,7 @@ from induction.pipeline.environment import check_git
 from induction.pipeline.locks import exclusive
 from induction.pipeline.recovery import forget_old_states, recover
 from induction.pipeline.settings import read_study
+from induction.report import results
 
 GO_ON = "run the same command again: it goes on from there"
 
@@ -109,5 +109,5 @@ def _run(jobs: int, names: list[str], published: bool, share: bool) -> int:
         (SCRATCH / "times").mkdir(parents=True, exist_ok=True)
         (SCRATCH / "times" / "study.json").write_text(json.dumps(record), encoding="utf-8")
         forget_old_states()
-        show_results(PUBLISHED if published else "")
+        print(results.overview(PUBLISHED if published else ""))
     return code

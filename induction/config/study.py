@@ -1,6 +1,5 @@
 """All of `params.yaml` at once: every section, and what must hold between them."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from induction.config.ablations import AblationSettings
@@ -8,6 +7,7 @@ from induction.config.cells import Cell
 from induction.config.circuits import CircuitSettings
 from induction.config.claims import ClaimSettings
 from induction.config.corpus import CorpusChanges, CorpusSettings
+from induction.config.errors import ParamsError, require
 from induction.config.heads import HeadSettings
 from induction.config.icl import IclSettings
 from induction.config.interventions import InterventionSettings
@@ -17,7 +17,7 @@ from induction.config.names import PUBLISHED
 from induction.config.pca import PcaSettings
 from induction.config.phases import PhaseSettings
 from induction.config.report import ReportSettings
-from induction.config.strict import ParamsError, require
+from induction.config.strict import Named, NamedOrMore, settings
 from induction.config.train import TrainSettings
 
 # Numbers that are in memory at once, and what they take there: 4 bytes each, training 16.
@@ -27,14 +27,14 @@ MAX_LOGITS = 5 * 10**8
 MAX_DRAWS = 10**8
 
 
-@dataclass(frozen=True)
+@settings
 class Study:
     device: Literal["auto", "cpu", "cuda"]
     corpus: CorpusSettings
-    corpora: dict[str, CorpusChanges]
-    models: dict[str, Architecture]
-    cells: dict[str, Cell]
-    published: dict[str, Cell]
+    corpora: Named[CorpusChanges]
+    models: NamedOrMore[Architecture]
+    cells: NamedOrMore[Cell]
+    published: Named[Cell]
     train: TrainSettings
     losses: LossSettings
     icl: IclSettings
@@ -47,12 +47,9 @@ class Study:
     claims: ClaimSettings
     report: ReportSettings
 
-    def check(self, key: str) -> None:
+    def __post_init__(self) -> None:
         """Raise ParamsError for combinations that no stage could run."""
         n_ctx = self.corpus.n_ctx
-        for name in ("models", "cells"):
-            found = getattr(self, name)
-            require(len(found) > 0, name, found, "a mapping of at least one name", "add one")
         self._check_cells(n_ctx)
         for name, changes in self.corpora.items():
             self._check_name("corpora", name)

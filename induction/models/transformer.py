@@ -14,6 +14,7 @@ checkpoint without converting a weight.
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,7 @@ from induction.config.model import Architecture
 
 
 def sinusoids(n_ctx: int, d_model: int) -> Float[Tensor, "pos d_model"]:
-    """Fixed sinusoids of Vaswani et al. (2017), amplitude 1: sines first, cosines after."""
+    """Fixed sinusoids of Vaswani et al. (2017), amplitude 1: first the sines, then the cosines."""
     frequency = torch.exp(torch.arange(0, d_model, 2) * (-math.log(10_000) / d_model))
     angle = torch.arange(n_ctx)[:, None] * frequency
     return torch.cat([angle.sin(), angle.cos()], dim=1)[:, :d_model]
@@ -58,7 +59,7 @@ class Attention(nn.Module):
 
     # TransformerLens passes `pattern_fn` only to an attention that says it calls it.
     accepts_pattern_fn = True
-    sinusoids: Tensor
+    sinusoids: Float[Tensor, "pos d_model"]
 
     def __init__(self, arch: Architecture, n_ctx: int):
         super().__init__()
@@ -125,14 +126,14 @@ class Attention(nn.Module):
     def head_out(
         self, z: Float[Tensor, "batch head pos d_head"], head: int
     ) -> Float[Tensor, "batch pos d_model"]:
-        """What one head writes: z_h W_O[h]; subtracting it from the residual ablates the head."""
+        """One head's output, z_h W_O[h]; subtracting it from the residual ablates the head."""
         d_head = self.arch.d_head
         return z[:, head] @ self.o.weight[:, head * d_head : (head + 1) * d_head].T
 
     def forward(self, hidden_states, attention_mask=None, position_ids=None, pattern_fn=None, **_):
-        """(output, pattern). With `pattern_fn` the pattern is built and passed through it before
-        the values are mixed, which is how TransformerLens reads and edits patterns; without it
-        the pattern is never formed and None is returned in its place."""
+        """(output, pattern). With `pattern_fn`, the pattern is passed through it before the values
+        are mixed, which is how TransformerLens reads and edits patterns. Without it, the pattern
+        is never formed, and None takes its place."""
         (q, k), v = self.qk(hidden_states), self.values(hidden_states)
         if pattern_fn is None:
             return self.out(self.z(q, k, v)), None
@@ -187,7 +188,7 @@ class Transformer(nn.Module):
         if arch.positions == "learned":
             self.pos = nn.Embedding(n_ctx, arch.d_model)
         blocks = nn.ModuleList([Block(arch, n_ctx) for _ in range(arch.n_layers)])
-        self.layers = blocks  # pyright: ignore[reportAttributeAccessIssue]  # no type of items
+        self.layers = cast(Sequence[Block], blocks)
         self.ln_out = nn.LayerNorm(arch.d_model)
         self.head = nn.Linear(arch.d_model, vocab_size, bias=False)
 
@@ -228,7 +229,7 @@ class Transformer(nn.Module):
 
 
 def weight_shapes(arch: Architecture, vocab_size: int, n_ctx: int) -> dict[str, list[int]]:
-    """The names and shapes of `Transformer(arch, vocab_size, n_ctx).state_dict()`, without it."""
+    """Names and shapes of the model's `state_dict()`, without building the model."""
     d = arch.d_model
     shapes = {"tok_embed.weight": [vocab_size, d], "head.weight": [vocab_size, d]}
     if arch.positions == "learned":

@@ -20,7 +20,7 @@ from induction.tables.contract import Table
 from induction.tables.parquet import provenance_of, row_groups
 from induction.tables.provenance import Provenance, loads
 from induction.tables.source import Source
-from induction.text.stream import training_stream
+from induction.text.stream import load_stream
 
 Problems = Iterator[str]
 # The provenance an artifact should have, if these params do not decide about it.
@@ -154,7 +154,7 @@ def check_corpus(
     if manifest["tokenizer_sha256"] != hashlib.sha256(tokenizer.read_bytes()).hexdigest():
         yield f"{tokenizer}: not that of manifest.json; {_anew(label)}"
     stream = layout.source_of(TRAIN_TOKENS, corpus)
-    tokens, _, actual = training_stream(stream, vocab_size)
+    tokens, _, actual = load_stream(stream, vocab_size)
     yield from check_provenance(actual, expected(TRAIN_TOKENS.without), stream.path, label)
     if manifest["train_tokens"] != len(tokens):
         named = manifest["train_tokens"]

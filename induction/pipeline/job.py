@@ -18,7 +18,6 @@ from induction.config.errors import StageError
 from induction.config.names import EXPECTED, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH
-from induction.config.strict import ParamsError
 from induction.pipeline import code_digests, layout, status
 from induction.pipeline.artifacts import DIGESTS, PARAMS_FILE, Artifact, OnStudyText, Output
 from induction.pipeline.declarations import Stage, stages, writer_of
@@ -249,13 +248,13 @@ def _publish(partial: Path, path: Path) -> None:
 
 
 def run(main: Callable[[Job], None]) -> None:
-    """Run the stage of the module that is being executed, as a command.
+    """Run a stage, given the `main` of its module, as a command.
 
     A stage per cell, corpus or grid has an option that names it. Exit status: 0 done, 1 with one
     line on standard error for what a user can mend, 130 for Ctrl-C. Anything else is a bug of ours
     and keeps its traceback.
     """
-    stage = stages()[Path(str(sys.modules["__main__"].__file__)).stem]
+    stage = stages()[Path(str(sys.modules[main.__module__].__file__)).stem]
     options: list[click.Parameter] = []
     if stage.per:
         is_cell = stage.per == "cell"
@@ -286,7 +285,7 @@ def _execute(main: Callable[[Job], None], stage: Stage, instance: str) -> None:
         with exclusive(label), status.reported(stage.name, instance):
             main(Job(stage.name, instance))
         _note_time(stage.name, label, time.perf_counter() - start)
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {label}: {error}")
     except TableError as error:
         sys.exit(

@@ -9,28 +9,28 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 import duckdb
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
 from induction.config.errors import StageError
 from induction.report.formatting import NONE
+from induction.tables.question import answer, questions
 
 Result = duckdb.DuckDBPyRelation
 BATCH = 65_536
 NESTED = {"list", "array", "struct", "map", "union"}
-# What JSON and Parquet have no type for, or would spell otherwise than DuckDB.
+# Types that JSON and Parquet lack, or write in another way than DuckDB.
 ODD = {"interval", "bit", "union", "time with time zone"}
 BYTES = {"blob"}
-# Where Markdown would take a character for markup; an underscore inside a word it leaves alone.
+# Characters that Markdown takes for markup; not an underscore inside a word.
 MARKUP = re.compile(r"[\\`*\[\]<>|~&#$]|(?<!\w)_|_(?!\w)")
 BREAK = re.compile(r"\r\n?|\n")
 
 
 def _as_text(result: Result, kinds: set[str] | None) -> Result:
-    """The same with columns that hold these kinds, or all columns, as DuckDB spells them.
+    """The result with columns that hold these kinds, or all columns, as DuckDB writes them.
 
-    Columns are meant by place: a query may give two of them one name.
+    Columns go by number: a query may give two of them one name.
     """
     columns = [
         (f"#{i}::varchar" if kinds is None or _holds(kind, kinds) else f"#{i}", name)
@@ -41,9 +41,9 @@ def _as_text(result: Result, kinds: set[str] | None) -> Result:
 
 
 def _holds(kind: Any, kinds: set[str]) -> bool:
-    """Whether a type is one of `kinds`, or made of one."""
-    inner = [own for _, own in kind.children] if kind.id in NESTED else []
-    return kind.id in kinds or any(_holds(own, kinds) for own in inner if type(own) is type(kind))
+    """Whether a type is one of `kinds`, or contains one."""
+    inner = [child for _, child in kind.children] if kind.id in NESTED else []
+    return kind.id in kinds or any(_holds(k, kinds) for k in inner if type(k) is type(kind))
 
 
 def _rows(result: Result) -> Iterator[dict[str, Any]]:
@@ -56,13 +56,15 @@ def _rows(result: Result) -> Iterator[dict[str, Any]]:
 def _distinct(result: Result) -> None:
     twice = sorted({name for name in result.columns if result.columns.count(name) > 1})
     if twice:
-        raise StageError(f"query: found two columns {twice[0]!r}; name one of them otherwise (as)")
+        raise StageError(
+            f"query: found two columns {twice[0]!r}; give one of them another name (as)"
+        )
 
 
 def csv(result: Result, file: BinaryIO) -> None:
     """With a header, text in quotes, nothing for null."""
     reader = _as_text(result, NESTED | ODD | BYTES).to_arrow_reader(BATCH)
-    with pa.csv.CSVWriter(file, reader.schema) as writer:
+    with pa_csv.CSVWriter(file, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
 
@@ -70,7 +72,7 @@ def csv(result: Result, file: BinaryIO) -> None:
 def parquet(result: Result, file: BinaryIO) -> None:
     _distinct(result)
     reader = _as_text(result, ODD).to_arrow_reader(BATCH)
-    with pa.parquet.ParquetWriter(file, reader.schema, compression="zstd") as writer:
+    with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
 
@@ -88,9 +90,9 @@ def as_json(result: Result, file: BinaryIO) -> None:
 def _plain(value: Any) -> Any:
     match value:
         case dict():
-            return {key: _plain(own) for key, own in value.items()}
+            return {key: _plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(own) for own in value]
+            return [_plain(item) for item in value]
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
         case float() if not math.isfinite(value):
@@ -125,3 +127,19 @@ FORMATS: dict[str, Callable[[Result, BinaryIO], None]] = {
     "markdown": markdown,
     "parquet": parquet,
 }
+
+
+def export(connection: duckdb.DuckDBPyConnection, sql: str, form: str, file: BinaryIO) -> None:
+    """Write all rows of the result of one query. Raises StageError for several queries, or none."""
+    statements = questions(connection, sql)
+    if len(statements) != 1:
+        raise StageError(
+            f"query: --format {form} takes one query, found {len(statements)}; run them one by one"
+        )
+    try:
+        answer(connection, statements[0], lambda result: FORMATS[form](result, file))
+    except BrokenPipeError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        # An error of DuckDB after the first batch arrives as one of Arrow.
+        raise StageError(f"query: {form}: {error}") from None

@@ -1,4 +1,4 @@
-"""Numbers and text as the page spells them; what is not defined is a dash."""
+"""Numbers and text as readers see them; what is not defined is a dash."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ NONE = "–"
 
 
 def fixed(value: float | None, form: str = "%.3f") -> str:
-    """In a printf form."""
+    """A number in a printf form."""
     return NONE if value is None else form % value
 
 
@@ -32,10 +32,24 @@ def between(low: float | None, high: float | None, form: str = "") -> str:
 def short(value: Any, digits: int) -> Any:
     """Floats, also those of a list, to so many significant digits; the rest as it is."""
     if isinstance(value, list):
-        return [short(own, digits) for own in value]
+        return [short(item, digits) for item in value]
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
-def piped(text: str) -> str:
-    """For a cell of a table in Markdown, which a pipe or a line break would end."""
+def escape_pipes(text: str) -> str:
+    """Text for a cell of a Markdown table, which a pipe or a line break would end."""
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def listed(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def with_visible_spaces(token: str) -> str:
+    """A token of the byte-level alphabet; its spaces and line ends have signs."""
+    return token.replace("Ġ", "␣").replace("Ċ", "↵")
+
+
+def part_name(layer: int, part: str) -> str:
+    """A part of the residual stream: L0H1, L0MLP, or what has no layer as it is called."""
+    return f"L{layer}{part.upper()}" if part.startswith("h") or part == "mlp" else part

@@ -7,11 +7,11 @@ import csv
 import io
 from dataclasses import dataclass
 
+from induction.report.rows import Results, Rows
+
 MILLION = 1e6
 TEMPLATE = "panels"
 X, X_LABEL = "million_tokens", "training tokens (millions)"
-
-Rows = list[dict]
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ def properties(name: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def texts(found: dict[str, Rows]) -> dict[str, str]:
-    """Every file by its name, from the rows of the report's queries."""
-    return {f"{name}.csv": _text(own, found[own.query]) for name, own in PLOTS.items()}
+def files(results: Results) -> dict[str, str]:
+    """The text of every file, by its name."""
+    return {f"{name}.csv": _csv(plot, results[plot.query]) for name, plot in PLOTS.items()}
 
 
-def _text(plot: Plot, rows: Rows) -> str:
+def _csv(plot: Plot, rows: Rows) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*plot.names, X, plot.y])
     for row in rows:
         names = [row[name] for name in plot.names]
-        # Finer differences are not seen, and would be most of the file.
+        # Nobody sees finer differences, and they would be most of the file.
         writer.writerow([*names, f"{row['tokens'] / MILLION:.6g}", f"{row[plot.y]:.4f}"])
     return file.getvalue()

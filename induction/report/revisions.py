@@ -1,6 +1,6 @@
-"""The reports of a Git revision, a DVC experiment, the files as they lie here, or a folder.
+"""The reports of a Git revision, a DVC experiment, the workspace, or a folder.
 
-Of a revision files are read as Git has them: nothing is checked out, and no data is needed.
+The files of a revision are read from Git: nothing is checked out, and no data is needed.
 """
 
 import difflib
@@ -14,29 +14,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from induction.config.errors import StageError
+from induction.config.errors import StageError, visible
 from induction.config.names import PUBLISHED
 from induction.config.params_yaml import PARAMS, read_yaml
-from induction.config.strict import visible
+from induction.config.paths import REPORTS
 from induction.report import sequences
 from induction.report.compare import measures, paired, sides
 from induction.report.compare.sides import Side
 
 T = TypeVar("T")
 WORKSPACE = "workspace"
-REPORTS = Path("reports")
 METRICS = "metrics.json"
 FILES = (METRICS, "circuits.json", "claims.json", "provenance.json", sequences.NAME, "summary.md")
-# Of DVC's refs, those of experiments: below the commit they began at.
+# DVC keeps the refs of experiments below the commit that they began at.
 EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 TEXT = re.compile(r"sha256 `([0-9a-f]{64})`")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the files of one side lie; `get` returns a file's bytes, or None if there is none.
+    """Where the files of one side lie; `get` returns the bytes of a file, or None without one.
 
-    `what` says it for people, `within` after the path of a file.
+    `what` names the place for people, `within` stands after the path of a file in it.
     """
 
     what: str
@@ -51,14 +50,14 @@ class Place:
 
 
 def read(name: str, grid: str) -> Side:
-    """What `name` stands for: the study's report, or that of a grid.
+    """The report called `name`: that of the study, or of a grid.
 
-    Raises StageError if there is no such thing, if it has no report, or if a file is damaged.
+    Raises StageError if there is no such place, if it has no report, or if a file is damaged.
     """
     place = find(name, grid)
     paths = {file: place.reports / file for file in FILES} | {PARAMS.name: place.params}
-    found = {file: data for file, path in paths.items() if (data := place.get(path)) is not None}
-    if METRICS not in found:
+    files = {file: data for file, path in paths.items() if (data := place.get(path)) is not None}
+    if METRICS not in files:
         make = f"make {PUBLISHED if grid else 'study'}"
         raise StageError(
             f"{place.name(paths[METRICS])}: not found; name one that has a report "
@@ -66,12 +65,12 @@ def read(name: str, grid: str) -> Side:
         )
 
     def parsed(
-        file: str, as_what: Callable[[Any], T], load: Callable[[bytes], Any] = json.loads
+        file: str, parse: Callable[[Any], T], load: Callable[[bytes], Any] = json.loads
     ) -> T | None:
-        if file not in found:
+        if file not in files:
             return None
         try:
-            return as_what(load(found[file]))
+            return parse(load(files[file]))
         except (ValueError, RecursionError) as error:
             detail = visible(" ".join(str(error).split()), 300)
             where = place.name(paths[file])
@@ -79,27 +78,29 @@ def read(name: str, grid: str) -> Side:
                 f"{where}: not as a report writes it: {detail}; {place.remedy}"
             ) from None
 
-    cells = parsed(METRICS, lambda own: measures.of_cells(own, "metrics"))
-    circuits = parsed("circuits.json", lambda own: measures.of_cells(own, "circuits")) or {}
-    text = TEXT.search(found.get("summary.md", b"").decode("utf-8", "replace"))
+    cells = parsed(METRICS, lambda content: measures.of_cells(content, "metrics")) or {}
+    circuits = parsed("circuits.json", lambda content: measures.of_cells(content, "circuits")) or {}
+    text = TEXT.search(files.get("summary.md", b"").decode("utf-8", "replace"))
     return Side(
         name=visible(name, 80),
         what=place.what,
-        cells={cell: own | circuits.get(cell, {}) for cell, own in cells.items()},
+        cells={cell: values | circuits.get(cell, {}) for cell, values in cells.items()},
         claims=parsed("claims.json", sides.claims),
-        params=_params(found.get(PARAMS.name), place),
-        made=parsed("provenance.json", sides.made),
+        params=_params(files.get(PARAMS.name), place),
+        provenances=parsed("provenance.json", sides.provenances),
         text=text[1] if text else None,
-        sequences=parsed(sequences.NAME, lambda own: paired.of_cells(own, cells), bytes.decode),
-        files=found,
+        sequences=parsed(
+            sequences.NAME, lambda content: paired.of_cells(content, cells), bytes.decode
+        ),
+        files=files,
     )
 
 
 def find(name: str, grid: str) -> Place:
-    """Where `name` lies. A folder with a report in it wins over a revision of that name, and an
-    experiment over what Git makes of its name. Raises StageError if it is nothing of all that."""
+    """Where `name` lies. A folder with a report in it comes before a revision of that name, and an
+    experiment before what Git makes of its name. Raises StageError if there is none of these."""
     if name == WORKSPACE:
-        return _folder("the files as they lie here", REPORTS / grid)
+        return _folder("the files as they are here", REPORTS / grid)
     if os.path.isfile(Path(name) / grid / METRICS):
         return _folder("a folder", Path(name) / grid)
     is_folder = os.path.isdir(name)
@@ -133,7 +134,7 @@ def _unknown(name: str, is_in_git: bool, experiments: dict[str, list[str]]) -> s
     listed = _git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags") or b""
     names = [WORKSPACE, *experiments, *listed.decode("utf-8", "replace").split()]
     near = difflib.get_close_matches(name, names, n=3)
-    hint = f" (near it: {', '.join(visible(own, 80) for own in near)})" if near else ""
+    hint = f" (near it: {', '.join(visible(match, 80) for match in near)})" if near else ""
     return (
         f"{shown}: found no such revision, experiment or folder{hint}; `git branch -a`, `git tag` "
         "and `dvc exp show` list those there are"
@@ -141,9 +142,9 @@ def _unknown(name: str, is_in_git: bool, experiments: dict[str, list[str]]) -> s
 
 
 def _folder(what: str, reports: Path) -> Place:
-    """Params lie beside the study's reports, and so one folder further up for a grid's."""
-    own = reports.resolve()
-    home = own.parent.parent if own.name == PUBLISHED else own.parent
+    """Params lie beside the reports of the study, which is one folder further up for a grid."""
+    folder = reports.resolve()
+    home = folder.parent.parent if folder.name == PUBLISHED else folder.parent
     remedy = "restore it (`git checkout -- <file>`) or make it anew (`make study`)"
 
     def get(path: Path) -> bytes | None:
@@ -152,14 +153,14 @@ def _folder(what: str, reports: Path) -> Place:
         except OSError as error:
             raise StageError(f"{path}: not readable: {error.strerror}; give read access") from None
 
-    # As short as it was given, where it can be: names of folders stand in the page.
+    # A relative path where possible: the page shows it.
     params = PARAMS if home == Path.cwd() else home / PARAMS
     return Place(what, "", reports, params, get, remedy)
 
 
 def _revision(commit: str, kind: str, grid: str) -> Place:
     def get(path: Path) -> bytes | None:
-        # Relative to this folder, which may lie below the repository's root.
+        # Relative to this folder, which need not be the root of the repository.
         return _git("cat-file", "blob", f"{commit}:./{path.as_posix()}")
 
     what = f"{kind} {commit[:10]}"
@@ -167,17 +168,17 @@ def _revision(commit: str, kind: str, grid: str) -> Place:
 
 
 def _experiments() -> dict[str, list[str]]:
-    """The refs of every experiment, by its name: one name can occur at several commits."""
-    found: dict[str, list[str]] = {}
+    """The refs of every experiment by name; one name can occur at several commits."""
+    refs: dict[str, list[str]] = {}
     listed = _git("for-each-ref", "--format=%(refname)", "refs/exps") or b""
     for ref in listed.decode("utf-8", "replace").split():
-        if own := EXPERIMENT.fullmatch(ref):
-            found.setdefault(own[1], []).append(ref)
-    return found
+        if match := EXPERIMENT.fullmatch(ref):
+            refs.setdefault(match[1], []).append(ref)
+    return refs
 
 
 def _git(*arguments: str) -> bytes | None:
-    """What Git answers; None if it refuses, or if there is no Git."""
+    """The output of Git; None if it fails, or if there is no Git."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True)
     except FileNotFoundError:
@@ -186,7 +187,7 @@ def _git(*arguments: str) -> bytes | None:
 
 
 def _params(data: bytes | None, place: Place) -> dict | None:
-    """params.yaml by its one reader, which reads files. Raises StageError if it is damaged."""
+    """The content of params.yaml. Raises StageError if it is damaged."""
     if data is None:
         return None
     with tempfile.TemporaryDirectory() as folder:

@@ -10,17 +10,19 @@ import re
 import numpy as np
 from jaxtyping import Float
 
+from induction.report.rows import Rows
+
 NAME = "sequences.csv"
 MEANS = ("loss", "early", "late", "early_point", "late_point")
 HEAD = ["cell", "seq", *MEANS]
 DECIMALS = 5  # nats; errors of means are a thousand times as large
 NUMBER = re.compile(rf"-?[0-9]{{1,9}}\.[0-9]{{{DECIMALS}}}")
 
-# Of one cell, by the names of MEANS.
+# The means of one cell, by the names of MEANS.
 Means = dict[str, Float[np.ndarray, "seq"]]
 
 
-def text(rows: list[dict]) -> str:
+def text(rows: Rows) -> str:
     """The file, from the rows of sequences.sql."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -32,7 +34,7 @@ def text(rows: list[dict]) -> str:
 
 
 def read(content: str) -> dict[str, Means]:
-    """The cells of the file, in its order. Raises ValueError for what `text` would not write."""
+    """The cells of the file, in its order. Raises ValueError for text that no report writes."""
     try:
         rows = list(csv.reader(io.StringIO(content), strict=True))
     except csv.Error as error:
@@ -41,12 +43,16 @@ def read(content: str) -> dict[str, Means]:
         raise ValueError(f"found {content[:80]!r}, expected the head {','.join(HEAD)!r}")
     cells: dict[str, list[list[float]]] = {}
     for row in rows[1:]:
-        own = cells.setdefault(row[0] if row else "", [])
-        if len(row) != len(HEAD) or row[1] != str(len(own)):
-            raise ValueError(f"found the row {','.join(row)!r}, expected sequence {len(own)}")
+        sequences = cells.setdefault(row[0] if row else "", [])
+        if len(row) != len(HEAD) or row[1] != str(len(sequences)):
+            count = len(sequences)
+            raise ValueError(f"found the row {','.join(row)!r}, expected sequence {count}")
         if not all(map(NUMBER.fullmatch, row[2:])):
             raise ValueError(f"found the row {','.join(row)!r}, expected {DECIMALS} decimals")
-        own.append([float(number) for number in row[2:]])
-    if len({len(own) for own in cells.values()}) > 1:
+        sequences.append([float(number) for number in row[2:]])
+    if len({len(sequences) for sequences in cells.values()}) > 1:
         raise ValueError("found another number of sequences in some cells, expected the same")
-    return {cell: dict(zip(MEANS, np.array(own).T, strict=True)) for cell, own in cells.items()}
+    return {
+        cell: dict(zip(MEANS, np.array(sequences).T, strict=True))
+        for cell, sequences in cells.items()
+    }

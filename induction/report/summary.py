@@ -1,11 +1,11 @@
-"""What the report says beside its figures: rows of its queries, as the products hold them."""
+"""What the report says beside its figures, from the rows of its queries."""
 
 from dataclasses import asdict
+from typing import Any
 
 from induction.config.cells import Cell
 from induction.report.formatting import short
-
-Rows = list[dict]
+from induction.report.rows import Rows
 
 METRICS = (
     "icl_final",
@@ -31,13 +31,14 @@ METRICS = (
 )
 DIGITS = 6
 DECIDED = ("supported", "contradicted", "inconclusive")
-VERDICTS = (*DECIDED, "not tested here")
+VERDICTS: tuple[str, ...] = (*DECIDED, "not tested here")
 REPLACEMENTS, MODES = ("zero", "mean", "resample"), ("full", "pattern")
 KINDS = ("claim", "control")
+SHARE = ("share", "share_low", "share_high")
 
 
-def claims(rows: Rows, evidence: Rows) -> Rows:
-    """Every claim with all that table claims says, and its evidence: numbers or null."""
+def claims_json(claims: Rows, evidence: Rows) -> Rows:
+    """Every claim with all columns of table claims, and its evidence: numbers or null."""
     return [
         {
             **claim,
@@ -47,70 +48,74 @@ def claims(rows: Rows, evidence: Rows) -> Rows:
                 if row["claim"] == claim["claim"]
             ],
         }
-        for claim in rows
+        for claim in claims
     ]
 
 
-def verdicts(rows: Rows) -> dict[str, dict[str, int]]:
+def verdicts(claims: Rows) -> dict[str, dict[str, int]]:
     """How many claims, and how many controls, have each verdict."""
     counts = {kind: dict.fromkeys(VERDICTS, 0) for kind in KINDS}
-    for row in rows:
-        counts[row["kind"]][row["verdict"]] += 1
+    for claim in claims:
+        counts[claim["kind"]][claim["verdict"]] += 1
     return counts
 
 
-def failed(rows: Rows) -> list[str]:
-    """The paper's claims that are contradicted."""
-    contradicted = [row for row in rows if row["verdict"] == "contradicted"]
-    return [row["text"] for row in contradicted if row["kind"] == "claim"]
+def contradicted(claims: Rows) -> list[str]:
+    """The texts of the paper's claims that are contradicted."""
+    failed = [claim for claim in claims if claim["verdict"] == "contradicted"]
+    return [claim["text"] for claim in failed if claim["kind"] == "claim"]
 
 
-def metrics(cells: Rows, rows: Rows) -> dict:
-    """What metrics.json holds; claims that are not tested count nowhere in it. More digits than
-    DIGITS would differ between machines, and stand as changes in every comparison."""
+def metrics_json(cells: Rows, claims: Rows) -> dict[str, Any]:
+    """Claims that are not tested count nowhere in it. More digits than DIGITS would differ
+    between machines, and stand as changes in every comparison."""
     return {
         "cells": {row["cell"]: {key: short(row[key], DIGITS) for key in METRICS} for row in cells},
         **{
             f"{kind}s": {verdict: counts[verdict] for verdict in DECIDED}
-            for kind, counts in verdicts(rows).items()
+            for kind, counts in verdicts(claims).items()
         },
     }
 
 
-def carried(interventions: Rows) -> Rows:
+def mean_over_draws(interventions: Rows) -> Rows:
     """A row per intervention of the cells shown in detail; of random sets, the mean over draws."""
-    merged: dict[tuple[str, str], Rows] = {}
+    draws: dict[tuple[str, str], Rows] = {}
     for row in interventions:
         if row["is_detailed"]:
-            merged.setdefault((row["cell"], row["intervention"]), []).append(row)
+            draws.setdefault((row["cell"], row["intervention"]), []).append(row)
     return [
-        own[0] | {key: _mean([row[key] for row in own]) for key in ("share", "delta_loss")}
-        for own in merged.values()
+        rows[0] | {key: _mean([row[key] for row in rows]) for key in ("share", "delta_loss")}
+        for rows in draws.values()
     ]
 
 
 def _mean(values: list[float | None]) -> float | None:
-    found = [value for value in values if value is not None]
-    return sum(found) / len(found) if found else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) / len(numbers) if numbers else None
 
 
-def removed(removals: Rows) -> dict[tuple[str, str], dict[tuple[str, str], dict]]:
-    """Of each head, by cell and name: its rows by replacement and mode."""
-    heads_of: dict[tuple[str, str], dict[tuple[str, str], dict]] = {}
+def removals_of_heads(removals: Rows) -> dict[tuple[str, str], dict[tuple[str, str], dict]]:
+    """By cell and name of a head: its rows by replacement and mode."""
+    heads: dict[tuple[str, str], dict[tuple[str, str], dict]] = {}
     for row in removals:
-        own = heads_of.setdefault((row["cell"], row["name"]), {})
-        own[row["replacement"], row["mode"]] = row
-    return heads_of
+        heads.setdefault((row["cell"], row["name"]), {})[row["replacement"], row["mode"]] = row
+    return heads
 
 
-def ways(removals: Rows) -> list[tuple[str, str]]:
+def ablation_kinds(removals: Rows) -> list[tuple[str, str]]:
     """The replacements and modes there are, in the order of the page."""
-    there = {(row["replacement"], row["mode"]) for row in removals}
-    return [(own, mode) for own in REPLACEMENTS for mode in MODES if (own, mode) in there]
+    used = {(row["replacement"], row["mode"]) for row in removals}
+    return [
+        (replacement, mode)
+        for replacement in REPLACEMENTS
+        for mode in MODES
+        if (replacement, mode) in used
+    ]
 
 
-def otherwise(cell: Cell) -> str:
-    """What a cell does otherwise than its model and the study, in words."""
+def variation(cell: Cell) -> str:
+    """How a cell differs from its model and the study, in words."""
     changes = {key: value for key, value in asdict(cell.train).items() if value is not None}
     text = {"corpus": cell.corpus} if cell.corpus else {}
     return ", ".join(f"{key} {value}" for key, value in (text | changes).items())
@@ -134,18 +139,16 @@ def circuits(readings: Rows, paths: Rows) -> Rows:
     ]
 
 
-def circuit_products(rows: Rows) -> dict[str, dict]:
-    """What circuits.json holds, by cell, from the rows of `circuits`."""
+def circuits_json(circuits: Rows) -> dict[str, dict]:
+    """By cell, from the rows of `circuits`."""
     return {
         row["cell"]: {
             "circuit": row["circuit"].split(),
             "reason": row["reason"],
             **{
-                f"share_{run}": None
-                if row[run] is None
-                else [row[run][key] for key in ("share", "share_low", "share_high")]
+                f"share_{run}": row[run] and [row[run][key] for key in SHARE]
                 for run in ("cut", "kept")
             },
         }
-        for row in rows
+        for row in circuits
     }

@@ -4,19 +4,19 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 from induction.config.errors import StageError
-from induction.config.strict import ParamsError, parse
+from induction.config.strict import Listed, Text, parse, settings
 
 KEY = "provenance"
 # What decides about the bits of an artifact.
 PACKAGES = ("duckdb", "numpy", "pyarrow", "safetensors", "scikit-learn", "tokenizers", "torch")
 
 
-@dataclass(frozen=True)
+@settings
 class Provenance:
     """Nothing in it names a time, a place or a person: the same study gives the same bytes.
 
@@ -25,13 +25,13 @@ class Provenance:
     for what the default study has once.
     """
 
-    stage: str
-    cell: str
-    code: str
-    params: str
-    versions: tuple[str, ...]
-    device: str
-    dtype: str
+    stage: Text
+    cell: Text
+    code: Text
+    params: Text
+    versions: Listed[Text]
+    device: Text
+    dtype: Text
 
     def dumps(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -42,8 +42,8 @@ def loads(text: str | bytes | None, where: object, remedy: Callable[[], str]) ->
     if text is None:
         raise StageError(f"{where}: carries no {KEY!r}, so not made by this pipeline; {remedy()}")
     try:
-        return parse(Provenance, json.loads(text), KEY)
-    except (ValueError, RecursionError, ParamsError) as error:
+        return parse(Provenance, json.loads(text), KEY, file="")
+    except (ValueError, RecursionError) as error:
         raise StageError(f"{where}: unreadable {KEY!r} ({error}); {remedy()}") from None
 
 

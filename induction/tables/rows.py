@@ -1,5 +1,7 @@
 """Rows as the writer of tables takes them."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -17,3 +19,8 @@ def columns(table: Table, rows: list[tuple]) -> dict[str, np.ndarray | list]:
         else np.array([row[place] for row in rows], column.type.to_pandas_dtype())
         for place, column in enumerate(table.columns)
     }
+
+
+def columns_of(table: Table, rows: list[dict[str, Any]]) -> dict[str, np.ndarray | list]:
+    """The columns of rows whose fields are named as the table's columns are."""
+    return columns(table, [tuple(row[column.name] for column in table.columns) for row in rows])

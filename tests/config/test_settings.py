@@ -8,17 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
+from dvc.utils.serialize import loads_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from induction.config.errors import StageError
+from induction.config.errors import ParamsError, StageError, show, visible
 from induction.config.params import Params
-from induction.config.strict import ParamsError, show, visible
 from induction.pipeline.settings import study_of
 
 # Through JSON, so that sections which YAML anchors share can be changed one at a time.
-COMMITTED = json.loads(json.dumps(yaml.safe_load(Path("params.yaml").read_text("utf-8"))))
+COMMITTED = json.loads(json.dumps(loads_yaml(Path("params.yaml").read_text("utf-8"))))
 
 
 def changed(key: str, value):
@@ -88,7 +87,7 @@ def test_a_cell_is_trained_as_all_but_for_what_it_says():
         ("corpora.docstrings", {"source": "web"}, r"corpora\.docstrings\.source: found 'web'"),
         ("corpora.docstrings", {"source": "files"}, r"corpora\.docstrings\.files: found ''"),
         ("corpora.docstrings", {"n_ctx": 9}, r"corpora\.docstrings\.n_ctx: .*one of"),
-        ("cells", {}, r"cells: found \{\}, expected a mapping of at least one name"),
+        ("cells", {}, r"cells: found \{\}, expected at least one entry"),
         ("claims.rules.much_after", ..., r"rules\.much_after: found nothing, expected a rule"),
         ("claims.rules.surprise", {"seeds": 3, "at_least": 0}, r"rules\.surprise: .*registry"),
         ("train.optimizer", "sgd", r"train\.optimizer: found 'sgd', expected 'muon' or 'adamw'"),
@@ -102,9 +101,9 @@ def test_a_cell_is_trained_as_all_but_for_what_it_says():
         ("icl.windows.late", [500, 511], r"icl\.windows\.late: .*up to 510"),
         ("icl.windows.late", [50, 60], r"icl\.windows\.late: .*after early"),
         ("icl.windows.early", [60, 40], r"icl\.windows\.early: found \[60, 40\]"),
-        ("icl.windows.early", [40, 50, 60], r"icl\.windows\.early: .*exactly 2 entries"),
+        ("icl.windows.early", [40, 50, 60], r"icl\.windows\.early: .*at most 2 entries, not 3"),
         ("icl.late_point", 511, r"icl\.late_point: found 511"),
-        ("corpus.source", "wikipedia", r"corpus\.source: .*'packages' or 'docstrings' or 'files'"),
+        ("corpus.source", "wikipedia", r"corpus\.source: .*'packages', 'docstrings' or 'files'"),
         ("corpus.source", "files", r"corpus\.files: found ''.*glob"),
         ("corpus.packages", [], r"corpus\.packages: found \[\]"),
         ("corpus.vocab_size", 100, r"corpus\.vocab_size: found 100"),
@@ -127,7 +126,7 @@ def test_a_cell_is_trained_as_all_but_for_what_it_says():
         ("circuits.shown.text", 1, r"circuits\.shown\.text: found 1"),
         ("circuits.rule.diagonal", 2.0, r"circuits\.rule\.diagonal: found 2\.0"),
         ("pca.components", 1, r"pca\.components: found 1"),
-        ("device", "tpu", r"device: found 'tpu', expected 'auto' or 'cpu' or 'cuda'"),
+        ("device", "tpu", r"device: found 'tpu', expected 'auto', 'cpu' or 'cuda'"),
         ("phases.peak_share", 0.0, r"phases\.peak_share: found 0\.0"),
         ("train.checkpoints", [{"until": 10**12, "every": 1}], r"train\.checkpoints: .*10,000"),
         ("train.tokens", 10**13, r"train\.tokens: .*999,999 steps"),
@@ -290,16 +289,15 @@ def file_of(folder, text: str | bytes) -> Path:
     return path
 
 
-def test_plain_yaml_reads_as_everywhere(tmp_path):
-    """Against PyYAML, on what both know: types, aliases, merge keys, several of them, nested."""
-    text = Path("params.yaml").read_text(encoding="utf-8")
-    assert Params().all() == yaml.safe_load(text)
+def test_plain_yaml_reads_as_in_dvc(tmp_path):
+    """Against DVC's reader: types, aliases, merge keys, several of them, nested."""
+    assert Params().all() == COMMITTED
     text = (
-        "a: &a {x: 1, y: 1_000, z: -.inf}\nb: &b\n  <<: *a\n  y: .5\n  new: 1.5e+3\n"
+        "a: &a {x: 1, y: 1_000, z: -.inf, e: 1e-3}\nb: &b\n  <<: *a\n  y: .5\n  new: 1.5e+3\n"
         "c: {<<: [*b, *a, {x: 9, w: 0}], z: 'text'}\nd: [*a, ~, null, yes, off, 0, -7, 1., '1']\n"
         'e: "\\u00e9 <<"\nf:\ng: {}\nh: |\n  two\n  lines\n'
     )
-    assert Params(file_of(tmp_path, text)).all() == yaml.safe_load(text)
+    assert Params(file_of(tmp_path, text)).all() == loads_yaml(text)
 
 
 @pytest.mark.parametrize(
@@ -310,18 +308,18 @@ def test_plain_yaml_reads_as_everywhere(tmp_path):
         ("a: &a {x: 1}\nb:\n  <<: *a\n  <<: *a\n", r"line 4: found the key '<<' again"),
         ("a: &a {x: 1}\nb: {<<: *a, x: 2, x: 3}\n", r"line 2: found the key 'x' again"),
         ("1: a\n", r"line 1: found the key '1', expected a name; .*quotes"),
-        ("a: 1\nno: b\n", r"line 2: found the key 'no', expected a name"),
+        ("a: 1\ntrue: b\n", r"line 2: found the key 'true', expected a name"),
         ("? [a, b]\n: 1\n", r"line 1: found a list as a key"),
         ("a: !!python/object/apply:os.system ['true']\n", r"line 1: found the tag .*os\.system"),
         ("a: !!int x\n", r"line 1: found the tag 'tag:yaml\.org,2002:int'"),
-        ("a: {<<: 5}\n", r"line 1: found something else at <<"),
+        ("a: {<<: 5}\n", r"not readable as YAML: line 1: .*expected a mapping"),
         ("a: " + "[" * 10_000, r"line 1: found yet a deeper level, expected at most 20"),
         ("a: " + "9" * 5_000, r"line 1: found '9+\.\.\.9+', expected at most 1,000 characters"),
         ('a: "\\UFFFFFFFF"', r"not readable as YAML"),
         ('a: "\\U00110000"', r"not readable as YAML"),
         ("a: \x1b[2J\n", r"not readable as YAML: unacceptable character"),
         (b"a: \xff\n", r"not readable as YAML: 'utf-8' codec"),
-        ("a: 1\n--- \nb: 2\n", r"not readable as YAML: expected a single document"),
+        ("a: 1\n--- \nb: 2\n", r"not readable as YAML: line 2: expected a single document"),
         ("- " * 5 + "\u202e", r"found \[\[\[.*expected a mapping of sections"),
         ("# " + "x" * 1_000_000, r"found more than 1,000,000 bytes; split"),
         ("".join(f"k{i}: 0\n" for i in range(60_000)), r"line 50000: .*at most 100,000"),
@@ -368,7 +366,7 @@ def _tower(first: str, line: str, levels: int) -> str:
 )  # fmt: skip
 def test_a_few_lines_that_stand_for_more_than_memory_are_refused_at_once(tmp_path, text):
     start = time.monotonic()
-    with pytest.raises((StageError, ParamsError)) as caught:
+    with pytest.raises(StageError) as caught:
         study_of(Params(file_of(tmp_path, text)).all())
     assert time.monotonic() - start < 10
     assert str(caught.value).isprintable() and len(str(caught.value)) < 1_000
@@ -397,7 +395,7 @@ def test_a_pipe_or_a_folder_in_place_of_the_file_is_named(tmp_path):
 @pytest.mark.parametrize("value", [10**30, -1, 0, "512", True, None])
 def test_sizes_that_other_stages_read_are_bounded_there_too(tmp_path, value):
     path = file_of(tmp_path, json.dumps({"corpus": {"n_ctx": value}}))
-    with pytest.raises(ParamsError, match=r"corpus\.n_ctx: found .*65535"):
+    with pytest.raises(ParamsError, match=r"corpus\.n_ctx: found .*(65,535|an integer)"):
         Params(path).integer("corpus.n_ctx")
 
 

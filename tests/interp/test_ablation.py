@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from induction.config.ablations import AblationSettings
-from induction.config.strict import ParamsError
+from induction.config.errors import ParamsError
+from induction.config.strict import parse
 from induction.interp.ablation import ablated_nll, head_outputs, substitutes
 from induction.interp.losses import token_nll
 from induction.interp.probes import repeated_blocks
@@ -126,17 +127,20 @@ def test_substitutes_by_hand():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"replacements": ("mean",)}, r"ablations\.replacements: .*zero, and"),
+        ({"replacements": ("mean",)}, r"ablations\.replacements: .*zero among them"),
         ({"replacements": ("zero", "zero")}, r"ablations\.replacements: .*each once"),
         ({"other_sequences": 1}, r"ablations\.other_sequences: found 1, expected at least 2"),
-        ({"other_sequences": 33}, r"ablations\.other_sequences: .*at most 32"),
+        (
+            {"other_sequences": 33},
+            r"ablations\.other_sequences: .*\.sequences = 32",
+        ),
     ],
 )
 def test_settings_that_cannot_be_run_are_refused(changed, message):
-    given = {"sequences": 32, "other_sequences": 8, "modes": BOTH, "replacements": ("zero",)}
-    AblationSettings(**given).check("ablations")
+    settings = {"sequences": 32, "other_sequences": 8, "modes": BOTH, "replacements": ("zero",)}
+    parse(AblationSettings, settings, "ablations")
     with pytest.raises(ParamsError, match=message):
-        AblationSettings(**given | changed).check("ablations")
+        parse(AblationSettings, settings | changed, "ablations")
 
 
 def test_rows_are_counted():

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 import torch
 
+from induction.config.errors import ParamsError
 from induction.config.heads import HeadSettings, KindThresholds
-from induction.config.strict import ParamsError, parse
+from induction.config.strict import parse
 from induction.interp.attention_scores import (
     copying,
     first_token,

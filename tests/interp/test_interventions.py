@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from induction.config.errors import ParamsError
 from induction.config.interventions import InterventionSettings
-from induction.config.strict import ParamsError
+from induction.config.strict import parse
 from induction.interp.attention_scores import after_same_token
 from induction.interp.interventions import (
     PATTERNS,
@@ -338,6 +339,6 @@ def test_random_sets_differ_between_checkpoints_and_not_between_runs():
 @pytest.mark.parametrize(("key", "value"), [("every", 0), ("draws", 0), ("sequences", 1)])
 def test_settings_that_cannot_be_run_are_refused(key, value):
     fits = {"sequences": 32, "every": 6, "draws": 20, "seed": 0}
-    InterventionSettings(**fits).check("interventions")
+    parse(InterventionSettings, fits, "interventions")
     with pytest.raises(ParamsError, match=rf"interventions\.{key}: found {value}"):
-        InterventionSettings(**fits | {key: value}).check("interventions")
+        parse(InterventionSettings, fits | {key: value}, "interventions")

@@ -37,8 +37,8 @@ def test_hooks_change_the_output(any_model, tokens):
     lens = bridge(any_model, "test")
     with torch.no_grad():
         for name in ("hook_z", "hook_pattern"):
-            hooks = [(f"blocks.0.attn.{name}", lambda x, hook: torch.zeros_like(x))]
-            changed = lens.run_with_hooks(tokens, fwd_hooks=hooks)
+            hook = (f"blocks.0.attn.{name}", lambda x, hook: torch.zeros_like(x))
+            changed = lens.run_with_hooks(tokens, fwd_hooks=[hook])
             assert not torch.allclose(changed, any_model(tokens), atol=1e-3), name
 
 

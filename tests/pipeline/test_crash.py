@@ -11,8 +11,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from induction.pipeline.plan import PER_CELL, PER_GRID
-from tests.project import ROOT, Project, english
+from tests.project import INDUCTION, PER_CELL, PER_GRID, ROOT, Project, english
 
 KILLS = ROOT / "tests" / "kills.py"
 
@@ -52,18 +51,18 @@ def test_the_whole_study_killed_again_and_again_ends_in_the_same_bytes(project, 
     english(again.folder / "books")
     kills = 0
     for attempt in range(15):
-        with again.start("python", "-m", "induction.cli.study", "--jobs", "2") as process:
+        with again.start(*INDUCTION, "study", "--jobs", "2") as process:
             try:
                 process.wait(3 + 2.5 * (attempt % 7))
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 kills += 1
     assert kills >= 3
-    done = again.run("python", "-m", "induction.cli.study", "--jobs", "2")
+    done = again.run(*INDUCTION, "study", "--jobs", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert again.products() == wanted
     assert not list((again.folder / ".scratch").rglob("*.partial"))
-    done = again.run("python", "-m", "induction.cli.verify")
+    done = again.run(*INDUCTION, "verify")
     assert done.returncode == 0, done.stdout
 
 
@@ -148,7 +147,7 @@ def test_the_same_text_from_other_code_retrains_nothing(edited):
 
 HOLD = """
 import sys, time
-from induction.tables.atomic import exclusive
+from induction.pipeline.locks import exclusive
 with exclusive(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
@@ -158,7 +157,7 @@ with exclusive(sys.argv[1]):
 def test_a_second_run_beside_the_first_is_told_and_harms_nothing(project):
     before = project.products()
     for lock, command in (
-        ("study", ("induction.cli.study",)),
+        ("study", ("induction.cli.main", "study")),
         ("train@attn1_s0", ("stages.train", "--cell", "attn1_s0")),
     ):
         with project.start("python", "-c", HOLD, lock, stdout=subprocess.PIPE) as first:
@@ -168,9 +167,7 @@ def test_a_second_run_beside_the_first_is_told_and_harms_nothing(project):
         assert done.returncode == 1 and "Traceback" not in done.stderr
         assert f"{lock} is already running in this folder (process {first.pid})" in done.stderr
     assert project.products() == before
-    assert project.run("python", "-m", "induction.cli.study").returncode == 0, (
-        "the lock went with it"
-    )
+    assert project.run(*INDUCTION, "study").returncode == 0, "the lock went with it"
 
 
 def at_work(group: int) -> list[psutil.Process]:
@@ -192,7 +189,7 @@ def test_a_stopped_study_goes_on(project, way):
     project.run("rm", "-r", "data/train/attn1_s0", ".dvc/cache/runs", ".scratch/train")
     project.run("rm", "-r", ".dvc/cache/files")
     with project.start(
-        "python", "-m", "induction.cli.study", "--jobs", "2", stderr=subprocess.PIPE, text=True
+        *INDUCTION, "study", "--jobs", "2", stderr=subprocess.PIPE, text=True
     ) as process:
         deadline = time.time() + 60
         while not list((project.folder / ".scratch" / "train").glob("attn1_s0-*/state*")):
@@ -206,7 +203,7 @@ def test_a_stopped_study_goes_on(project, way):
     assert process.returncode == 130
     assert not at_work(process.pid), "nobody of the group is left"
     assert "goes on from there" in errors and "Traceback" not in errors
-    assert project.run("python", "-m", "induction.cli.study").returncode == 0
+    assert project.run(*INDUCTION, "study").returncode == 0
     assert project.products() == before
 
 
@@ -218,7 +215,7 @@ limit, name = int(sys.argv[1]), sys.argv[2]
 module = importlib.import_module(f"stages.{name}")
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 sys.argv = sys.argv[2:]
-run(module.main, name, "", per="cell" if len(sys.argv) > 1 else "")
+run(module.main)
 """
 
 
@@ -270,11 +267,11 @@ def test_a_read_only_folder_is_named(project):
 def test_the_states_of_old_trainings_are_swept(project):
     old = project.folder / ".scratch" / "train" / "attn9_s0-0123456789abcdef"
     young = old.with_name("attn8_s0-0123456789abcdef")
-    debris = project.folder / ".scratch" / "partial" / "data" / "train" / "gone_s0"
+    debris = project.folder / ".scratch" / "partial" / "train@gone_s0"
     for folder in (old, young, debris):
         folder.mkdir(parents=True)
     os.utime(old, (time.time() - 15 * 24 * 3600,) * 2)
-    assert project.run("python", "-m", "induction.cli.study").returncode == 0
+    assert project.run(*INDUCTION, "study").returncode == 0
     assert young.exists() and not old.exists() and not debris.exists()
     young.rmdir()
 
@@ -303,11 +300,11 @@ def test_kills_py_would_notice(project, tmp_path):
 
 
 def test_a_stage_at_work_keeps_what_it_has_half_done(project):
-    partial = project.folder / ".scratch" / "partial" / "data" / "train" / "attn1_s0"
+    partial = project.folder / ".scratch" / "partial" / "train@attn1_s0"
     partial.mkdir(parents=True)
     with project.start("python", "-c", HOLD, "train@attn1_s0", stdout=subprocess.PIPE) as first:
         first.stdout.readline()
-        done = project.run("python", "-m", "induction.cli.study")
+        done = project.run(*INDUCTION, "study")
         first.kill()
     assert done.returncode == 1 and "train@attn1_s0 is already running" in done.stderr
     assert partial.exists()
@@ -318,7 +315,7 @@ def test_a_stage_at_work_keeps_what_it_has_half_done(project):
     [
         pytest.param(".dvc/tmp/rwlock", "", marks=pytest.mark.slow),
         (".dvc/tmp/rwlock", '{"write": {"PATH": {"pid": 1, "cmd": "dvc repro"}}}'),
-        ("dvc.lock", "schema: '2.0'\nstages:\n  params:\n    cmd: python -m st"),
+        ("dvc.lock", "schema: '2.0'\nstages:\n  plan:\n    cmd: python -m st"),
     ],
 )
 def test_what_a_kill_leaves_of_dvc_s_own_files_stops_nothing(project, name, left):
@@ -326,7 +323,7 @@ def test_what_a_kill_leaves_of_dvc_s_own_files_stops_nothing(project, name, left
     before = project.products()
     path = str(project.folder / "data" / "train" / "attn1_s0")
     (project.folder / name).write_text(left.replace("PATH", path))
-    done = project.run("python", "-m", "induction.cli.study")
+    done = project.run(*INDUCTION, "study")
     assert done.returncode == 0, done.stdout + done.stderr
     assert project.products() == before
     assert project.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"

@@ -1,6 +1,6 @@
-"""The pipeline as an object: names agree, deps are imports, the pure part is pure."""
+"""The pipeline as an object: names, dependencies, and the digests of code."""
 
-import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +10,13 @@ import yaml
 from dvc.repo import Repo
 
 from induction.config.study import Study
-from induction.pipeline import code_digests, plan
-from induction.pipeline.catalog import sources
+from induction.pipeline import code_digests, layout, plan
+from induction.pipeline.artifacts import DIGESTS, File, Product
+from induction.pipeline.declarations import STAGES, stages
 from induction.pipeline.settings import study_of
 from induction.report import revisions
+from induction.tables.contract import Table
+from tests.project import PER_CELL, PER_GRID
 
 PARAMS = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
 PIPELINE, PUBLISHED = (
@@ -21,19 +24,8 @@ PIPELINE, PUBLISHED = (
     for path in ("dvc.yaml", "published/dvc.yaml")
 )
 STUDY = study_of(PARAMS)
-ASSETS = tuple(f"{folder.as_posix()}/" for folder in code_digests.ASSETS)
-# Modules of stages/ that are commands for people, not stages.
-COMMANDS = {
-    "bench", "compare", "lens", "patterns", "plan", "query", "questions", "readme", "show", "study",
-    "verify",
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def expanded():
-    """Every stage as DVC sees it, one per cell."""
-    with Repo(".") as repo:
-        return {stage.addressing: stage for stage in repo.index.stages}
+EXPANDED = {stage.label: stage for stage in plan.expanded(STUDY)}
+MOST_LINES = 350
 
 
 def body(name: str) -> dict:
@@ -42,118 +34,128 @@ def body(name: str) -> dict:
 
 def test_every_dvc_yaml_is_what_plan_writes():
     assert plan.outdated(STUDY) == []
-    for path, stages in plan.files(STUDY).items():
-        assert path.read_bytes() == plan.text(stages)
+    for path, file in plan.files(STUDY).items():
+        assert path.read_bytes() == file.text()
+
+
+def test_dvc_yaml_can_be_read():
+    assert len(Path("dvc.yaml").read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+def test_dvc_expands_the_stages_as_we_do():
+    with Repo(".") as repo:
+        by_dvc = {stage.addressing.split(":")[-1]: stage for stage in repo.index.stages}
+    assert by_dvc.keys() == EXPANDED.keys()
+    for label, stage in EXPANDED.items():
+        assert by_dvc[label].cmd == stage.cmd
+        outs = {Path(str(out)).as_posix() for out in by_dvc[label].outs}
+        assert outs == set(stage.outs)
+        params = {name for dep in by_dvc[label].deps for name in getattr(dep, "params", ())}
+        assert params == stage.params
+        paths = {Path(str(dep)).as_posix() for dep in by_dvc[label].deps}
+        assert paths - {"params.yaml"} == set(stage.deps) - {"params.yaml"}
 
 
 def test_the_published_run_adds_cells_and_joins_them_all():
     """Its stages are those of the study, one by one, of other cells and into other files."""
-    assert set(PUBLISHED) == {"corpus", *plan.PER_CELL, *plan.PER_GRID}
-    for name in plan.PER_CELL:
-        assert set(PUBLISHED[name]["foreach"]) == set(PARAMS["published"])
-        own, study = PUBLISHED[name]["do"], body(name)
-        assert own["cmd"] == study["cmd"] and own["outs"] == study["outs"]
-        assert own["deps"] == study["deps"] and own["wdir"] == ".."
-        assert own["params"] == [p.replace("cells.", "published.") for p in study["params"]]
-    for name in plan.PER_GRID:
-        own = PUBLISHED[name]["do"]
+    assert set(PUBLISHED) == {"corpus", *PER_CELL, *PER_GRID}
+    cells = yaml.safe_load(Path("published/dvc.yaml").read_text())["vars"][0][plan.CELLS]
+    assert set(cells) == set(PARAMS["published"])
+    for name in PER_CELL:
+        published, study = PUBLISHED[name]["do"], body(name)
+        assert published["cmd"] == study["cmd"] and published["outs"] == study["outs"]
+        assert published["deps"] == study["deps"] and published["wdir"] == ".."
+        renamed = [key.replace("cells.", "published.") for key in study["params"]]
+        assert sorted(published["params"]) == sorted(renamed)
+    for name in PER_GRID:
+        published = PUBLISHED[name]["do"]
         assert list(PUBLISHED[name]["foreach"]) == ["published"]
-        assert own["cmd"] == f"python -m stages.{name} --grid ${{key}}"
+        assert published["cmd"] == f"python -m stages.{name} --grid ${{key}}"
         for cell in STUDY.every_cell:
-            read = [dep for dep in own["deps"] if f"/{cell}" in dep]
+            read = [dep for dep in published["deps"] if f"/{cell}" in dep]
             assert bool(read) == (name != "pca" or STUDY.every_cell[cell].is_on_its_text), cell
 
 
 def test_outputs_belong_to_one_stage():
-    outs = [out for stage in plan.expanded(STUDY) for out in stage.outs]
+    outs = [out for stage in EXPANDED.values() for out in stage.outs]
     assert len(outs) == len(set(outs))
     for out in outs:
         assert not any(out != other and f"{other}/" in f"{out}/" for other in outs)
 
 
-def test_reports_are_in_git_and_everything_else_in_the_cache():
-    """What `induction.cli.compare` reads of a revision, without its data, has to be in Git."""
+def test_what_git_has_of_a_report_is_what_comparisons_read():
+    """`induction compare` reads a revision without its data."""
+    in_git = {p.name for p in stages()["report"].outputs if isinstance(p, Product) and p.in_git}
+    assert set(revisions.FILES) <= in_git
     for pipeline in (PIPELINE, PUBLISHED):
-        for name, entry in pipeline.items():
-            own = entry.get("do", entry)
-            for out in (out for kind in ("outs", "metrics", "plots") for out in own.get(kind, [])):
-                is_in_git = isinstance(out, dict) and next(iter(out.values()))["cache"] is False
-                assert is_in_git == (name == "report"), out
-    for grid in ("", "published"):
-        compared = {(revisions.REPORTS / grid / file).as_posix() for file in revisions.FILES}
-        (outs,) = [
-            stage.outs
-            for stage in plan.expanded(STUDY)
-            if (stage.name, stage.cell) == ("report", grid)
-        ]
-        assert compared <= set(outs)
+        for entry in pipeline.values():
+            one = entry.get("do", entry)
+            for out in (out for kind in ("outs", "metrics", "plots") for out in one.get(kind, [])):
+                path, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
+                assert (options.get("cache") is False) == (path.partition("/")[2] in in_git or any(
+                    path.endswith(f"/{name}") for name in in_git
+                )), path  # fmt: skip
 
 
 def test_one_name_in_four_places():
-    """Stage in dvc.yaml = module in stages/ = section in params.yaml = folder of the outputs."""
-    modules = {path.stem for path in Path("stages").glob("*.py")} - {"__init__"} - COMMANDS
-    assert modules == set(PIPELINE)
-    sections = set(Study.__dataclass_fields__)
-    for name in PIPELINE:
+    """A stage in dvc.yaml is a module in stages/, a section of params.yaml if it reads any params,
+    and the folder of what it writes."""
+    assert {path.stem for path in STAGES.glob("*.py")} - {"__init__"} == set(PIPELINE)
+    for name, stage in stages().items():
         assert body(name)["cmd"].split()[:3] == ["python", "-m", f"stages.{name}"]
-        assert name in sections or name == "params"
-        folder = "reports/" if name == "report" else f"data/{name}/"
-        outs = [
-            out if isinstance(out, str) else next(iter(out))
-            for kind in ("outs", "metrics", "plots")
-            for out in body(name).get(kind, [])
-        ]
-        assert outs and all(out.startswith(folder) for out in outs)
+        assert any(key.split(".")[0] == name for key in stage.params) == bool(stage.params)
+        assert (name in Study.__dataclass_fields__) == bool(stage.params)
+        for output in stage.outputs:
+            path = layout.path_of(name, output, "").parts
+            assert path[:2] == ("data", name) or (isinstance(output, Product)), path
 
 
-def test_every_cell_has_every_stage(expanded):
-    names = {name.split(":")[-1] for name in expanded}
-    for cell in PARAMS["cells"]:
-        for stage in plan.PER_CELL:
-            assert f"{stage}@{cell}" in names
-    for cell in PARAMS["published"]:
-        assert f"train@{cell}" in names
-    assert names == {stage.label for stage in plan.expanded(STUDY)}
+def test_every_cell_has_every_stage():
+    for cell in STUDY.every_cell:
+        for name in PER_CELL:
+            assert f"{name}@{cell}" in EXPANDED
 
 
 @pytest.mark.parametrize("name", sorted(PIPELINE))
-def test_code_deps_are_the_modules_that_are_imported(name):
+def test_the_code_of_a_stage_is_what_it_imports(name):
     """Against Python itself: what is in sys.modules after importing the stage."""
     script = (
         f"import sys, stages.{name}; "
         "print(*sorted(m.__file__ for n, m in sys.modules.items() "
-        "if n.split('.')[0] == 'stages' and m.__file__))"
+        "if n.split('.')[0] in ('stages', 'induction') and m.__file__), sep='\\n')"
     )
     out = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout
-    imported = {Path(path).relative_to(Path.cwd()).as_posix() for path in out.split()}
-    declared = {dep for dep in body(name)["deps"] if dep.endswith(".py")}
-    assert declared == imported
-
-
-def test_every_expanded_stage_depends_on_its_code_and_on_no_other(expanded):
-    files = {name: {path.as_posix() for path in code_digests.files(name)} for name in PIPELINE}
-    for name, stage in expanded.items():
-        own = files[name.split(":")[-1].split("@")[0]]
-        deps = {Path(str(dep)).as_posix() for dep in stage.deps}
-        assert {dep for dep in deps if dep.startswith("stages/")} == own, name
-
-
-def test_sql_and_templates_are_deps_of_the_stage_that_reads_them():
-    declared = {
-        name: {dep for dep in body(name)["deps"] if dep.startswith(ASSETS)} for name in PIPELINE
+    imported = {Path(path).relative_to(Path.cwd()).as_posix() for path in out.splitlines()}
+    files = {path.as_posix() for path in code_digests.files(name) if path.suffix == ".py"}
+    # Imports inside functions count as code, too, and run later.
+    assert imported <= files
+    assert not {path for path in files - imported if path.startswith("stages/")} - {
+        f"stages/{name}.py"
     }
-    used = [dep for own in declared.values() for dep in own]
-    assert len(used) == len(set(used)), "each file belongs to one stage"
-    found = [*Path("induction/sql").glob("*/*"), *Path("induction/report/templates").glob("*/*")]
-    assert set(used) == {path.as_posix() for path in found}
+
+
+def test_every_stage_depends_on_its_code_by_one_digest():
+    for label, stage in EXPANDED.items():
+        code = [dep for dep in stage.deps if dep.startswith("data/plan/")]
+        is_plan = DIGESTS in stages()[stage.name].outputs
+        assert code == ([] if is_plan else [f"data/plan/{stage.name}"]), label
+        sources = {dep for dep in stage.deps if not dep.startswith("data/")}
+        assert sources == ({"params.yaml", "induction", "stages"} if is_plan else set())
+
+
+def test_each_query_and_template_belongs_to_one_stage():
+    used = [path for name in PIPELINE for path in code_digests.files(name) if path.suffix != ".py"]
+    assert len(used) == len(set(used))
+    there = {p for folder in code_digests.ASSETS for p in folder.glob("*/*") if p.is_file()}
+    assert set(used) == there
 
 
 def test_training_sees_the_model_the_stream_and_the_schedule_alone():
-    deps = body("train")["deps"]
-    for foreign in ("figures", "duck", "sql", "circuits", "ablation", "text", "report", "icl"):
-        assert not any(foreign in Path(dep).stem for dep in deps), foreign
+    names = {path.stem for path in code_digests.files("train")}
+    for foreign in ("figures", "duck", "circuits", "ablation", "documents", "page", "bootstrap"):
+        assert foreign not in {*names} - {path.stem for path in Path("induction/config").glob("*")}
 
 
 def test_an_import_inside_a_function_is_a_dependency(tmp_path):
@@ -172,39 +174,67 @@ def test_an_import_inside_a_function_is_a_dependency(tmp_path):
     }
 
 
-def test_aggregates_read_every_cell_and_nothing_else():
-    for cell in PARAMS["cells"]:
-        assert f"data/icl/{cell}/sampled.parquet" in body("pca")["deps"]
-        assert f"data/ablations/{cell}.parquet" in body("report")["deps"]
-        assert f"data/losses/{cell}.parquet" in body("phases")["deps"]
-        assert f"data/interventions/{cell}" in body("claims")["deps"]
-    for name in plan.PER_GRID:
+def digests(root: Path) -> dict[str, str]:
+    return {
+        name: code_digests.combine(code_digests.digests(code_digests.files(name, root), root))
+        for name in PIPELINE
+    }
+
+
+def test_a_comment_changes_no_digest_and_a_line_those_of_the_stages_that_hold_it(tmp_path):
+    for name in ("stages", "induction"):
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(name, tmp_path / name, ignore=ignore)
+    before = digests(tmp_path)
+    users = {name: set(code_digests.files(name)) for name in PIPELINE}
+    # One file of every kind of place: a stage, a room of its closure, a query.
+    for path, comment, line in (
+        ("stages/losses.py", "# x\n", "x = 1\n"),
+        ("induction/models/transformer.py", "# x\n", "x = 1\n"),
+        ("induction/config/phases.py", '"""x"""\n', "x = 1\n"),
+        ("induction/sql/icl/score.sql", "-- x\n", "\n"),
+    ):
+        file = tmp_path / path
+        source = file.read_text(encoding="utf-8")
+        file.write_text(f"{source}{comment if comment[0] != chr(34) else ''}", encoding="utf-8")
+        if path.endswith(".py"):
+            assert digests(tmp_path) == before, path
+        file.write_text(f"{source}{line}", encoding="utf-8")
+        changed = {name for name, digest in digests(tmp_path).items() if digest != before[name]}
+        assert changed == {name for name in PIPELINE if Path(path) in users[name]} != set()
+        file.write_text(source, encoding="utf-8")
+
+
+def test_what_joins_cells_reads_every_cell_of_the_study_and_no_other():
+    for name in PER_GRID:
+        deps = body(name)["deps"]
         assert "cells" in body(name)["params"]
+        for cell in PARAMS["cells"]:
+            assert any(f"/{cell}" in dep for dep in deps), (name, cell)
         for cell in PARAMS["published"]:
-            assert not any(f"/{cell}" in dep for dep in body(name)["deps"])
+            assert not any(f"/{cell}" in dep for dep in deps)
 
 
-def test_the_catalogue_knows_the_files_that_stages_make(expanded):
-    outs = [str(out) for stage in expanded.values() for out in stage.outs]
-    for own in sources(list(PARAMS["cells"])).values():
-        for source in own:
-            path = source.path.as_posix()
-            assert any(path == out or path.startswith(f"{out}/") for out in outs), path
+def test_every_input_is_written_by_a_stage_before():
+    names = list(stages())
+    for name, stage in stages().items():
+        for artifact in stage.artifacts_read:
+            (writer,) = (each for each in stages().values() if artifact in each.outputs)
+            assert names.index(writer.name) < names.index(name)
 
 
-@pytest.mark.parametrize(
-    "path", [*Path("stages/lib").rglob("*.py"), *Path("stages/settings").rglob("*.py")], ids=str
-)
-def test_the_pure_part_reads_nothing_prints_nothing_and_knows_no_stage(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in ("open", "print", "input")
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [str(node.module)]
-        for name in names:
-            assert name.split(".")[0] not in ("os", "pathlib", "yaml", "dvc", "sys")
-            if name.startswith("stages"):
-                assert name.startswith(("stages.lib", "induction.config"))
+def test_tables_are_consistent():
+    tables = [table for stage in stages().values() for table in stage.tables]
+    names = [table.name for table in tables]
+    assert len(names) == len(set(names))
+    for table in tables:
+        columns = [column.name for column in table.columns]
+        assert len(columns) == len(set(columns))
+        assert set(table.grain) <= set(columns)
+        assert all(column.unit for column in table.columns)
+
+
+def test_declarations_name_what_they_may():
+    for stage in stages().values():
+        assert all(isinstance(output, Table | File | Product) for output in stage.outputs)
+        assert stage.about and not stage.about.endswith(".")

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from induction.pipeline.plan import PER_CELL, PER_GRID
-from tests.project import CELLS, Project, english
+from tests.project import CELLS, PER_CELL, PER_GRID, Project, english
 
 pytestmark = pytest.mark.slow
 
@@ -127,10 +126,19 @@ def study(tmp_path_factory, lab, mirror) -> Checkout:
     is trained, and `study`. It does not have the text: no clone can make the corpus anew."""
     made = Checkout(Project(tmp_path_factory.mktemp("original")).folder)
     english(made.folder / "books")
-    made.run("python", "-m", "induction.pipeline.plan", check=True)
+    made.run(*INDUCTION, "plan", check=True)
     made.dvc("remote", "add", "--default", "mirror", mirror)
-    committed = ("stages", "params.yaml", "dvc.yaml", "dvc.lock", ".dvc", ".gitignore")
-    assert made.ran("corpus") == {"params", "corpus"}
+    committed = (
+        "stages",
+        "induction",
+        "params.yaml",
+        "dvc.yaml",
+        "dvc.lock",
+        ".dvc",
+        ".dvcignore",
+        ".gitignore",
+    )
+    assert made.ran("corpus") == {"plan", "corpus"}
     made.git("add", *committed)
     made.git("commit", "--quiet", "--message", "corpus")
     made.git("tag", "corpus")
@@ -209,10 +217,10 @@ def test_whoever_edits_a_query_runs_the_report_and_fetches_no_checkpoint(study, 
     clone = study.clone(tmp_path / "clone")
     if pulled:
         clone.dvc("pull", *pulled)
-    query = next((clone.folder / "stages" / "sql").rglob("curves.sql"))
+    query = clone.folder / "induction/sql/report/curves.sql"
     query.write_text(query.read_text().replace("select", "select\n", 1))  # the same question
     shutil.rmtree(clone.folder / "reports")
-    assert clone.ran("--pull", "--allow-missing") == {"report"}
+    assert clone.ran("--pull", "--allow-missing") == {"plan", "report"}
     ours, theirs = clone.files("reports/"), study.files("reports/")
     assert ours.keys() == theirs.keys()
     changed = {name for name in ours if ours[name] != theirs[name]}

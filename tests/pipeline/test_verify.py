@@ -11,20 +11,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-import induction.cli.verify
+from induction.cli import verify as verb
 from induction.config.params import Params
-from induction.pipeline import code_digests, plan
+from induction.pipeline import code_digests, layout, plan
+from induction.pipeline.artifacts import TRAIN_TOKENS
+from induction.pipeline.declarations import stages
 from induction.pipeline.dvc_lock import md5
 from induction.pipeline.settings import study_of
 from induction.tables import circuits
 from induction.tables.provenance import hash_params
-from induction.text.stream import WITHOUT
-from tests.project import CELLS, Project
+from tests.project import CELLS, PER_CELL, Project
 
-LOSSES = "data/losses/attn1_s0.parquet"
+LOSSES = "data/losses/attn1_s0/losses.parquet"
 STEP = "data/train/attn1_s0/step_000010.safetensors"
 
 
@@ -34,17 +36,14 @@ def project(studied, tmp_path_factory) -> Project:
 
 
 @pytest.fixture
-def verify(project, monkeypatch, capsys):
+def verify(project, monkeypatch):
     """Exit status and output of `verify`, in this process: torch is loaded."""
 
     def call() -> tuple[int, str]:
-        with pytest.raises(SystemExit) as end:
-            induction.cli.verify.main()
-        status, printed = end.value.code, capsys.readouterr()
-        return (status if isinstance(status, int) else 1), f"{status}\n{printed.out}"
+        done = CliRunner().invoke(verb.command)
+        return done.exit_code, f"{done.exception or ''}\n{done.stdout}"
 
     monkeypatch.chdir(project.folder)
-    monkeypatch.setattr("sys.argv", ["verify"])
     return call
 
 
@@ -56,6 +55,7 @@ def spoil(project):
     def change(name: str, make) -> None:
         path = project.folder / name
         kept.setdefault(path, path.read_bytes() if path.exists() else None)
+        path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)  # it may be a link into the cache
         make(path, kept[path])
 
@@ -94,7 +94,7 @@ def test_every_artifact_carries_who_made_it(project):
         made = provenance(path)
         stage = path.relative_to(data).parts[0]
         assert made["stage"] == stage
-        per_cell = stage in plan.PER_CELL
+        per_cell = stage in PER_CELL
         assert made["cell"] == (next(c for c in CELLS if c in str(path)) if per_cell else "")
         paths = code_digests.files(stage, project.folder)
         assert made["code"] == code_digests.combine(code_digests.digests(paths, project.folder))
@@ -112,17 +112,14 @@ def test_every_stage_of_every_cell_read_the_params_it_declares(project, monkeypa
     """The hash in an artifact is over the keys that were asked for, each with its value."""
     monkeypatch.chdir(project.folder)
     params = Params()
-    files = {"icl": "{}/icl.parquet", "train": "{}/log.parquet", "corpus": "eval.parquet"}
-    files |= {name: f"{{}}/{name}.parquet" for name in ("heads", "interventions")}
-    files["circuits"] = "{}/readings.parquet"
     for stage in plan.expanded(study_of(params.all())):
-        if stage.name == "params":
+        if stage.name == "plan":
             continue
-        name = files.get(stage.name, "{}.parquet").format(stage.cell or stage.name)
         if stage.name == "report":
             made = json.loads(Path("reports/provenance.json").read_text())["report"]
         else:
-            made = provenance(Path("data") / stage.name / name)
+            table = stages()[stage.name].tables[0]
+            made = provenance(layout.source_of(table, stage.instance).path)
         assert made["params"] == hash_params(params.values(stage.params)), stage.label
 
 
@@ -188,15 +185,19 @@ def other(table: pa.Table, **changed) -> pa.Table:
         (STEP, flip, r"train/attn1_s0: not the bytes that dvc\.lock names"),
         (STEP, lambda path, _: None, r"missing or not asked for: step_000010"),
         ("data/corpus/tokenizer.json", flip, r"tokenizer\.json: not that of manifest\.json"),
-        ("data/corpus/train_tokens.safetensors", flip, r"its tokens are not those it was made"),
+        ("data/corpus/train_tokens.safetensors", flip, r"tokens do not match their hash"),
         ("data/corpus/manifest.json", text('"provenance"', '"x"'), r"manifest\.json: unreadable"),
         ("data/losses/gone_s0.parquet", lambda path, _: path.write_text("x"), r"no stage makes it"),
         ("reports/summary.md", text("attn1", "attn9"), r"summary\.md: not the bytes.*git checkout"),
         ("reports/provenance.json", text('"code"', '"cod"'), r"provenance\.json: unreadable"),
         ("params.yaml", text("bootstrap_draws: 100", "bootstrap_draws: 101"), r"its values are"),
-        ("dvc.lock", text("losses@attn1_s0:", "losses@attn7_s0:"), r"dvc\.lock: does not know it"),
+        (
+            "dvc.lock",
+            text("losses@attn1_s0:", "losses@attn7_s0:"),
+            r"dvc\.lock: lacks losses@attn1_s0",
+        ),
         ("dvc.lock", lambda path, _: path.write_text("{"), r"dvc\.lock: not a lock file"),
-        ("dvc.yaml", text("desc:", "dsc:"), r"dvc\.yaml: does not match"),
+        ("dvc.yaml", text("desc:", "dsc:"), r"dvc\.yaml: found other stages"),
     ],
 )
 def test_what_is_wrong_is_named(verify, spoil, name, make, wanted):
@@ -208,7 +209,7 @@ def test_what_is_wrong_is_named(verify, spoil, name, make, wanted):
 
 def test_an_aggregate_of_older_parts_is_named(verify, spoil, project):
     """The part lies inside an output folder, which dvc.lock names only as a whole."""
-    part = "data/icl/attn1_s0/sampled.parquet"
+    part = "data/icl/attn1_s0/icl_sampled.parquet"
     old = md5(project.folder / part)
     spoil("dvc.lock", text(old, "0" * 32))
     status, said = verify()
@@ -229,11 +230,18 @@ def test_a_checkpoint_twice_is_named(project, verify, spoil):
 def test_code_that_changed_since_is_named_and_a_comment_is_told_from_it(verify, spoil):
     spoil("induction/interp/losses.py", lambda path, before: path.write_bytes(before + b"# x\n"))
     _, said = verify()
-    assert "induction/interp/losses.py: changed since this stage ran" in said
+    assert "induction: changed since this stage ran; run `dvc repro plan`" in said
     assert "other code" not in said
     spoil("induction/interp/losses.py", lambda path, before: path.write_bytes(before + b"x = 1\n"))
     _, said = verify()
     assert f"{LOSSES}: made by other code, of hash" in said
+
+
+def test_a_report_that_git_brought_is_not_checked_without_its_data(verify, spoil, project):
+    """Of the published run, made on another machine."""
+    spoil("reports/published/metrics.json", lambda path, _: path.write_text("{}"))
+    status, said = verify()
+    assert status == 0, said
 
 
 def test_what_was_not_pulled_is_no_problem(project, verify):
@@ -296,7 +304,7 @@ def test_params_that_change_while_it_runs_are_not_credited(project):
 
 def test_code_younger_than_the_process_is_refused(project):
     """It may have been imported before or after the change: nobody can know."""
-    path = project.folder / "stages" / "lib" / "pca.py"
+    path = project.folder / "induction" / "stats" / "pca.py"
     before = path.stat().st_mtime
     os.utime(path, (time.time() + 100,) * 2)
     done = project.run("python", "-m", "stages.pca")
@@ -308,7 +316,7 @@ def test_code_younger_than_the_process_is_refused(project):
 def test_params_that_do_not_decide_are_not_hashed():
     def hashed(n_ctx: int, sequences: int, held_out: float) -> str:
         section = {"n_ctx": n_ctx, "evaluation": {"sequences": sequences, "held_out": held_out}}
-        return hash_params({"corpus": section}, WITHOUT)
+        return hash_params({"corpus": section}, TRAIN_TOKENS.without)
 
     assert hashed(64, 10, 0.2) == hashed(32, 20, 0.2) != hashed(64, 10, 0.3)
     assert hash_params({"a": 1, "b": 2}) != hash_params({"a": 2, "b": 1})

@@ -2,7 +2,7 @@
 
 from induction.config.phases import MinRise, PhaseSettings
 from induction.report import answer
-from induction.report.summary import failed
+from induction.report.summary import contradicted
 
 RULE = PhaseSettings(
     1, 0.2, 0.2, 0.2, 5, MinRise(**dict.fromkeys(MinRise.__dataclass_fields__, 0.1))
@@ -12,41 +12,41 @@ VERDICTS = {"supported": 1, "contradicted": 0, "inconclusive": 2, "not tested he
 
 def rows(*cells: dict) -> dict[str, list[dict]]:
     """The results of the queries that the answer is made of."""
-    found = {name: [] for name in ("cells", "windows", "interventions", "induction")}
-    for own in cells:
-        name, changes = own["cell"], own.get("changes", True)
-        found["cells"].append(
-            {"cell": name, "is_detailed": own.get("is_detailed", True), "phase_change": changes}
-            | {"icl_final": own.get("icl", -0.5), "icl_final_high": own.get("icl", -0.5) + 0.1}
+    results = {name: [] for name in ("cells", "windows", "interventions", "induction")}
+    for cell in cells:
+        name, changes = cell["cell"], cell.get("changes", True)
+        results["cells"].append(
+            {"cell": name, "is_detailed": cell.get("is_detailed", True), "phase_change": changes}
+            | {"icl_final": cell.get("icl", -0.5), "icl_final_high": cell.get("icl", -0.5) + 0.1}
             | {"prefix_matching_max": 0.03, "best_head": "L0H1"}
-            | {"ablation_icl_max": own.get("carries", 0.25), "ablation_head": "L1H2"}
+            | {"ablation_icl_max": cell.get("carries", 0.25), "ablation_head": "L1H2"}
         )
-        start, end = own.get("window", (1_000_000, 2_000_000))
-        found["windows"].append(
-            {"cell": name, "panel": own.get("panel", name), "seed": own.get("seed", 0)}
+        start, end = cell.get("window", (1_000_000, 2_000_000))
+        results["windows"].append(
+            {"cell": name, "panel": cell.get("panel", name), "seed": cell.get("seed", 0)}
             | {"is_phase_change": changes, "start_tokens": start, "end_tokens": end}
-            | {"icl_drop": own.get("drop", 0.4)}
+            | {"icl_drop": cell.get("drop", 0.4)}
         )
-        for head in own.get("heads", ()):
-            found["induction"].append(
+        for head in cell.get("heads", ()):
+            results["induction"].append(
                 {"cell": name, "name": head, "prefix_matching": 0.75, "formed_tokens": 1_500_000}
                 | {"delta_icl": 0.5, "delta_icl_low": 0.25, "delta_icl_high": None}
             )
-        share = own.get("share")
-        found["interventions"].append(
+        share = cell.get("share")
+        results["interventions"].append(
             {"cell": name, "intervention": "without_induction", "share": share}
             | {"share_low": share and share - 0.5, "share_high": share and share + 0.5}
         )
-    return found
+    return results
 
 
-def said(*cells: dict, verdicts: dict = VERDICTS, contradicted: tuple = ()) -> list[str]:
-    found = answer.findings(rows(*cells))
-    return answer.sentences(found, verdicts, list(contradicted), RULE)
+def five_sentences(*cells: dict, verdicts: dict = VERDICTS, failed: tuple = ()) -> list[str]:
+    findings = answer.findings(rows(*cells))
+    return answer.sentences(findings, verdicts, list(failed), RULE)
 
 
-def test_a_change_is_told_with_its_place_its_heads_and_what_they_carry():
-    which, where, heads, carried, claims = said(
+def test_a_change_is_described_with_its_place_its_heads_and_what_they_carry():
+    which, where, heads, carried, claims = five_sentences(
         {"cell": "flat", "changes": False, "icl": -0.07},
         {"cell": "deep", "heads": ["L1H3", "L1H0"], "share": 1.0, "carries": 0.5},
     )
@@ -68,8 +68,8 @@ def test_a_change_is_told_with_its_place_its_heads_and_what_they_carry():
     )
 
 
-def test_no_change_is_told_as_plainly():
-    which, where, heads, carried, _ = said(
+def test_no_change_is_said_as_plainly():
+    which, where, heads, carried, _ = five_sentences(
         {"cell": "a", "changes": False, "icl": 0.01, "drop": 0.05},
         {"cell": "b", "changes": False, "icl": -0.12, "drop": 0.15},
     )
@@ -83,25 +83,25 @@ def test_no_change_is_told_as_plainly():
         "No head of these models ends as an induction head: the highest prefix matching is 0.03 "
         "(L0H1 of a)."
     )
-    assert carried == ("The head that carries most ICL is L1H2 of a: its removal costs 0.25 nats.")
+    assert carried == ("The head that carries most ICL is L1H2 of a: removing it costs 0.25 nats.")
 
 
 def test_what_grows_without_a_window_is_not_called_absent():
     slow = {"cell": "slow", "changes": False, "icl": -0.3, "drop": 0.1}
     flat = {"cell": "flat", "changes": False, "icl": -0.15, "drop": 0.25}
-    which, *_ = said(slow, flat)
+    which, *_ = five_sentences(slow, flat)
     assert which == (
         "No model goes through a phase change. In-context learning (ICL) appears without such a "
         "window in slow (ICL ends at -0.30 nats), and not in flat (ICL ends at -0.15 nats)."
     )
-    found = answer.findings(rows(slow, flat, {"cell": "noisy", "changes": False, "icl": -0.2}))
-    found[2].cell["icl_final_high"] = 0.0
-    assert [answer.why_not(own, RULE) for own in found] == [
-        "falls by 0.10 nats inside its window, 0.2 asked",
-        "ends at -0.15, −0.2 asked",
+    cells = answer.findings(rows(slow, flat, {"cell": "noisy", "changes": False, "icl": -0.2}))
+    cells[2].scores["icl_final_high"] = 0.0
+    assert [answer.missed_rules(cell, RULE) for cell in cells] == [
+        "falls by 0.10 nats inside its window, of 0.2 required",
+        "ends at -0.15, −0.2 required",
         "its interval at the end reaches zero",
     ]
-    assert [answer.is_gradual(own, RULE) for own in found] == [True, False, False]
+    assert [cell.is_gradual(RULE) for cell in cells] == [True, False, False]
 
 
 def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
@@ -111,13 +111,13 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     seeds[2] |= {"is_detailed": False}
     other = {"cell": "adam", "is_detailed": False, "carries": 9.0}
     control = {"cell": "shuffled", "is_detailed": False, "changes": False}
-    which, where, _, carried, claims = said(*seeds, other, control)
+    which, where, _, carried, claims = five_sentences(*seeds, other, control)
     assert "in m (2 of 3 seeds), and not in m (1 of 3 seeds; ICL ends at -0.10 nats)" in which
     assert which.endswith("; of 2 variations and controls 1 change.")
     assert "m 0.50 M – 2.00 M, over 2 seeds (ICL falls by 0.25 to 0.40 nats)" in where
-    assert carried.endswith("L1H2 of m_s0: its removal costs 0.25 nats."), "no variation"
+    assert carried.endswith("L1H2 of m_s0: removing it costs 0.25 nats."), "no variation"
     assert "over 3 seeds of each model" in claims
-    *_, claims = said(*seeds, {"cell": "alone"})
+    *_, claims = five_sentences(*seeds, {"cell": "alone"})
     assert "over up to 3 seeds of each model" in claims
 
 
@@ -127,17 +127,17 @@ def test_claims_that_fail_are_named():
         {"verdict": "contradicted", "kind": "control", "text": "Ours."},
         {"verdict": "supported", "kind": "claim", "text": "It holds."},
     ]
-    assert failed(scored) == ["It is so."]
-    *_, claims = said({"cell": "a"}, contradicted=("It is so.", "And so."))
+    assert contradicted(scored) == ["It is so."]
+    *_, claims = five_sentences({"cell": "a"}, failed=("It is so.", "And so."))
     assert claims.endswith("3 not tested here; what fails is “It is so”, “And so”.")
 
 
 def test_cells_of_a_model_stand_together():
-    found = answer.findings(
+    cells = answer.findings(
         rows({"cell": "a_s0", "panel": "a"}, {"cell": "a_s1", "panel": "a", "is_detailed": False},
              {"cell": "x", "is_detailed": False})
     )  # fmt: skip
-    assert {key: [own.name for own in cells] for key, cells in answer.models(found).items()} == {
+    assert {key: [cell.name for cell in seeds] for key, seeds in answer.models(cells).items()} == {
         "a": ["a_s0", "a_s1"]
     }
-    assert list(answer.variations(found)) == ["x"]
+    assert list(answer.variations(cells)) == ["x"]

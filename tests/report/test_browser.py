@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from induction.config.paths import REPORTS
 from induction.pipeline.job import Job
 from stages import report
 from tests.madeup import CELLS, FILE, ODD, TOKEN, study
@@ -70,7 +71,7 @@ def made(folder: Path, **asked) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(found.folder)
         report.main(Job("report"))
-    return found.folder / report.REPORTS
+    return found.folder / REPORTS
 
 
 @pytest.fixture(scope="module")

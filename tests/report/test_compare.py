@@ -12,19 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from induction.cli import compare as command
+from induction.cli import project
+from induction.cli.compare import command
 from induction.config.errors import StageError
 from induction.config.icl import IclSettings
 from induction.config.strict import parse
 from induction.report import revisions, sequences
-from induction.report.compare import measures, paired, wording
-from induction.report.compare.comparison import compare
+from induction.report.compare import figures, measures, page, paired, wording
+from induction.report.compare.comparison import Comparison, compare
 from induction.report.compare.difference import difference, is_clear, is_identical, over_seeds
 from induction.report.compare.measures import Estimate
-from induction.report.figures import compare as figures
-from induction.report.flat import flattened
+from induction.report.dotted_keys import flatten
 from induction.report.summary import METRICS
-from induction.stats.bootstrap import draws, tails
+from induction.stats.bootstrap import draws
+from induction.stats.intervals import tails
 from tests.report.test_sql import WINDOWS, ask, losses
 
 EVIL = "</td><script>alert(1)</script>\"'&|"
@@ -45,7 +46,7 @@ PARAMS = {
 
 
 def cell(**changed) -> dict:
-    own = {
+    values = {
         "icl_final": -0.5,
         "icl_final_low": -0.8,
         "icl_final_high": -0.1,
@@ -67,11 +68,11 @@ def cell(**changed) -> dict:
         "ablation_icl_high": 0.3,
         "ablation_head": "L1H3",
     }
-    return own | changed
+    return values | changed
 
 
 def claim(**changed) -> dict:
-    own = {
+    values = {
         "claim": "holds",
         "kind": "claim",
         "text": "It holds.",
@@ -81,7 +82,7 @@ def claim(**changed) -> dict:
         "high": 0.8,
         "verdict": "supported",
     }
-    return own | changed
+    return values | changed
 
 
 # Of two sequences: loss, early, late, and the losses at the paper's points. Their means are those
@@ -98,13 +99,13 @@ WIDE = {
 CIRCUIT = {"circuit": ["L0H0>L1H3"], "share_cut": [0.7, 0.4, 2.0], "share_kept": None}
 
 
-def written(rows: dict[str, list[tuple]]) -> str:
+def csv_text(rows: dict[str, list[tuple]]) -> str:
     """sequences.csv as a report writes it."""
     return sequences.text(
         [
             {"cell": cell, "seq": seq} | dict(zip(sequences.MEANS, means, strict=True))
-            for cell, own in rows.items()
-            for seq, means in enumerate(own)
+            for cell, sequences_of in rows.items()
+            for seq, means in enumerate(sequences_of)
         ]
     )
 
@@ -113,8 +114,8 @@ def report(
     folder: Path, cells=None, claims=None, circuits=None, params=PARAMS, text="a", rows=None
 ) -> Path:
     """A report as `stages.report` writes it, as far as it is compared; None leaves a file out."""
-    own = folder / "reports"
-    own.mkdir(parents=True, exist_ok=True)
+    reports = folder / "reports"
+    reports.mkdir(parents=True, exist_ok=True)
     by = {"stage": "report", "code": "1", "params": "2", "versions": ["python==3.11"]}
     cells = {"a_s0": cell()} if cells is None else cells
     files = {
@@ -124,23 +125,29 @@ def report(
         "provenance.json": {"report": by, "inputs": {"data/icl/a_s0": by | {"stage": "icl"}}},
     }
     for name, content in files.items():
-        (own / name).write_text(json.dumps(content))
+        (reports / name).write_text(json.dumps(content))
     if rows is not None:
-        (own / sequences.NAME).write_text(written(rows))
-    (own / "summary.md").write_text(f"256 sequences. sha256 `{text * 64}`.\n")
+        (reports / sequences.NAME).write_text(csv_text(rows))
+    (reports / "summary.md").write_text(f"256 sequences. sha256 `{text * 64}`.\n")
     if params is not None:
         # JSON is YAML.
         (folder / "params.yaml").write_text(json.dumps(params))
-    return own
+    return reports
 
 
 def compared(a: Path, b: Path):
     return compare(revisions.read(str(a), ""), revisions.read(str(b), ""))
 
 
-def row(found, key: str, name: str = "a_s0"):
-    (own,) = [row for row in found.rows if row.measure.key == key and row.cell == name]
-    return own
+def row(comparison, key: str, name: str = "a_s0"):
+    (only,) = [row for row in comparison.rows if row.measure.key == key and row.cell == name]
+    return only
+
+
+def change(comparison: Comparison, key: str) -> Estimate:
+    estimate = row(comparison, key).change
+    assert estimate is not None
+    return estimate
 
 
 def table(text: str, title: str) -> list[list[str]]:
@@ -148,7 +155,7 @@ def table(text: str, title: str) -> list[list[str]]:
     section = text.split(f"## {title}\n")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     assert len({len(line) for line in lines}) == 1, "aligned"
-    return [[own.strip() for own in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+    return [[field.strip() for field in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
 
 
 # Differences
@@ -156,22 +163,24 @@ def table(text: str, title: str) -> list[list[str]]:
 
 def test_a_difference_is_worked_by_hand():
     """Below: hypot(0.2 − 0.16, 0.5 − 0.47) = 0.05; above: hypot(0.32 − 0.2, 0.47 − 0.42) = 0.13."""
-    found = difference(Estimate(0.47, 0.42, 0.5), Estimate(0.2, 0.16, 0.32))
-    assert found.value == pytest.approx(-0.27)
-    assert (found.low, found.high) == pytest.approx((-0.32, -0.14))
+    comparison = difference(Estimate(0.47, 0.42, 0.5), Estimate(0.2, 0.16, 0.32))
+    assert comparison.value == pytest.approx(-0.27)
+    assert (comparison.low, comparison.high) == pytest.approx((-0.32, -0.14))
     assert (
-        is_clear(found) and not is_clear(Estimate(0.1, -0.1, 0.3)) and not is_clear(Estimate(1.0))
+        is_clear(comparison)
+        and not is_clear(Estimate(0.1, -0.1, 0.3))
+        and not is_clear(Estimate(1.0))
     )
 
 
 def test_normal_intervals_give_the_root_of_the_sum_of_squares():
-    found = difference(Estimate(1.0, 0.7, 1.3), Estimate(1.0 + 2, 2.6, 3.4))
-    assert (found.low, found.high) == pytest.approx((1.5, 2.5))
+    comparison = difference(Estimate(1.0, 0.7, 1.3), Estimate(1.0 + 2, 2.6, 3.4))
+    assert (comparison.low, comparison.high) == pytest.approx((1.5, 2.5))
 
 
 def test_a_value_outside_its_interval_adds_nothing_on_that_side():
-    found = difference(Estimate(0.0, -0.3, 0.3), Estimate(1.0, 1.1, 1.4))
-    assert (found.low, found.high) == pytest.approx((0.7, 1.5))
+    comparison = difference(Estimate(0.0, -0.3, 0.3), Estimate(1.0, 1.1, 1.4))
+    assert (comparison.low, comparison.high) == pytest.approx((0.7, 1.5))
 
 
 def test_without_an_interval_on_both_sides_there_is_none():
@@ -192,22 +201,26 @@ def test_it_covers_as_often_as_it_says_and_more_often_on_the_same_sequences(
     """Means over 100 sequences, of A 0 and of B 0.5: what their losses share makes it wide."""
     rng = np.random.default_rng(0)
     shared, a, b = rng.normal(size=(3, 1000, 100))
-    mixed = [sqrt(correlation) * shared + sqrt(1 - correlation) * own for own in (a, b)]
+    mixed = [sqrt(correlation) * shared + sqrt(1 - correlation) * noise for noise in (a, b)]
 
     def estimate(values: np.ndarray) -> Estimate:
         mean, half = float(values.mean()), 0.196 * float(values.std(ddof=1))
         return Estimate(mean, mean - half, mean + half)
 
     pairs = [
-        difference(estimate(own), estimate(other + 0.5)) for own, other in zip(*mixed, strict=True)
+        difference(estimate(values_a), estimate(values_b + 0.5))
+        for values_a, values_b in zip(*mixed, strict=True)
     ]
-    assert least <= np.mean([found.low <= 0.5 <= found.high for found in pairs]) <= most
+    held = [change.low <= 0.5 <= change.high for change in pairs if change.low and change.high]
+    assert len(held) == 1000 and least <= np.mean(held) <= most
 
 
 def test_over_seeds_is_students():
     """t(0.975, 2) = 4.3027: 2 ± 4.3027 × 1 / sqrt(3)."""
-    found = over_seeds([1.0, 2.0, 3.0], 0.95)
-    assert (found.value, found.low, found.high) == pytest.approx((2, -0.48414, 4.48414), abs=1e-4)
+    comparison = over_seeds([1.0, 2.0, 3.0], 0.95)
+    assert (comparison.value, comparison.low, comparison.high) == pytest.approx(
+        (2, -0.48414, 4.48414), abs=1e-4
+    )
     assert over_seeds([1.0, 2.0], None) == Estimate(1.5) and over_seeds([1.0], 0.9) == Estimate(1.0)
 
 
@@ -233,7 +246,7 @@ def test_the_table_by_hand(tmp_path):
         circuits={"a_s0": CIRCUIT | {"circuit": ["L0H1>L1H3"], "share_kept": [1.25, 1, 2]}},
         params=PARAMS | {"train": {"lr": 0.1, "steps": [1, 2]}, "corpus": {"seed": 1}},
     )
-    text = command.markdown(compared(a, b))
+    text = page.markdown(compared(a, b))
     assert table(text, "Cells") == [
         ["a_s0", "final ICL, nats", "-0.500 [-0.800, -0.100]", "-0.700 [-0.800, -0.500]",
          "-0.2 [-0.612, +0.161]", "from both", "no"],
@@ -259,19 +272,21 @@ def test_the_table_by_hand(tmp_path):
 def test_identical_runs_are_said_to_be(tmp_path):
     a = report(tmp_path / "a")
     b = report(tmp_path / "b", claims=[claim(verdict="contradicted"), claim(claim="new")])
-    found = compared(a, b)
-    assert "both report: a_s0." in command.markdown(found)
-    assert found.identical() == ["a_s0"] and found.evaluation == "same"
-    assert row(found, "icl_final").change == Estimate(0.0)
-    assert wording.change(row(found, "icl_final")) == "0" and found.params == []
-    assert "## Cells" in command.markdown(found) and wording.NOT_RUN not in command.markdown(found)
+    comparison = compared(a, b)
+    assert "both report: a_s0." in page.markdown(comparison)
+    assert comparison.identical() == ["a_s0"] and comparison.evaluation == "same"
+    assert row(comparison, "icl_final").change == Estimate(0.0)
+    assert wording.change(row(comparison, "icl_final")) == "0" and comparison.params == []
+    assert "## Cells" in page.markdown(comparison) and wording.NOT_RUN not in page.markdown(
+        comparison
+    )
 
 
 def test_where_all_cells_are_identical_they_are_counted(tmp_path):
     two = {"a_s0": cell(), "b_s0": cell()}
-    found = compared(report(tmp_path / "a", two), report(tmp_path / "b", two))
-    assert "both report: all 2 common cells." in command.markdown(found)
-    assert found.is_same, "another folder, the same bytes"
+    comparison = compared(report(tmp_path / "a", two), report(tmp_path / "b", two))
+    assert "both report: all 2 common cells." in page.markdown(comparison)
+    assert comparison.is_same, "another folder, the same bytes"
 
 
 def test_another_text_is_another_evaluation_set_and_no_text_says_nothing(tmp_path):
@@ -288,11 +303,11 @@ def test_older_reports_know_less(tmp_path):
     a = report(tmp_path / "a", {"a_s0": old | {"icl_paper_points": -0.5}}, params=None)
     for name in ("circuits.json", "claims.json", "provenance.json", "summary.md"):
         (a / name).unlink()
-    found = compared(a, report(tmp_path / "b"))
-    assert row(found, "icl_paper_points").change == Estimate(-0.25)
-    assert row(found, "loss_final").status == "not known" == row(found, "circuit").status
-    assert wording.change(row(found, "loss_final")) == "–"
-    text = command.markdown(found)
+    comparison = compared(a, report(tmp_path / "b"))
+    assert row(comparison, "icl_paper_points").change == Estimate(-0.25)
+    assert row(comparison, "loss_final").status == "not known" == row(comparison, "circuit").status
+    assert wording.change(row(comparison, "loss_final")) == "–"
+    text = page.markdown(comparison)
     assert "params: not known of" in text and "claims: not known of" in text
     assert "lost without the circuit" in text.split("older report does not have it")[1]
     assert len(table(text, "Cells")) == 1
@@ -304,49 +319,51 @@ def test_older_reports_know_less(tmp_path):
 def pair(tmp_path, **b) -> tuple[Path, Path]:
     """Two reports with sequences.csv: SHIFTED against SEQUENCES."""
     moved = cell(icl_final=-0.6, icl_paper_points=-0.5, loss_final=2.25, **WIDE)
-    own = report(tmp_path / "a", {"a_s0": cell(**WIDE)}, rows={"a_s0": SEQUENCES})
-    return own, report(tmp_path / "b", **{"cells": {"a_s0": moved}, "rows": {"a_s0": SHIFTED}} | b)
+    first = report(tmp_path / "a", {"a_s0": cell(**WIDE)}, rows={"a_s0": SEQUENCES})
+    return first, report(
+        tmp_path / "b", **{"cells": {"a_s0": moved}, "rows": {"a_s0": SHIFTED}} | b
+    )
 
 
-def made_of(found) -> dict[str, str | None]:
-    return {row.measure.key: row.interval for row in found.rows if row.interval}
+def interval_kinds(comparison) -> dict[str, str | None]:
+    return {row.measure.key: row.interval for row in comparison.rows if row.interval}
 
 
 def test_differences_that_are_constant_have_no_width_however_wide_the_sides_are(tmp_path):
     """0.5 and 0 at the paper's points: their resampled means are 0, 0.25 and 0.5."""
     a, b = pair(tmp_path)
-    found = compared(a, b)
-    assert made_of(found) == dict.fromkeys(paired.MEANS, "paired")
+    comparison = compared(a, b)
+    assert interval_kinds(comparison) == dict.fromkeys(paired.MEANS, "paired")
     assert {
-        key: pytest.approx((own.value, own.low, own.high), abs=1e-12)
+        key: pytest.approx((difference.value, difference.low, difference.high), abs=1e-12)
         for key in paired.MEANS
-        for own in [row(found, key).change]
+        for difference in [change(comparison, key)]
     } == {
         "icl_final": (-0.1, -0.1, -0.1),
         "icl_paper_points": (0.25, 0.0, 0.5),
         "loss_final": (0.25, 0.25, 0.25),
     }
-    text, page = command.markdown(found), command.page(found)
-    assert [own[4:] for own in table(text, "Cells")] == [
+    text, html_page = page.markdown(comparison), page.html(comparison)
+    assert [fields[4:] for fields in table(text, "Cells")] == [
         ["-0.1 [-0.1, -0.1]", "paired", "yes"],
         ["+0.25 [+0, +0.5]", "paired", "no"],
         ["+0.25 [+0.25, +0.25]", "paired", "yes"],
     ]
-    for own in (text, html.unescape(page)):
-        assert wording.INTERVALS["paired"] in own and wording.NOT_PAIRED not in own
-    assert page.count('<td class="text">paired</td>') == 3
-    cells = json.loads(command.as_json(found, None))["cells"]
-    listed = {own["measure"]: own["interval"] for own in cells}
+    for shown in (text, html.unescape(html_page)):
+        assert wording.INTERVALS["paired"] in shown and wording.NOT_PAIRED not in shown
+    assert html_page.count('<td class="text">paired</td>') == 3
+    cells = json.loads(page.as_json(comparison, None))["cells"]
+    listed = {entry["measure"]: entry["interval"] for entry in cells}
     assert listed["icl_final"] == "paired" and listed["best_head"] is None
 
 
 def test_what_a_report_has_no_sequences_of_is_from_both(tmp_path):
     moved = cell(icl_final=-0.6, icl_paper_points=-0.5, loss_final=2.25, ablation_icl_max=0.3)
-    found = compared(*pair(tmp_path, cells={"a_s0": moved}))
-    assert made_of(found) == dict.fromkeys(paired.MEANS, "paired") | {
+    comparison = compared(*pair(tmp_path, cells={"a_s0": moved}))
+    assert interval_kinds(comparison) == dict.fromkeys(paired.MEANS, "paired") | {
         "ablation_icl_max": "from both"
     }
-    assert wording.INTERVALS["from both"] in command.markdown(found)
+    assert wording.INTERVALS["from both"] in page.markdown(comparison)
 
 
 @pytest.mark.parametrize("older", ["a", "b"])
@@ -354,12 +371,12 @@ def test_an_older_report_has_no_sequences_and_says_so(tmp_path, older):
     """ICL: −0.1 − hypot(0.3, 0.4), + hypot(0.5, 0.4), by the ends of both."""
     sides = dict(zip("ab", pair(tmp_path), strict=True))
     (sides[older] / sequences.NAME).unlink()
-    found = compared(sides["a"], sides["b"])
-    assert set(made_of(found).values()) == {"from both"}
-    own = row(found, "icl_final").change
-    assert (own.low, own.high) == pytest.approx((-0.1 - 0.5, -0.1 + sqrt(0.41)))
-    for text in (command.markdown(found), html.unescape(command.page(found))):
-        assert f"{wording.NOT_PAIRED}{getattr(found, older).name}." in text
+    comparison = compared(sides["a"], sides["b"])
+    assert set(interval_kinds(comparison).values()) == {"from both"}
+    icl = change(comparison, "icl_final")
+    assert (icl.low, icl.high) == pytest.approx((-0.1 - 0.5, -0.1 + sqrt(0.41)))
+    for text in (page.markdown(comparison), html.unescape(page.html(comparison))):
+        assert f"{wording.NOT_PAIRED}{getattr(comparison, older).name}." in text
         assert wording.INTERVALS["from both"] in text and wording.INTERVALS["paired"] not in text
 
 
@@ -382,9 +399,9 @@ def with_icl(**changed) -> dict:
     ids=["text", "set", "no params", "windows", "points", "other text", "no cell", "number"],
 )
 def test_what_may_be_read_elsewhere_is_not_paired(tmp_path, b, left):
-    found = made_of(compared(*pair(tmp_path, **b)))
-    assert [key for key, own in found.items() if own == "paired"] == left.split()
-    assert set(paired.MEANS) <= found.keys()
+    comparison = interval_kinds(compared(*pair(tmp_path, **b)))
+    assert [key for key, kind in comparison.items() if kind == "paired"] == left.split()
+    assert set(paired.MEANS) <= comparison.keys()
 
 
 def test_draws_and_level_are_those_of_b_else_of_a(tmp_path):
@@ -405,7 +422,7 @@ def test_identical_cells_differ_by_zero_without_an_interval(tmp_path):
     a = report(tmp_path / "a", rows={"a_s0": SEQUENCES})
     b = report(tmp_path / "b", rows={"a_s0": SEQUENCES}, claims=[])
     assert row(compared(a, b), "loss_final").change == Estimate(0.0)
-    assert "paired" not in made_of(compared(a, b)).values()
+    assert "paired" not in interval_kinds(compared(a, b)).values()
 
 
 def test_the_interval_is_that_of_the_report_s_query_on_differences_of_losses():
@@ -415,17 +432,22 @@ def test_the_interval_is_that_of_the_report_s_query_on_differences_of_losses():
     sides = [losses(*rng.gamma(2.0, size=(20, 5)).tolist()) for _ in "ab"]
     read = []
     for rows in sides:
-        given = {"losses": [own | {"cell": "a"} for own in rows], "icl": [{"cell": "a", "step": 0}]}
-        content = sequences.text(ask("report/sequences", given, **WINDOWS))
+        inputs = {
+            "losses": [loss | {"cell": "a"} for loss in rows],
+            "icl": [{"cell": "a", "step": 0}],
+        }
+        content = sequences.text(ask("report/sequences", inputs, **WINDOWS))
         read.append(paired.of_cells(content, {"a": {}})["a"])
     a, b = read
     ends = paired.intervals({("a", key): b[key] - a[key] for key in paired.MEANS}, icl)
-    less = [own | {"loss": other["loss"] - own["loss"]} for own, other in zip(*sides, strict=True)]
+    less = [
+        loss | {"loss": other["loss"] - loss["loss"]} for loss, other in zip(*sides, strict=True)
+    ]
     drawn = draws(20, icl.bootstrap_draws, icl.bootstrap_seed)
     (score,) = ask("icl/score", {"losses": less, "draws": drawn}, **WINDOWS, **tails(icl.interval))
     for key, name in zip(paired.MEANS, ("icl", "icl_paper", "loss"), strict=True):
-        wanted = (score[f"{name}_low"], score[f"{name}_high"])
-        assert ends["a", key] == pytest.approx(wanted, abs=2e-5), key
+        expected = (score[f"{name}_low"], score[f"{name}_high"])
+        assert ends["a", key] == pytest.approx(expected, abs=2e-5), key
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.8])
@@ -433,17 +455,17 @@ def test_paired_intervals_cover_as_often_as_they_say(correlation):
     """Means over 100 sequences, of A 0 and of B 0.5, as above, whatever the losses share."""
     rng = np.random.default_rng(0)
     shared, a, b = rng.normal(size=(3, 1000, 100))
-    mixed = [sqrt(correlation) * shared + sqrt(1 - correlation) * own for own in (a, b)]
-    differences = {("", str(i)): 0.5 + own for i, own in enumerate(mixed[1] - mixed[0])}
-    found = paired.intervals(differences, parse(IclSettings, PARAMS["icl"], "icl"))
-    assert 0.92 <= np.mean([low <= 0.5 <= high for low, high in found.values()]) <= 0.97
+    mixed = [sqrt(correlation) * shared + sqrt(1 - correlation) * noise for noise in (a, b)]
+    differences = {("", str(i)): 0.5 + values for i, values in enumerate(mixed[1] - mixed[0])}
+    comparison = paired.intervals(differences, parse(IclSettings, PARAMS["icl"], "icl"))
+    assert 0.92 <= np.mean([low <= 0.5 <= high for low, high in comparison.values()]) <= 0.97
 
 
-GOOD = written({"a_s0": SEQUENCES})
+GOOD = csv_text({"a_s0": SEQUENCES})
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("", "found '', expected the head 'cell,seq,loss,early,late,early_point,late_point'"),
         (GOOD.replace("late_point", "last"), "expected the head"),
@@ -463,14 +485,14 @@ GOOD = written({"a_s0": SEQUENCES})
         ("\0" * 9 + "\x1b[31m", "expected the head"),
     ],
 )
-def test_damaged_sequences_are_named_with_what_is_wrong(tmp_path, content, said):
-    own = report(tmp_path, rows={"a_s0": SEQUENCES})
-    (own / sequences.NAME).write_bytes(content.encode("latin-1"))
-    if said is None:
-        assert revisions.read(str(own), "").sequences is not None
+def test_damaged_sequences_are_named_with_what_is_wrong(tmp_path, content, message):
+    folder = report(tmp_path, rows={"a_s0": SEQUENCES})
+    (folder / sequences.NAME).write_bytes(content.encode("latin-1"))
+    if message is None:
+        assert revisions.read(str(folder), "").sequences is not None
         return
-    with pytest.raises(StageError, match=said) as error:
-        revisions.read(str(own), "")
+    with pytest.raises(StageError, match=message) as error:
+        revisions.read(str(folder), "")
     text = str(error.value)
     assert sequences.NAME in text and text.endswith("or make it anew (`make study`)")
     assert "\n" not in text and text.isprintable() and len(text) < 600
@@ -479,19 +501,19 @@ def test_damaged_sequences_are_named_with_what_is_wrong(tmp_path, content, said)
 def test_what_is_written_is_read():
     rng = np.random.default_rng(0)
     rows = {name: rng.gamma(2.0, size=(3, 5)).tolist() for name in ("a,b", 'c"', "é")}
-    found = sequences.read(written(rows))
-    assert list(found) == list(rows)
-    for name, own in rows.items():
-        read = np.stack([found[name][key] for key in sequences.MEANS], axis=1)
-        assert np.abs(read - own).max() <= 0.5 * 10**-sequences.DECIMALS * 1.001
+    comparison = sequences.read(csv_text(rows))
+    assert list(comparison) == list(rows)
+    for name, values in rows.items():
+        read = np.stack([comparison[name][key] for key in sequences.MEANS], axis=1)
+        assert np.abs(read - values).max() <= 0.5 * 10**-sequences.DECIMALS * 1.001
 
 
 def test_a_change_that_vanished_has_no_window(tmp_path):
     gone = {"phase_change": False, "phase_start_tokens": None, "phase_end_tokens": None}
-    text = command.markdown(
+    text = page.markdown(
         compared(report(tmp_path / "a"), report(tmp_path / "b", {"a_s0": cell(**gone)}))
     )
-    assert [own[1:5] for own in table(text, "Cells")] == [
+    assert [fields[1:5] for fields in table(text, "Cells")] == [
         ["phase change", "yes", "no", "changed"],
         ["window starts, training tokens", "1.00 M", "–", "changed"],
         ["window ends, training tokens", "2.50 M", "–", "changed"],
@@ -523,24 +545,26 @@ def test_seeds_of_a_model_are_paired(tmp_path):
 def test_claims_whose_verdict_changed_stand_first(tmp_path):
     same, value, verdict, gone = ("same", "value", "verdict", "gone")
     a = [claim(claim=name, text=name) for name in (same, value, verdict, gone)]
-    b = [dict(own) for own in a[:3]]
+    b = [dict(copied) for copied in a[:3]]
     b[1]["value"], b[2]["verdict"], b[2]["rule"] = 0.5, "contradicted", "at least 0.9, 3 seeds"
-    found = compared(report(tmp_path / "a", claims=a), report(tmp_path / "b", claims=b))
+    comparison = compared(report(tmp_path / "a", claims=a), report(tmp_path / "b", claims=b))
     rules = ("at least 0.5, 3 seeds", "A: at least 0.5, 3 seeds; B: at least 0.9, 3 seeds")
-    assert [own.name for own in found.claims] == [verdict, gone, value, same]
-    assert table(command.markdown(found), "Claims") == [
+    assert [pair.name for pair in comparison.claims or []] == [verdict, gone, value, same]
+    assert table(page.markdown(comparison), "Claims") == [
         [verdict, "supported: 0.75 [0.7, 0.8]", "contradicted: 0.75 [0.7, 0.8]", rules[1]],
         [gone, "supported: 0.75 [0.7, 0.8]", "(not there)", rules[0]],
         [value, "supported: 0.75 [0.7, 0.8]", "supported: 0.5 [0.7, 0.8]", rules[0]],
     ]
-    assert "2 with another verdict, 1 with another value or rule, 1 the same." in command.markdown(
-        found
+    assert "2 with another verdict, 1 with another value or rule, 1 the same." in page.markdown(
+        comparison
     )
 
 
 def test_no_cell_in_both(tmp_path):
-    found = compared(report(tmp_path / "a"), report(tmp_path / "b", {"b_s0": cell()}))
-    assert "No cell is in both." in command.markdown(found) and "<img" not in command.page(found)
+    comparison = compared(report(tmp_path / "a"), report(tmp_path / "b", {"b_s0": cell()}))
+    assert "No cell is in both." in page.markdown(comparison) and "<img" not in page.html(
+        comparison
+    )
 
 
 # The page
@@ -555,17 +579,19 @@ def test_what_strangers_wrote_neither_acts_nor_hides(tmp_path):
         [claim(text=EVIL, verdict=EVIL), claim(claim="o", text=ODD, verdict=ODD)],
         params=PARAMS | {EVIL: ODD, "odd": [EVIL]},
     )
-    found = compared(a, b)
-    page, text = command.page(found), command.markdown(found)
-    assert "<script" not in page and "&lt;script&gt;" in page
-    for own in (page, text):
-        assert "שלום" in own and "🧠" in own
-        assert not set(own) & {"\u202e", "\x1b", "\x00"} and "\\u202e" in own and "\\x1b" in own
-    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
-    plain = re.sub(r"data:[^\"]+", "", page)
+    comparison = compared(a, b)
+    html_page, text = page.html(comparison), page.markdown(comparison)
+    assert "<script" not in html_page and "&lt;script&gt;" in html_page
+    for shown in (html_page, text):
+        assert "שלום" in shown and "🧠" in shown
+        assert (
+            not set(shown) & {"\u202e", "\x1b", "\x00"} and "\\u202e" in shown and "\\x1b" in shown
+        )
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html_page
+    plain = re.sub(r"data:[^\"]+", "", html_page)
     assert not re.search(r"\b(None|nan|Undefined)\b|\son\w+=|https?:", plain)
     assert plain.count("<td") == plain.count("</td>") and "<figure>" in plain
-    assert [len(own) for own in table(text, "Params")] == [3, 3], "pipes end no column"
+    assert [len(fields) for fields in table(text, "Params")] == [3, 3], "pipes end no column"
 
 
 def test_the_page_is_the_same_every_time_and_marks_what_is_clear(tmp_path):
@@ -573,20 +599,21 @@ def test_the_page_is_the_same_every_time_and_marks_what_is_clear(tmp_path):
     b = report(
         tmp_path / "b", {"a_s0": cell(loss_final=3.0, loss_final_low=2.9, loss_final_high=4)}
     )
-    pages = {command.page(compared(a, b)) for _ in range(2)}
+    pages = {page.html(compared(a, b)) for _ in range(2)}
     assert len(pages) == 1
-    (page,) = pages
-    assert page.count("<figure>") == 2 and page.count('<tr class="clear">') == 1
-    assert "+1 [+0.859, +2]" in page
+    (text,) = pages
+    assert text.count("<figure>") == 2 and text.count('<tr class="clear">') == 1
+    assert "+1 [+0.859, +2]" in text
 
 
 def test_intervals_that_are_too_long_end_at_the_frame():
     """What the renderer would clip, it would number anew in every run."""
     shares = [{"side": side, "value": 0.5, "low": -1000.0, "high": 0.6} for side in "AB"]
     common = {"panel": "p", "unit": "share", "cell": "a_s0"}
-    svg = str(figures.values([common | own for own in shares]))
+    svg = str(figures.values([common | ends for ends in shares]))
     drawn = [
-        float(own) for own in re.findall(r"-?\d+(?:\.\d+)?", re.sub(r"xmlns\S+|#\w+", "", svg))
+        float(number)
+        for number in re.findall(r"-?\d+(?:\.\d+)?", re.sub(r"xmlns\S+|#\w+", "", svg))
     ]
     assert max(map(abs, drawn)) < 1000
 
@@ -635,7 +662,9 @@ def repository(tmp_path, monkeypatch) -> Path:
 
 
 def icl(name: str) -> float:
-    return revisions.read(name, "").cells["a_s0"]["icl_final"].value
+    estimate = revisions.read(name, "").cells["a_s0"]["icl_final"]
+    assert isinstance(estimate, Estimate)
+    return estimate.value
 
 
 def test_every_kind_of_name_is_read_without_a_checkout(repository):
@@ -643,16 +672,18 @@ def test_every_kind_of_name_is_read_without_a_checkout(repository):
     names = ("first", "HEAD~1", "main", "peppy-gust", "workspace", "reports", "./reports")
     assert [icl(name) for name in names] == [-0.5, -0.5, -0.6, -0.7, -0.8, -0.8, -0.8]
     assert icl(git(repository, "rev-parse", "--short", "HEAD")) == -0.6
-    found = compare(revisions.read("main", ""), revisions.read("peppy-gust", ""))
-    assert found.params == [("train.lr", None, "0.1")] and found.b.what.startswith("experiment ")
+    comparison = compare(revisions.read("main", ""), revisions.read("peppy-gust", ""))
+    assert comparison.params == [("train.lr", None, "0.1")] and comparison.b.what.startswith(
+        "experiment "
+    )
     assert git(repository, "status", "--porcelain", "--ignored") == before
 
 
 def test_another_grid_has_a_folder_of_its_own(repository):
     report(repository / "reports" / "x", {"b_s0": cell()}, params=None)
     (repository / "reports" / "x" / "reports").rename(repository / "reports" / "published")
-    own = revisions.read("workspace", "published")
-    assert list(own.cells) == ["b_s0"] and own.params == PARAMS
+    side = revisions.read("workspace", "published")
+    assert list(side.cells) == ["b_s0"] and side.params == PARAMS
     assert list(revisions.read("reports", "published").cells) == ["b_s0"]
     assert revisions.read("reports/published", "").params == PARAMS
     with pytest.raises(StageError, match=r"^reports/published/metrics.json in commit \w+: not fou"):
@@ -660,7 +691,7 @@ def test_another_grid_has_a_folder_of_its_own(repository):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("peppy-gast", r"no such revision, experiment or folder \(near it: peppy-gust\).*dvc exp"),
         ("HEAD~9", "found no such revision.*`git tag`"),
@@ -672,14 +703,14 @@ def test_another_grid_has_a_folder_of_its_own(repository):
         ("x" * 5000, "found no such revision"),
     ],
 )
-def test_what_is_not_there_is_said_with_its_remedy(repository, name, said):
-    with pytest.raises(StageError, match=said) as error:
+def test_what_is_not_there_is_said_with_its_remedy(repository, name, message):
+    with pytest.raises(StageError, match=message) as error:
         revisions.read(name, "")
     assert "\n" not in str(error.value) and len(str(error.value)) < 600
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "said"),
+    ("file", "content", "message"),
     [
         ("metrics.json", "{", "not as a report writes it: Expecting property name"),
         ("metrics.json", "[]", r"found \[\], expected a mapping; restore it"),
@@ -699,20 +730,20 @@ def test_what_is_not_there_is_said_with_its_remedy(repository, name, said):
         ("../params.yaml", "a: [", r"params.yaml: not readable as YAML"),
     ],
 )
-def test_damaged_files_are_named_with_what_is_wrong(tmp_path, file, content, said):
-    own = report(tmp_path)
-    (own / file).write_bytes(content.encode("latin-1"))
-    with pytest.raises(StageError, match=said) as error:
-        revisions.read(str(own), "")
+def test_damaged_files_are_named_with_what_is_wrong(tmp_path, file, content, message):
+    folder = report(tmp_path)
+    (folder / file).write_bytes(content.encode("latin-1"))
+    with pytest.raises(StageError, match=message) as error:
+        revisions.read(str(folder), "")
     assert Path(file).name in str(error.value) and "\n" not in str(error.value)
     assert f"{tempfile.gettempdir()}/tmp" not in str(error.value), "a copy of ours has no name"
 
 
 def test_without_git_folders_can_be_compared_and_revisions_cannot(tmp_path, monkeypatch):
-    own = report(tmp_path)
+    folder = report(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert revisions.read(str(own), "").params == PARAMS
+    assert revisions.read(str(folder), "").params == PARAMS
     with pytest.raises(StageError, match="not in a Git repository; run this in a clone"):
         revisions.read("HEAD", "")
 
@@ -724,16 +755,16 @@ def test_without_git_folders_can_be_compared_and_revisions_cannot(tmp_path, monk
 def run(repository, monkeypatch, capsys):
     """The command in this process: (exit status, stdout, stderr)."""
 
+    # Paths are relative to where the command was called.
+    monkeypatch.setattr(project, "CALLED_IN", repository)
+
     def ran(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["compare", *arguments])
-        code = 0
         try:
-            command.main()
-        except SystemExit as stop:
-            # Python prints what sys.exit is given, and ends with 1.
-            print(stop.code, file=sys.stderr)
-            code = 1
-        return code, *capsys.readouterr()
+            command.main(list(arguments), standalone_mode=False)
+        except StageError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1, *capsys.readouterr()
+        return 0, *capsys.readouterr()
 
     return ran
 
@@ -746,18 +777,18 @@ def test_the_command_writes_its_page_and_nothing_else(repository, run):
         "-0.500 [-0.800, -0.100]",
         "-0.800 [-0.800, -0.100]",
     ]
-    (page,) = (path for path in (repository / ".scratch").rglob("*") if path.is_file())
-    assert page.relative_to(repository).as_posix() == ".scratch/compare/first..workspace.html"
+    (written,) = (path for path in (repository / ".scratch").rglob("*") if path.is_file())
+    assert written.relative_to(repository).as_posix() == ".scratch/compare/first..workspace.html"
     assert out.endswith("page: .scratch/compare/first..workspace.html\n")
     assert git(repository, "status", "--porcelain") == before
 
 
 def test_json_has_the_numbers_and_errors_are_one_line(repository, run):
     _, out, _ = run("first", "main", "--format", "json", "--out", "page.html")
-    found = json.loads(out)
-    assert found["page"] == "page.html" and (repository / "page.html").exists()
-    (own,) = [row for row in found["cells"] if row["status"] == "changed"]
-    assert own["measure"] == "icl_final" and own["change"]["value"] == pytest.approx(-0.1)
+    comparison = json.loads(out)
+    assert comparison["page"] == "page.html" and (repository / "page.html").exists()
+    (cell_row,) = [row for row in comparison["cells"] if row["status"] == "changed"]
+    assert cell_row["measure"] == "icl_final" and cell_row["change"]["value"] == pytest.approx(-0.1)
     code, out, error = run("nowhere")
     assert code == 1 and out == "" and error.count("\n") == 1 and error.startswith("error: ")
     *_, error = run("first", "main", "--out", "README/page.html")
@@ -771,17 +802,17 @@ def test_what_is_the_same_is_said_and_makes_no_page(repository, run):
 
 
 def test_the_names_of_pages_stay_in_their_folder():
-    place = command.place_of("../other/reports", "v1/x y", "published")
+    place = page.path_of("../other/reports", "v1/x y", "published")
     assert place == Path(".scratch/compare/other_reports..v1_x_y.published.html")
-    assert command.place_of("..", "é", "").parent == Path(".scratch/compare")
+    assert page.path_of("..", "é", "").parent == Path(".scratch/compare")
 
 
 def test_every_measure_is_what_reports_have():
     """A key that no report has would be a dash for ever."""
     known = {*METRICS, "circuit", "share_cut", "share_kept"}
-    for own in measures.MEASURES:
-        assert {own.key, *(own.ends or ())} <= known
-    assert flattened({"a": {"b": 1, "c": {}}, "d": [1]}) == {
+    for measure in measures.MEASURES:
+        assert {measure.key, *(measure.ends or ())} <= known
+    assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {
         "a.b": "1",
         "a.c": "{}",
         "d": "[1]",

@@ -1,66 +1,22 @@
-"""What the page is made of: text that may be anything, small lines, colours, packed numbers."""
+"""What the page is made of: text that may be anything, sparklines, colours, packed numbers."""
 
 import base64
 import struct
-import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tokenizers.pre_tokenizers import ByteLevel
 
-from induction.report import page
-from induction.report.flat import flattened
-from induction.report.sparkline import HEIGHT, PAD, WIDTH, spark, stretch
-from induction.text.token_display import BYTES, PART, characters, legible, shown
+from induction.report import index_page
+from induction.report.dotted_keys import flatten
+from induction.report.sparkline import HEIGHT, PAD, WIDTH, sparkline, stretch
 
 
-def spelled(data: bytes) -> str:
-    """In the byte-level alphabet."""
-    letters = {byte: letter for letter, byte in BYTES.items()}
-    return "".join(letters[byte] for byte in data)
-
-
-def test_the_alphabet_is_that_of_the_tokenizer():
-    assert set(BYTES) == set(ByteLevel.alphabet()) and sorted(BYTES.values()) == list(range(256))
-    assert (BYTES["Ġ"], BYTES["Ċ"], BYTES["a"]) == (0x20, 0x0A, 0x61)
-
-
-@given(st.text(), st.randoms())
-def test_tokens_add_up_to_the_text_wherever_they_are_cut(text, random):
-    data = text.encode()
-    cuts = sorted(random.randrange(len(data) + 1) for _ in range(5))
-    tokens = [spelled(data[a:b]) for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-    assert "".join(characters(tokens)) == text
-
-
-def test_a_character_stands_with_the_token_that_ends_it():
-    smile = "😀".encode()
-    assert shown([spelled(smile[:2]), spelled(smile[2:]), "Ġ"]) == [PART, "😀", " "]
-    assert shown([spelled(smile[:2])]) == ["�"], "what never ends is no character"
-    assert characters([]) == []
-
-
-@given(st.text())
-def test_nothing_hides_and_nothing_acts(text):
-    found = legible(text)
-    hidden = {"Cc", "Cf", "Co", "Cn", "Zl", "Zp"}
-    assert {unicodedata.category(c) for c in found if c != "\n"}.isdisjoint(hidden)
-    assert found.count("\n") == text.count("\n")
-    assert legible("a <b> שלום é") == "a <b> שלום é", "and what prints stays"
-
-
-def test_signs_of_what_does_not_print():
-    assert legible("\ta\n\x00\x1b\u202e\u200b\x7f") == "⇥a↵\n␀␛⟨U+202E⟩⟨U+200B⟩⟨U+007F⟩"
-
-
-def test_a_small_line_goes_from_corner_to_corner():
-    line = spark([0, 50, 100], [0.0, 0.5, 1.0], 100, 0.0, 1.0)
-    points = [tuple(map(float, own.split(","))) for own in line.line.split()]
+def test_a_sparkline_goes_from_corner_to_corner():
+    line = sparkline([0, 50, 100], [0.0, 0.5, 1.0], 100, 0.0, 1.0)
+    points = [tuple(map(float, point.split(","))) for point in line.points.split()]
     assert points == [(0, HEIGHT - PAD), (WIDTH / 2, HEIGHT / 2), (WIDTH, PAD)]
     assert line.zero == HEIGHT - PAD
-    assert spark([0], [2.0], 10, 1.0, 3.0).zero is None
-    assert spark([0], [1.0], 10, 1.0, 1.0).line == f"0.0,{HEIGHT - PAD:.1f}", "a flat one"
+    assert sparkline([0], [2.0], 10, 1.0, 3.0).zero is None
+    assert sparkline([0], [1.0], 10, 1.0, 1.0).points == f"0.0,{HEIGHT - PAD:.1f}", "a flat one"
     assert stretch(25, 75, 100) == (WIDTH / 4, WIDTH / 2)
 
 
@@ -79,41 +35,41 @@ def test_a_small_line_goes_from_corner_to_corner():
     ],
 )
 def test_a_shade_is_half_a_nat(change, shade):
-    assert page.tint(change) == shade
+    assert index_page.shade(change) == shade
 
 
 def test_the_first_passage_is_coloured_by_the_change_of_each_token():
-    found = {
+    results = {
         "moments": [{"cell": "a", "before": 5, "after": 7}],
         "passages": [{"seq": 3, "tokens": ["x", "y", "z"]}],
         "passage_losses": [
             {"cell": "a", "seq": 3, "steps": [0, 5, 7], "losses": [0, 0, 1000, 2000, 2000, 500]}
         ],
     }
-    assert page.first_passage(found, "a") == [("x", ""), ("y", "l2"), ("z", "g3")]
-    assert page.first_passage(found, "b") == []
+    assert index_page.first_passage(results, "a") == [("x", ""), ("y", "l2"), ("z", "g3")]
+    assert index_page.first_passage(results, "b") == []
 
 
 def test_losses_are_packed_as_the_script_reads_them():
-    found = {"passage_losses": [{"cell": "a", "seq": 3, "losses": [1, 258, 65535]}]}
-    packed = base64.b64decode(page.packed(found)["a"]["3"])
+    results = {"passage_losses": [{"cell": "a", "seq": 3, "losses": [1, 258, 65535]}]}
+    packed = base64.b64decode(index_page.packed_losses(results)["a"]["3"])
     assert struct.unpack("<3H", packed) == (1, 258, 65535)
 
 
 def test_gained_and_lost_tokens_come_the_largest_first():
-    def own(pos: int, change: float) -> dict:
+    def change(pos: int, change: float) -> dict:
         return {"cell": "a", "seq": 0, "pos": pos, "change": change, "document": "a\u202eb"} | {
             "before": 1.0, "after": 1.0 + change, "tokens": ["Ġx", "Ċ", "y"]
         }  # fmt: skip
 
-    found = {
-        "token_changes": [own(0, -2.0), own(1, -1.0), own(2, 0.5), own(3, 3.0)],
+    results = {
+        "token_changes": [change(0, -2.0), change(1, -1.0), change(2, 0.5), change(3, 3.0)],
         "token_losses": [
             {"cell": "a", "seq": 0, "pos": pos, "losses": [1.0, 2.0]} for pos in range(4)
         ],
         "curves": [{"cell": "a", "tokens": tokens} for tokens in (0, 10)],
     }
-    rows = page.changes(found, 10)["a"]
+    rows = index_page.token_changes(results, 10)["a"]
     assert [row["pos"] for row in rows["gained"]] == [0, 1]
     assert [row["pos"] for row in rows["lost"]] == [3, 2]
     assert (rows["lost"][0]["text"], rows["lost"][0]["token"]) == (" x↵\n", "y")
@@ -121,14 +77,14 @@ def test_gained_and_lost_tokens_come_the_largest_first():
 
 
 def test_tables_of_the_page_are_columns_with_as_many_digits_as_one_sees():
-    found = {"icl": [{"a": 1, "b": 0.123456789}, {"a": 2, "b": None}], "none": []}
-    assert page.tables(found, ["icl", "none", "icl"]) == {
+    results = {"icl": [{"a": 1, "b": 0.123456789}, {"a": 2, "b": None}], "none": []}
+    assert index_page.tables(results, ["icl", "none", "icl"]) == {
         "icl": {"a": [1, 2], "b": [0.123457, None]}
     }
 
 
 def test_params_are_flattened_to_lines():
-    assert flattened({"a": {"b": [1, 2], "c": {}}, "d": "x"}) == {
+    assert flatten({"a": {"b": [1, 2], "c": {}}, "d": "x"}) == {
         "a.b": "[1, 2]",
         "a.c": "{}",
         "d": '"x"',

@@ -37,33 +37,33 @@ def committed(project: Project) -> Project:
 @pytest.fixture(scope="module")
 def project(studied, tmp_path_factory) -> Project:
     """The small study in a commit; in the workspace, one cell has other values, made up."""
-    made = committed(studied.copy(tmp_path_factory.mktemp("plots")))
+    project = committed(studied.copy(tmp_path_factory.mktemp("plots")))
     for name in VALUES:
-        path = made.folder / "reports" / "plots" / f"{name}.csv"
+        path = project.folder / "reports" / "plots" / f"{name}.csv"
         head, *rows = path.read_text().splitlines()
         rows = [row[:-1] + str(9 - int(row[-1])) if OTHER in row else row for row in rows]
         path.write_text("\n".join([head, *rows, ""]))
-    return made
+    return project
 
 
 @pytest.fixture(scope="module")
 def experiment(studied, tmp_path_factory) -> Project:
     """The small study in a commit, and an experiment `other`, which changed a model."""
-    made = committed(studied.copy(tmp_path_factory.mktemp("experiment")))
+    project = committed(studied.copy(tmp_path_factory.mktemp("experiment")))
     for key, value in (("name", "Test"), ("email", "test@example.org")):
-        git(made, "config", f"user.{key}", value)
-    said = dvc(made, "exp", "run", "--name", "other", "--set-param", f"{CHANGED}=0.4")
-    assert f"train@{OTHER}'" in said and "Running stage 'train@attn1_s0'" not in said
-    return made
+        git(project, "config", f"user.{key}", value)
+    output = dvc(project, "exp", "run", "--name", "other", "--set-param", f"{CHANGED}=0.4")
+    assert f"train@{OTHER}'" in output and "Running stage 'train@attn1_s0'" not in output
+    return project
 
 
 def drawn(project: Project, *revisions: str) -> dict[str, dict]:
     """The Vega-Lite of every plot that DVC draws of two revisions, by its name."""
-    found = json.loads(dvc(project, "plots", "diff", *revisions, "--json"))
-    assert "errors" not in found
+    content = json.loads(dvc(project, "plots", "diff", *revisions, "--json"))
+    assert "errors" not in content
     names = {f"reports/plots/{name}.csv": name for name in VALUES}
-    assert set(found["data"]) == set(names), "no figures: they would come twice, untitled"
-    return {names[path]: own["content"] for path, (own,) in found["data"].items()}
+    assert set(content["data"]) == set(names), "no figures: they would come twice, untitled"
+    return {names[path]: row["content"] for path, (row,) in content["data"].items()}
 
 
 def check(specs: dict[str, dict], revisions: list[str]) -> None:
@@ -118,7 +118,7 @@ def test_a_point_is_a_row():
             for name in ("L0H0", "L1H0")
         ],
     }
-    assert plots.texts(rows) == {
+    assert plots.files(rows) == {
         "icl.csv": "cell,million_tokens,icl\na_s0,0.4096,-0.1235\n",
         "loss.csv": "cell,million_tokens,loss\na_s0,0.4096,2.0000\n",
         "prefix_matching.csv": "cell,name,million_tokens,prefix_matching\n"
@@ -133,18 +133,18 @@ def test_an_experiment_is_drawn_beside_the_commit_it_came_from(experiment):
 
 @pytest.mark.slow
 def test_metrics_name_what_an_experiment_changed(experiment):
-    found = json.loads(dvc(experiment, "metrics", "diff", "HEAD", "other", "--json"))
-    (changes,) = found.values()
+    content = json.loads(dvc(experiment, "metrics", "diff", "HEAD", "other", "--json"))
+    (changes,) = content.values()
     cells = {key.split(".")[1] for key in changes if key.startswith("cells.")}
     assert cells == {OTHER} and f"cells.{OTHER}.loss_final" in changes
 
 
 @pytest.mark.slow
 def test_experiments_are_listed_with_what_they_changed(experiment):
-    said = dvc(experiment, "exp", "show", "--csv", "--only-changed")
-    (own,) = [row for row in csv.DictReader(said.splitlines()) if row["Experiment"] == "other"]
-    assert own[CHANGED] == "0.4"
-    metrics = {key for key in own if key.startswith("cells.")}
+    output = dvc(experiment, "exp", "show", "--csv", "--only-changed")
+    (row,) = [row for row in csv.DictReader(output.splitlines()) if row["Experiment"] == "other"]
+    assert row[CHANGED] == "0.4"
+    metrics = {key for key in row if key.startswith("cells.")}
     assert metrics and all(key.startswith(f"cells.{OTHER}.") for key in metrics)
 
 

@@ -6,8 +6,7 @@ import re
 import pyarrow.parquet as pq
 import pytest
 
-from induction.pipeline.plan import PER_CELL, PER_GRID
-from tests.project import CELLS, Project
+from tests.project import CELLS, INDUCTION, PER_CELL, PER_GRID, Project
 
 ADDED = {
     "attn1_s1": {"model": "attn1", "seed": 1},
@@ -31,7 +30,7 @@ def published(studied, tmp_path_factory) -> tuple[Project, dict[str, bytes], lis
     project = studied.copy(tmp_path_factory.mktemp("published"))
     before = project.products()
     project.edit(with_published)
-    done = project.run("python", "-m", "induction.cli.study", "--published", "--jobs", "2")
+    done = project.run(*INDUCTION, "study", "--published", "--jobs", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     logs = (project.folder / ".scratch" / "logs").glob("*.log")
     said = done.stdout + "".join(log.read_text() for log in logs)
@@ -41,9 +40,9 @@ def published(studied, tmp_path_factory) -> tuple[Project, dict[str, bytes], lis
 @pytest.mark.slow
 def test_only_what_is_new_runs(published):
     _, _, ran = published
-    wanted = {f"{stage}@{cell}" for stage in PER_CELL for cell in ADDED}
-    wanted |= {f"{stage}@published" for stage in PER_GRID}
-    assert sorted(ran) == sorted(wanted | {"params", "corpus@prose"})
+    expected = {f"{stage}@{cell}" for stage in PER_CELL for cell in ADDED}
+    expected |= {f"{stage}@published" for stage in PER_GRID}
+    assert sorted(ran) == sorted(expected | {"params", "corpus@prose"})
 
 
 @pytest.mark.slow
@@ -53,7 +52,7 @@ def test_the_study_stays_as_it_was_and_all_is_up_to_date(published):
     assert {path: after[path] for path in before} == before
     for command in (("dvc", "repro"), ("dvc", "repro", "published/dvc.yaml")):
         assert RAN.findall(project.run(*command).stdout) == []
-    checked = project.run("python", "-m", "induction.cli.verify")
+    checked = project.run(*INDUCTION, "verify")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
@@ -61,11 +60,11 @@ def test_the_study_stays_as_it_was_and_all_is_up_to_date(published):
 def test_the_published_report_is_about_all_cells(published):
     project, _, _ = published
     folder = project.folder / "reports" / "published"
-    found = json.loads((folder / "metrics.json").read_text())
-    assert set(found["cells"]) == {*CELLS, *ADDED}
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["cells"]) == {*CELLS, *ADDED}
     assert set(project.metrics()) == {*CELLS}
     claims = json.loads((folder / "claims.json").read_text())
-    (flagged,) = [own for own in claims if own["claim"] == "periodic_is_flagged"]
+    (flagged,) = [main for main in claims if main["claim"] == "periodic_is_flagged"]
     assert flagged["cells"] == "periodic_s0"
     assert flagged["verdict"] in ("supported", "contradicted")
 
@@ -75,18 +74,18 @@ def test_cells_on_another_text_stand_beside_no_others(published):
     project, _, _ = published
     joint = pq.read_table(project.folder / "data/pca/published/pca.parquet")
     assert set(joint["cell"].to_pylist()) == {*CELLS, "attn1_s1", "adamw_s0"}
-    own, other = (
+    main, other = (
         pq.read_table(project.folder / "data" / "corpus" / name / "eval.parquet")["token"]
         for name in (".", "prose")
     )
-    assert own.to_pylist() != other.to_pylist()
+    assert main.to_pylist() != other.to_pylist()
 
 
 @pytest.mark.slow
 def test_queries_see_both(published):
     project, _, _ = published
     sql = "select (select count(distinct cell) from icl), count(distinct cell) from published.icl"
-    said = project.run("python", "-m", "induction.cli.query", sql).stdout
+    said = project.run(*INDUCTION, "query", sql).stdout
     assert re.search(rf"\b{len(CELLS)}\b.*\b{len(CELLS) + len(ADDED)}\b", said), said
 
 
@@ -105,5 +104,5 @@ def test_a_removed_corpus_and_run_leave_no_dvc_yaml(published, tmp_path):
 @pytest.mark.slow
 def test_without_published_cells_there_is_no_published_run(studied, tmp_path):
     project = studied.copy(tmp_path / "p")
-    done = project.run("python", "-m", "induction.cli.study", "--published")
+    done = project.run(*INDUCTION, "study", "--published")
     assert done.returncode == 1 and "params.yaml: published: found no cells" in done.stderr

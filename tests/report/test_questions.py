@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from induction.cli import questions
 from induction.config.errors import StageError
 from induction.pipeline.settings import study_of
 from induction.pipeline.views import open_views
+from induction.report import questions
 from induction.tables.question import questions as split
 from tests.project import ROOT, Project
 
@@ -38,8 +38,8 @@ def on_default_study():
     if changed.returncode:
         pytest.skip("dvc.lock or params.yaml is not as committed: the tables are another study's")
     cells = study_of(Project.committed()).cells
-    made = [ROOT / "data" / "icl" / cell for cell in cells] + [ROOT / "data" / "claims"]
-    missing = [str(folder) for folder in made if not folder.exists()]
+    folders = [ROOT / "data" / "icl" / cell for cell in cells] + [ROOT / "data" / "claims"]
+    missing = [str(folder) for folder in folders if not folder.exists()]
     if missing:
         pytest.skip(f"{missing[0]} is not there: `make study` or `dvc pull` first")
     with pytest.MonkeyPatch.context() as patch:
@@ -67,10 +67,10 @@ def test_every_query_runs_on_a_small_study_too(name, on_small_study):
 def test_every_answer_is_what_the_tables_say(name, on_default_study):
     sql, block = ASKED[name]
     began = time.perf_counter()
-    found = questions.answered(on_default_study, sql)
+    answer = questions.answered(on_default_study, sql)
     took = time.perf_counter() - began
-    assert block == f"<!-- {name} -->\n{found}<!-- /{name} -->", "run `make questions`"
-    assert len(found.splitlines()) > 2, "an answer has rows"
+    assert block == f"<!-- {name} -->\n{answer}<!-- /{name} -->", "run `make questions`"
+    assert len(answer.splitlines()) > 2, "an answer has rows"
     assert took < SECONDS
 
 
@@ -78,11 +78,11 @@ def test_blocks_are_filled_from_the_query_above_and_nothing_else_is_touched(on_s
     page = "# a\n\n```sql\nselect {n} as n\n```\n\n<!-- {name} -->\nstale\n<!-- /{name} -->\n\nb\n"
     pages = [page.replace("{n}", n).replace("{name}", name) for n, name in (("1", "x"), ("2", "y"))]
     filled = questions.filled("".join(pages), on_small_study)
-    wanted = [
-        own.replace("stale\n", f"| n |\n| ---: |\n| {n} |\n")
-        for own, n in zip(pages, "12", strict=True)
+    expected = [
+        text.replace("stale\n", f"| n |\n| ---: |\n| {n} |\n")
+        for text, n in zip(pages, "12", strict=True)
     ]
-    assert filled == "".join(wanted)
+    assert filled == "".join(expected)
 
 
 @pytest.mark.parametrize(("fences", "count"), [("", 0), ("```sql\nselect 1\n```\n" * 2, 2)])

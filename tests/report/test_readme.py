@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from induction.cli import readme
 from induction.config.errors import StageError
 from induction.config.study import Study
 from induction.pipeline.settings import study_of
+from induction.report import readme
+from induction.report.blocks import BLOCK
 from tests.project import ROOT, Project
 
 
@@ -18,18 +19,18 @@ def study(cells: dict, published: dict) -> Study:
 
 
 def metrics(**changed) -> dict:
-    own = {
+    defaults = {
         "icl_final": -0.5,
         "phase_change": True,
         "phase_start_tokens": 1_000_000,
         "phase_end_tokens": 2_500_000,
         "prefix_matching_max": 0.625,
     }
-    return own | changed
+    return defaults | changed
 
 
 def claim(**changed) -> dict:
-    own = {
+    defaults = {
         "kind": "claim",
         "text": "It holds.",
         "statistic": "share",
@@ -39,7 +40,7 @@ def claim(**changed) -> dict:
         "high": 0.8,
         "verdict": "supported",
     }
-    return own | changed
+    return defaults | changed
 
 
 REPORTS = {
@@ -85,7 +86,7 @@ STUDY = study(
 )
 
 
-def made(name: str) -> list[list[str]]:
+def block_rows(name: str) -> list[list[str]]:
     """The rows of a block's table, without its head."""
     text = readme.filled(f"a <!-- {name} -->\nstale text\n<!-- /{name} --> b", STUDY, REPORTS)
     assert text.startswith(f"a <!-- {name} -->\n|") and text.endswith(f"<!-- /{name} --> b")
@@ -95,28 +96,30 @@ def made(name: str) -> list[list[str]]:
 
 
 def test_models_have_every_seed_and_variations_stand_apart():
-    assert made("models") == [["`attn2`", "-0.50, -0.25", "1.00 M – 2.50 M, none", "0.62, 0.62"]]
-    assert made("variations") == [["`adamw_s0`", "+0.12", "1.00 M – 2.50 M", "0.62"]]
+    assert block_rows("models") == [
+        ["`attn2`", "-0.50, -0.25", "1.00 M – 2.50 M, none", "0.62, 0.62"]
+    ]
+    assert block_rows("variations") == [["`adamw_s0`", "+0.12", "1.00 M – 2.50 M", "0.62"]]
 
 
 def test_circuits_have_every_seed():
-    assert made("circuits") == [
+    assert block_rows("circuits") == [
         ["`attn2`", "L0H0>L1H3 + L0H1>L1H3, none", "0.75, –", "1.25, –"],
     ]
 
 
 def test_claims_that_fail_stay():
-    assert made("claims") == [
+    assert block_rows("claims") == [
         ["It holds.", "share", "0.75 [0.7, 0.8]", "at least 0.5, 3 seeds", "supported"],
         ["It fails.", "share", "0.1", "at least 0.5, 3 seeds", "**contradicted**"],
     ]
-    assert [row[0] for row in made("controls")] == ["It controls."]
+    assert [row[0] for row in block_rows("controls")] == ["It controls."]
 
 
 def test_counts_and_times():
     text = readme.filled("<!-- verdicts -->\n<!-- /verdicts -->", STUDY, REPORTS)
     assert "**1 supported, 1 contradicted, 0 inconclusive**, 1 not tested here" in text
-    assert made("times") == [["500", "1,200"]]
+    assert block_rows("times") == [["500", "1,200"]]
     text = readme.filled("<!-- commands -->\n<!-- /commands -->", STUDY, REPORTS)
     assert "`make study` 20 min 3 s (install included), `make verify` 12 s (all files)." in text
 
@@ -141,7 +144,7 @@ NAMED = {
 
 def numbers(text: str) -> set[str]:
     """Numbers of the prose: no code, no link targets, nothing that `make readme` writes."""
-    for skipped in (r"^```.*?^```", readme.BLOCK.pattern, r"`[^`\n]*`", r"\]\([^)]*\)"):
+    for skipped in (r"^```.*?^```", BLOCK.pattern, r"`[^`\n]*`", r"\]\([^)]*\)"):
         text = re.sub(skipped, " ", text, flags=re.DOTALL | re.MULTILINE)
     return set(re.findall(r"(?<![\w.,])\d[\d.,]*\d|(?<![\w.,])\d", text))
 
@@ -166,7 +169,7 @@ def test_every_number_of_readme_stands_in_a_report_or_in_params():
 
 
 def test_readme_is_what_the_reports_say():
-    blocks = {name for _, name, _ in readme.BLOCK.findall(README)}
+    blocks = {name for _, name, _ in BLOCK.findall(README)}
     assert blocks == readme.BLOCKS.keys()
     reports = {name: json.loads((ROOT / name).read_text()) for name in REPORTS}
     assert readme.filled(README, study_of(Project.committed()), reports) == README

@@ -12,9 +12,15 @@ import pytest
 
 from induction.config.icl import IclSettings
 from induction.config.params import Params
+from induction.config.paths import REPORTS
+from induction.pipeline.artifacts import MANIFEST
 from induction.pipeline.job import Job
+from induction.pipeline.layout import source_of
 from induction.report import sequences
+from induction.report.figures.figure import Section
+from induction.report.figures.registry import FIGURES
 from induction.tables.heads import PROBES as PROBES_TABLE
+from induction.tables.losses import LOSSES
 from stages import report
 from tests.madeup import CELLS, ODD, STEPS, TOKEN, study
 from tests.project import Project
@@ -28,25 +34,31 @@ def project(tmp_path_factory) -> Project:
 @pytest.fixture
 def reports(project, monkeypatch) -> Path:
     monkeypatch.chdir(project.folder)
-    if not report.REPORTS.exists():
+    if not REPORTS.exists():
         report.main(Job("report"))
-    return report.REPORTS
+    return REPORTS
 
 
-def test_the_page_holds_every_figure_and_nothing_undefined(reports):
-    page = (reports / "index.html").read_text(encoding="utf-8")
-    figures = {path.stem for path in (reports / "figures").glob("*.svg")}
-    assert {"icl", "phases", "undone", "interventions", "repeats", "circuit"} <= figures
-    assert "gates" not in figures, "no keys are smeared"
-    circuits = (reports / "circuits.html").read_text(encoding="utf-8")
-    for name in figures:
-        own = circuits if name.startswith("circuit_") else page
-        assert f'<figure id="{name}"' in own or f'<section id="m-{name}"' in own, name
+def test_the_pages_hold_every_figure_and_nothing_undefined(reports):
+    index, circuits = (
+        (reports / f"{name}.html").read_text(encoding="utf-8") for name in ("index", "circuits")
+    )
+    for entry in FIGURES:
+        page = circuits if entry.section is Section.CIRCUITS else index
+        there = f'<figure id="{entry.name}"' in page or f'<section id="m-{entry.name}"' in page
+        assert there == (entry.name != "gates"), f"{entry.name}: no keys are smeared"
     summary = (reports / "summary.md").read_text(encoding="utf-8")
-    pages = [re.sub(r"data:[^\"]+|<script.*", "", own, flags=re.S) for own in (page, circuits)]
+    pages = [re.sub(r"data:[^\"]+|<script.*", "", page, flags=re.S) for page in (index, circuits)]
     for text in (*pages, summary):
         assert not re.search(r"\b(None|nan|NaN|inf|Undefined)\b", text)
         assert ODD.split("<")[0] in text
+
+
+def test_the_figures_of_readme_are_files_which_the_summary_shows(reports):
+    files = {path.stem for path in (reports / "figures").glob("*")}
+    assert files == {entry.name for entry in FIGURES if entry.is_file}
+    summary = (reports / "summary.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\]\(figures/(\w+)\.svg\)", summary)) == files
 
 
 def test_what_comes_from_tables_is_escaped(reports):
@@ -92,11 +104,13 @@ def test_a_page_runs_its_own_script_alone_and_asks_for_nothing(reports, name):
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'" and rules["img-src"] == "data:"
     assert rules["script-src"] == digest(script) and rules["style-src"] == digest(style)
-    found = Elements()
-    found.feed(page)
-    assert not any(own.startswith("on") for own in found.attributes), "no inline event handlers"
-    assert "style" not in found.attributes, "the policy would not let it act"
-    assert found.tags.isdisjoint({"base", "embed", "form", "iframe", "link", "object"})
+    elements = Elements()
+    elements.feed(page)
+    assert not any(name.startswith("on") for name in elements.attributes), (
+        "no inline event handlers"
+    )
+    assert "style" not in elements.attributes, "the policy would not let it act"
+    assert elements.tags.isdisjoint({"base", "embed", "form", "iframe", "link", "object"})
     rest = page.replace(script, "")
     for unsafe in ("innerHTML", "outerHTML", "document.write", "eval(", "insertAdjacentHTML"):
         assert unsafe not in script
@@ -161,12 +175,12 @@ def test_claims_and_metrics_are_strict_json(reports):
 
 
 def test_circuits_json_has_every_cell_with_its_shares(reports):
-    found = json.loads((reports / "circuits.json").read_text())
-    assert sorted(found) == sorted(CELLS)
-    own = found["attn2_s1"]
-    assert own["circuit"] == ["L0H0>L1H0"] and own["reason"] == ODD
+    content = json.loads((reports / "circuits.json").read_text())
+    assert sorted(content) == sorted(CELLS)
+    cell = content["attn2_s1"]
+    assert cell["circuit"] == ["L0H0>L1H0"] and cell["reason"] == ODD
     # Early is 2 and 3 in two sequences, late is 1, whatever is cut or kept.
-    assert own["share_cut"] == [0, 0, 0] and own["share_kept"] == [1, 1, 1]
+    assert cell["share_cut"] == [0, 0, 0] and cell["share_kept"] == [1, 1, 1]
 
 
 def test_sequences_csv_has_every_cell_and_sequence_at_the_last_checkpoint(reports):
@@ -176,20 +190,20 @@ def test_sequences_csv_has_every_cell_and_sequence_at_the_last_checkpoint(report
     assert [row[:2] for row in rows] == [[cell, seq] for cell in CELLS for seq in "01"]
     assert all(re.fullmatch(r"\d\.\d{5}", number) for row in rows for number in row[2:])
     first, last = Params().section("icl", IclSettings).windows.late
-    for cell, own in sequences.read(text).items():
+    for cell, means in sequences.read(text).items():
         # By step, sequence and position, as the table is sorted.
-        losses = pq.read_table(f"data/losses/{cell}.parquet")["loss"].to_numpy()
+        losses = pq.read_table(source_of(LOSSES, cell).path)["loss"].to_numpy()
         at_the_end = losses.reshape(len(STEPS), 2, -1)[-1]
-        assert own["late"] == pytest.approx(at_the_end[:, first : last + 1].mean(1), abs=1e-5)
-        assert own["loss"] == pytest.approx(at_the_end.mean(1), abs=1e-5)
+        assert means["late"] == pytest.approx(at_the_end[:, first : last + 1].mean(1), abs=1e-5)
+        assert means["loss"] == pytest.approx(at_the_end.mean(1), abs=1e-5)
 
 
 def test_provenance_lists_every_file(reports):
     listed = json.loads((reports / "provenance.json").read_text())["inputs"]
-    wanted = {path.as_posix() for path in Path("data").rglob("*.parquet")}
-    assert set(listed) == wanted | {report.MANIFEST.as_posix()}
+    expected = {path.as_posix() for path in Path("data").rglob("*.parquet")}
+    assert set(listed) == expected | {source_of(MANIFEST, "").path.as_posix()}
     assert listed["data/heads/attn2_s1/heads.parquet"]["cell"] == "attn2_s1"
-    assert PROBES_TABLE not in report.READ
+    assert PROBES_TABLE not in report.INPUTS
 
 
 def test_the_same_tables_give_the_same_bytes_and_leave_another_grid_s_report_alone(reports):

@@ -6,15 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from induction.stats.bootstrap import draws, tails
+from induction.stats.bootstrap import draws
+from induction.stats.intervals import tails
 from induction.tables.duck import connect, query
 
 
 def ask(name: str, tables: dict[str, list[dict]], **bound) -> list[dict]:
     with connect({}) as connection:
         for table, rows in tables.items():
-            given = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
-            connection.register(table, given)
+            data = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
+            connection.register(table, data)
         return query(connection, name, bound).to_pylist()
 
 
@@ -37,9 +38,9 @@ def losses(*sequences: list[float], step: int = 0) -> list[dict]:
 
 
 def test_icl_is_late_minus_early_with_both_ends():
-    given = losses([9.0, 4.0, 6.0, 1.0, 2.0], [9.0, 2.0, 4.0, 2.0, 3.0])
+    inputs = losses([9.0, 4.0, 6.0, 1.0, 2.0], [9.0, 2.0, 4.0, 2.0, 3.0])
     (row,) = ask(
-        "icl/score", {"losses": given, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95)
+        "icl/score", {"losses": inputs, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95)
     )
     assert row["early"] == pytest.approx((5 + 3) / 2)
     assert row["late"] == pytest.approx((1.5 + 2.5) / 2)
@@ -55,9 +56,9 @@ def test_icl_interval_covers_like_an_interval():
     """For normal sequences the bootstrap interval is close to mean ± 1.96 standard errors."""
     rng = np.random.default_rng(0)
     differences = rng.normal(-0.5, 1.0, 400)
-    given = losses(*[[0.0, 1.0, 1.0, 1 + d, 1 + d] for d in differences])
+    inputs = losses(*[[0.0, 1.0, 1.0, 1 + d, 1 + d] for d in differences])
     (row,) = ask(
-        "icl/score", {"losses": given, "draws": draws(400, 2000, 1)}, **WINDOWS, **tails(0.95)
+        "icl/score", {"losses": inputs, "draws": draws(400, 2000, 1)}, **WINDOWS, **tails(0.95)
     )
     half = 1.96 * differences.std() / 20
     assert row["icl_low"] == pytest.approx(differences.mean() - half, abs=0.015)
@@ -65,23 +66,25 @@ def test_icl_interval_covers_like_an_interval():
 
 
 def test_icl_rows_are_one_per_step_in_order():
-    given = losses([1.0] * 5, [1.0] * 5, step=7) + losses([2.0] * 5, [2.0] * 5, step=3)
-    found = ask("icl/score", {"losses": given, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95))
-    assert [(row["step"], row["loss"]) for row in found] == [(3, 2.0), (7, 1.0)]
+    inputs = losses([1.0] * 5, [1.0] * 5, step=7) + losses([2.0] * 5, [2.0] * 5, step=3)
+    result = ask(
+        "icl/score", {"losses": inputs, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95)
+    )
+    assert [(row["step"], row["loss"]) for row in result] == [(3, 2.0), (7, 1.0)]
 
 
 def test_positions_are_means_over_sequences():
-    found = ask("icl/positions", {"losses": losses([1.0, 2.0], [3.0, 6.0])})
-    assert [(row["pos"], row["loss"]) for row in found] == [(0, 2.0), (1, 4.0)]
+    result = ask("icl/positions", {"losses": losses([1.0, 2.0], [3.0, 6.0])})
+    assert [(row["pos"], row["loss"]) for row in result] == [(0, 2.0), (1, 4.0)]
 
 
 def test_sampled_takes_each_sequence_s_own_position():
     sequences = [{"seq": 0, "sampled_pos": 2}, {"seq": 1, "sampled_pos": 0}]
-    found = ask(
+    result = ask(
         "icl/sampled",
         {"losses": losses([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]), "eval_sequences": sequences},
     )
-    assert [(row["seq"], row["loss"]) for row in found] == [(0, 3.0), (1, 4.0)]
+    assert [(row["seq"], row["loss"]) for row in result] == [(0, 3.0), (1, 4.0)]
 
 
 def cell(name: str, place: int = 0, **changed) -> dict:
@@ -106,10 +109,10 @@ def window(name: str, start: int, end: int, holds: bool = True) -> dict:
 
 
 def test_windows_stand_in_their_panels_by_seed():
-    given = {"phases_windows": [window("b", 10, 20), window("a", 0, 10, False)], "cells": PAIR}
-    found = ask("report/windows", given)
-    assert [(r["cell"], r["panel"], r["seed"]) for r in found] == [("a", "p", 0), ("b", "p", 1)]
-    assert [(r["is_phase_change"], r["end_tokens"]) for r in found] == [(False, 10), (True, 20)]
+    inputs = {"phases_windows": [window("b", 10, 20), window("a", 0, 10, False)], "cells": PAIR}
+    result = ask("report/windows", inputs)
+    assert [(r["cell"], r["panel"], r["seed"]) for r in result] == [("a", "p", 0), ("b", "p", 1)]
+    assert [(r["is_phase_change"], r["end_tokens"]) for r in result] == [(False, 10), (True, 20)]
 
 
 def removed(
@@ -147,27 +150,27 @@ ELSEWHERE = [row | {"cell": "b"} for row in ABLATED]
 
 
 def test_ablations_are_paired_with_the_whole_model_zero_alone_and_one_cell_per_panel():
-    given = {"ablations": ABLATED + ELSEWHERE, "cells": PAIR}
-    found = ask("report/ablations", given, tokens_per_step=10)
-    assert [(r["cell"], r["name"], r["mode"], r["tokens"]) for r in found] == [
+    inputs = {"ablations": ABLATED + ELSEWHERE, "cells": PAIR}
+    result = ask("report/ablations", inputs, tokens_per_step=10)
+    assert [(r["cell"], r["name"], r["mode"], r["tokens"]) for r in result] == [
         ("a", "L0H1", "full", 10),
         ("a", "L0H1", "pattern", 10),
     ]
     # Whole: ICL (-1.0 - 0.5) / 2; without the head: (-0.5 + 0.5) / 2.
-    assert found[0]["delta_icl"] == pytest.approx(0.75)
-    assert found[1]["delta_icl"] == pytest.approx(0.0)
+    assert result[0]["delta_icl"] == pytest.approx(0.75)
+    assert result[1]["delta_icl"] == pytest.approx(0.0)
 
 
 def test_removals_pair_sequences_at_the_last_step_and_resample_zero_alone():
     earlier = removed(0, 1, "full", [(0.0, 9.0, 0.0)] * 2, step=0) + removed(
         -1, -1, "none", [(0.0, 0.0, 0.0)] * 2, step=0
     )
-    found = ask(
+    result = ask(
         "report/removals",
         {"ablations": ABLATED + earlier, "draws": draws(2, 200, 0)},
         **tails(0.95),
     )
-    mean, full, pattern = found
+    mean, full, pattern = result
     assert (full["replacement"], full["mode"]) == ("zero", "full")
     assert full["delta_icl"] == pytest.approx(0.75)
     assert full["delta_loss"] == pytest.approx(0.3)
@@ -185,7 +188,7 @@ def test_undone_is_one_where_ablation_undoes_the_change():
     rows = [
         row
         for step, sampled in whole
-        for row in removed(-1, -1, "none", [(0.0, 0.0, 0.0, own) for own in sampled], step=step)
+        for row in removed(-1, -1, "none", [(0.0, 0.0, 0.0, loss) for loss in sampled], step=step)
     ]
     rows += removed(1, 0, "pattern", [(0.0, 0.0, 0.0, 2.0), (0.0, 0.0, 0.0, 1.5)], step=2)
     rows += removed(1, 1, "pattern", [(0.0, 0.0, 0.0, -1.0), (0.0, 0.0, 0.0, 0.0)], step=2)
@@ -193,18 +196,18 @@ def test_undone_is_one_where_ablation_undoes_the_change():
     rows += removed(1, 0, "pattern", [(0.0, 0.0, 0.0, 9.0)] * 2, step=2, replacement="mean")
     windows = [window("a", 0, 10), window("b", 0, 10, holds=False), window("c", 0, 10)]
     cells = [cell("a", 1), cell("b", 0), cell("c", 1, seed=1, is_first=False)]
-    given = {
+    inputs = {
         "ablations": [row | {"cell": name} for name in "abc" for row in rows],
         "phases_windows": windows,
         "cells": cells,
     }
-    found = ask("report/undone", given, tokens_per_step=10, mode="pattern")
-    assert [(r["cell"], r["name"], r["tokens"]) for r in found] == [
+    result = ask("report/undone", inputs, tokens_per_step=10, pattern_mode="pattern")
+    assert [(r["cell"], r["name"], r["tokens"]) for r in result] == [
         ("a", "L1H0", 20),
         ("a", "L1H1", 20),
     ]
     # -(2·-2 + 1·-1) / 5, and -(-1·-2 + -0.5·-1) / 5.
-    assert [r["undone"] for r in found] == pytest.approx([1.0, -0.5])
+    assert [r["undone"] for r in result] == pytest.approx([1.0, -0.5])
 
 
 SCORES = (
@@ -214,17 +217,17 @@ SCORES = (
 
 
 def test_final_heads_are_those_of_the_last_step():
-    given = [
+    inputs = [
         {"cell": name, "step": step, "layer": 0, "head": 1, "kind": f"at {step}"}
         | dict.fromkeys(SCORES, step / 10)
         | {"qk_trace": None}
         for name in ("b", "a")
         for step in (0, 1)
     ]
-    found = ask("report/final_heads", {"heads": given, "cells": PAIR})
-    assert [(r["cell"], r["is_detailed"]) for r in found] == [("a", True), ("b", False)]
-    assert found[0]["name"] == "L0H1" and found[0]["kind"] == "at 1"
-    assert found[0]["copying"] == pytest.approx(0.1) and found[0]["qk_trace"] is None
+    result = ask("report/final_heads", {"heads": inputs, "cells": PAIR})
+    assert [(r["cell"], r["is_detailed"]) for r in result] == [("a", True), ("b", False)]
+    assert result[0]["name"] == "L0H1" and result[0]["kind"] == "at 1"
+    assert result[0]["copying"] == pytest.approx(0.1) and result[0]["qk_trace"] is None
 
 
 def test_cells_pick_the_last_step_and_the_best_head():
@@ -273,41 +276,41 @@ def test_cells_pick_the_last_step_and_the_best_head():
             (1, 1, "mean", 0.9),
         )
     ]
-    given = {
+    inputs = {
         "icl": icl,
         "final_heads_result": heads,
         "removals_result": removals,
         "cells": CELLS,
         "phases_windows": [window("a", 10, 20)],
     }
-    (row,) = ask("report/cells", given)
+    (row,) = ask("report/cells", inputs)
     assert (row["icl_final"], row["icl_final_low"], row["loss_final"]) == (-0.5, -0.6, 1.0)
     assert (row["best_head"], row["previous_token_head"]) == ("L1H0", "L0H0")
     assert (row["ablation_head"], row["ablation_icl_max"]) == ("L0H0", 0.4)
     assert [row[f"ablation_icl_{end}"] for end in ("low", "high")] == pytest.approx([0.15, 0.9])
     assert [row[f"loss_final_{end}"] for end in ("low", "high")] == pytest.approx([0.9, 1.2])
     assert (row["phase_start_tokens"], row["phase_end_tokens"]) == (10, 20)
-    (row,) = ask("report/cells", given | {"phases_windows": [window("a", 10, 20, holds=False)]})
+    (row,) = ask("report/cells", inputs | {"phases_windows": [window("a", 10, 20, holds=False)]})
     assert row["phase_start_tokens"] is None and row["phase_end_tokens"] is None
 
 
 def test_position_slope_of_a_logarithm_is_its_factor():
     """Where loss = 5 - 0.3 ln(tokens read), the slope is -0.3 in every bin."""
-    given = [
+    inputs = [
         {"cell": name, "step": step, "pos": pos, "loss": 5 - 0.3 * np.log(pos + 1)}
         for name in ("a", "b")
         for step in (0, 4)
         for pos in range(255)
     ]
-    found = ask(
+    result = ask(
         "report/positions",
-        {"icl_positions": given, "cells": PAIR},
+        {"icl_positions": inputs, "cells": PAIR},
         tokens_per_step=10,
         bins=12,
         reach=2,
     )
-    assert {row["cell"] for row in found} == {"a"}, "only what is shown in detail"
-    first = [row for row in found if row["tokens"] == 0]
+    assert {row["cell"] for row in result} == {"a"}, "only what is shown in detail"
+    first = [row for row in result if row["tokens"] == 0]
     assert {row["end_tokens"] for row in first} == {40}
     assert [row["first_read"] for row in first[1:]] == [row["end_read"] for row in first[:-1]]
     assert (first[0]["first_read"], first[-1]["end_read"]) == (1, 256)
@@ -326,20 +329,20 @@ def test_trajectories_pivot_components_and_mark_the_window():
         for step in (0, 1, 2)
         for component in (1, 2)
     ]
-    given = {"pca": pca, "phases_windows": [window("a", 10, 10)], "cells": CELLS}
-    found = ask("report/trajectories", given, tokens_per_step=10)
-    assert [(row["pc1"], row["pc2"]) for row in found] == [(10, 20), (11, 21), (12, 22)]
-    assert [row["is_in_window"] for row in found] == [False, True, False]
-    assert found[0]["pc1_share"] == 0.5 and found[0]["pc2_share"] == 0.25
-    given["phases_windows"] = [window("a", 10, 10, holds=False)]
-    found = ask("report/trajectories", given, tokens_per_step=10)
-    assert not any(row["is_in_window"] for row in found)
+    inputs = {"pca": pca, "phases_windows": [window("a", 10, 10)], "cells": CELLS}
+    result = ask("report/trajectories", inputs, tokens_per_step=10)
+    assert [(row["pc1"], row["pc2"]) for row in result] == [(10, 20), (11, 21), (12, 22)]
+    assert [row["is_in_window"] for row in result] == [False, True, False]
+    assert result[0]["pc1_share"] == 0.5 and result[0]["pc2_share"] == 0.25
+    inputs["phases_windows"] = [window("a", 10, 10, holds=False)]
+    result = ask("report/trajectories", inputs, tokens_per_step=10)
+    assert not any(row["is_in_window"] for row in result)
 
 
 def test_learning_is_the_slope_over_ln_tokens():
     """Loss 5 - 2 ln(step), which has one slope everywhere; no slope at a single point."""
     others = ("loss_low", "loss_high", "icl", "icl_low", "icl_high", "icl_paper")
-    given = [
+    inputs = [
         {
             "cell": "a",
             "step": step,
@@ -348,8 +351,8 @@ def test_learning_is_the_slope_over_ln_tokens():
         }
         for step in (0, 1, 2, 4, 9)
     ]
-    found = ask("report/curves", {"icl": given, "cells": PAIR}, tokens_per_step=10, reach=1)
-    slopes = [row["learning"] for row in found]
+    result = ask("report/curves", {"icl": inputs, "cells": PAIR}, tokens_per_step=10, reach=1)
+    slopes = [row["learning"] for row in result]
     assert slopes[0] is None, "the untrained model has read nothing"
     assert slopes[2:] == pytest.approx([-2, -2, -2])
 
@@ -359,23 +362,23 @@ def test_curves_and_heads_count_tokens():
         name: 1.0
         for name in ("loss", "loss_low", "loss_high", "icl", "icl_low", "icl_high", "icl_paper")
     }
-    given = [{"cell": name, "step": 3, **icl} for name in ("b", "a")]
-    found = ask("report/curves", {"icl": given, "cells": PAIR}, tokens_per_step=10, reach=2)
-    assert [(row["cell"], row["seed"], row["tokens"]) for row in found] == [
+    inputs = [{"cell": name, "step": 3, **icl} for name in ("b", "a")]
+    result = ask("report/curves", {"icl": inputs, "cells": PAIR}, tokens_per_step=10, reach=2)
+    assert [(row["cell"], row["seed"], row["tokens"]) for row in result] == [
         ("a", 0, 30),
         ("b", 1, 30),
     ]
-    given = [
+    inputs = [
         {"cell": name, "step": 3, "layer": 1, "head": 2, **dict.fromkeys(SCORES, 0.5)}
         for name in ("b", "a")
     ]
-    (row,) = ask("report/heads", {"heads": given, "cells": PAIR}, tokens_per_step=10)
+    (row,) = ask("report/heads", {"heads": inputs, "cells": PAIR}, tokens_per_step=10)
     assert (row["cell"], row["tokens"], row["name"]) == ("a", 30, "L1H2")
 
 
 def test_phases_say_whether_icl_changes_meanwhile():
     """Signals of a pair stand in alphabetical order, on either side of icl."""
-    given = [
+    inputs = [
         {"cell": "a", "signal": signal, "estimator": "levels", "is_defined": signal != "qk_trace"}
         for signal in ("ab", "icl", "loss_bump", "qk_trace")
     ]
@@ -388,8 +391,8 @@ def test_phases_say_whether_icl_changes_meanwhile():
             ("slope", "icl", "loss_bump", True),
         )
     ]
-    found = ask("report/phases", {"phases": given, "phases_overlaps": overlaps, "cells": CELLS})
-    assert {row["signal"]: row["overlap"] for row in found} == {
+    result = ask("report/phases", {"phases": inputs, "phases_overlaps": overlaps, "cells": CELLS})
+    assert {row["signal"]: row["overlap"] for row in result} == {
         "ab": True,
         "icl": None,
         "loss_bump": False,
@@ -421,7 +424,7 @@ def test_interventions_are_shares_of_icl_or_reasons():
         for name in ("a", "b")
         for what, heads in names.items()
     ]
-    given = {
+    inputs = {
         "interventions": rows,
         "intervention_heads": sets,
         "edit_draws": draws(2, 200, 0),
@@ -432,8 +435,8 @@ def test_interventions_are_shares_of_icl_or_reasons():
         ],
         "cells": [cell("a"), cell("b", 1)],
     }
-    found = ask("report/interventions", given, **tails(0.95))
-    of_a = [row for row in found if row["cell"] == "a"]
+    result = ask("report/interventions", inputs, **tails(0.95))
+    of_a = [row for row in result if row["cell"] == "a"]
     assert [(row["intervention"], row["draw"]) for row in of_a] == [
         ("knockout", 0),
         ("random_induction", 0),
@@ -448,12 +451,12 @@ def test_interventions_are_shares_of_icl_or_reasons():
     assert (same["share"], all_gone["share"]) == pytest.approx((0.0, 1.0))
     assert same["share_low"] is None, "random sets have their draws instead"
     assert (undefined["share"], undefined["reason"]) == (None, "none")
-    of_b = [row for row in found if row["cell"] == "b"]
+    of_b = [row for row in result if row["cell"] == "b"]
     assert len(of_b) == 3 and all(row["share"] is None and row["reason"] for row in of_b)
 
 
 def test_repeats_are_means_over_probes_and_seeds_at_the_end():
-    given = [
+    inputs = [
         {"cell": name, "step": step, "probe": "gap", "block": 10, "seq": seq, "repeat": repeat}
         | {"loss": loss + 100 * (step == 0)}
         for name, seq, repeat, loss in (
@@ -465,27 +468,31 @@ def test_repeats_are_means_over_probes_and_seeds_at_the_end():
         )
         for step in (0, 5)
     ]
-    found = ask("report/repeats", {"repeats": given, "cells": PAIR})
-    assert [(row["panel"], row["repeat"], row["loss"]) for row in found] == [
+    result = ask("report/repeats", {"repeats": inputs, "cells": PAIR})
+    assert [(row["panel"], row["repeat"], row["loss"]) for row in result] == [
         ("p", 0, pytest.approx(4.0)),
         ("p", 1, pytest.approx(2.0)),
     ]
 
 
 def test_claims_stand_in_the_order_of_the_page_and_evidence_by_claim():
-    given = [{"place": 1, "claim": "a"}, {"place": 0, "claim": "b"}]
-    assert [row["claim"] for row in ask("report/claims", {"claims": given})] == ["b", "a"]
-    given = [{"claim": claim, "cell": cell} for claim, cell in (("b", "x"), ("a", "y"), ("a", "x"))]
-    found = ask("report/evidence", {"evidence": given})
-    assert [(row["claim"], row["cell"]) for row in found] == [("a", "x"), ("a", "y"), ("b", "x")]
+    inputs = [{"place": 1, "claim": "a"}, {"place": 0, "claim": "b"}]
+    assert [row["claim"] for row in ask("report/claims", {"claims": inputs})] == ["b", "a"]
+    inputs = [
+        {"claim": claim, "cell": cell} for claim, cell in (("b", "x"), ("a", "y"), ("a", "x"))
+    ]
+    result = ask("report/evidence", {"evidence": inputs})
+    assert [(row["claim"], row["cell"]) for row in result] == [("a", "x"), ("a", "y"), ("b", "x")]
 
 
 def test_a_head_formed_when_it_last_became_an_induction_head():
-    def own(step: int, head: int, kind: str) -> dict:
+    def scored(step: int, head: int, kind: str) -> dict:
         return {"cell": "a", "step": step, "layer": 1, "head": head, "kind": kind}
 
     kinds = {0: ("other", "induction", "other", "induction"), 1: ("other",) * 4}
-    heads = [own(step, head, kind) for head, row in kinds.items() for step, kind in enumerate(row)]
+    heads = [
+        scored(step, head, kind) for head, row in kinds.items() for step, kind in enumerate(row)
+    ]
     final = [
         {**row, "name": f"L1H{row['head']}", "prefix_matching": 0.5}
         for row in heads
@@ -498,17 +505,21 @@ def test_a_head_formed_when_it_last_became_an_induction_head():
             ("zero", "full", 0.5), ("zero", "pattern", 0.25), ("mean", "full", 9.0)
         )
     ]  # fmt: skip
-    given = {"heads": heads, "final_heads_result": final, "removals_result": removals}
-    (row,) = ask("report/induction", given | {"cells": CELLS}, tokens_per_step=10, mode="full")
+    inputs = {"heads": heads, "final_heads_result": final, "removals_result": removals}
+    (row,) = ask(
+        "report/induction", inputs | {"cells": CELLS}, tokens_per_step=10, full_mode="full"
+    )
     assert (row["name"], row["formed_tokens"], row["panel"]) == ("L1H0", 30, "a")
     assert [row[f"delta_icl{end}"] for end in ("", "_low", "_high")] == [0.5, -0.5, 1.5]
-    (row,) = ask("report/induction", given | {"cells": CELLS}, tokens_per_step=10, mode="pattern")
+    (row,) = ask(
+        "report/induction", inputs | {"cells": CELLS}, tokens_per_step=10, full_mode="pattern"
+    )
     assert row["delta_icl"] == 0.25
 
 
 def test_tokens_are_compared_over_the_window_or_from_the_first_quarter_on():
     def read(name: str, *at: str) -> list[dict]:
-        return [{"cell": name, "step": 10 * i, "at": own} for i, own in enumerate(at)]
+        return [{"cell": name, "step": 10 * i, "at": label} for i, label in enumerate(at)]
 
     readings = [
         *read("a", "first", "start", "middle", "end", "last"),
@@ -518,13 +529,13 @@ def test_tokens_are_compared_over_the_window_or_from_the_first_quarter_on():
     ]
     cells = [cell("a"), cell("b", 1), cell("c", 2), cell("d", 3)]
     cells = [row | {"corpus": "docs" if row["cell"] == "d" else ""} for row in cells]
-    found = ask("report/moments", {"readings": readings, "cells": cells}, tokens_per_step=100)
-    assert [(r["cell"], r["before"], r["after"], r["is_window"]) for r in found] == [
+    result = ask("report/moments", {"readings": readings, "cells": cells}, tokens_per_step=100)
+    assert [(r["cell"], r["before"], r["after"], r["is_window"]) for r in result] == [
         ("a", 10, 30, True),
         ("b", 10, 40, False),
         ("c", 0, 10, False),
     ], "a cell on another text has no passage here"
-    assert (found[0]["before_tokens"], found[0]["after_tokens"]) == (1000, 3000)
+    assert (result[0]["before_tokens"], result[0]["after_tokens"]) == (1000, 3000)
 
 
 # Five sequences of two predictions; before and after; in cell a the loss changes by `CHANGES`.
@@ -550,35 +561,35 @@ def compared() -> dict[str, list[dict]]:
 
 
 def test_passages_are_those_that_gain_most_as_the_middle_one_and_least():
-    found = ask("report/passages", compared())
+    result = ask("report/passages", compared())
     # In the mean: -4, -0.5, 0, 0.75 (twice: the lower sequence first).
-    assert [(row["seq"], row["change"]) for row in found] == [(1, -4.0), (3, 0.0), (4, 0.75)]
-    assert found[0]["tokens"] == ["1.0", "1.1", "1.2"]
-    assert (found[0]["document"], found[0]["start"]) == ("1.py", 7)
+    assert [(row["seq"], row["change"]) for row in result] == [(1, -4.0), (3, 0.0), (4, 0.75)]
+    assert result[0]["tokens"] == ["1.0", "1.1", "1.2"]
+    assert (result[0]["document"], result[0]["start"]) == ("1.py", 7)
 
 
 def test_losses_of_passages_are_thousandths_by_checkpoint_and_position():
-    given = compared() | {"passages_result": [{"seq": 1}]}
-    (row,) = ask("report/passage_losses", given)
+    inputs = compared() | {"passages_result": [{"seq": 1}]}
+    (row,) = ask("report/passage_losses", inputs)
     assert (row["cell"], row["seq"], row["steps"]) == ("a", 1, [0, 1, 2])
     assert row["losses"] == [6000, 6000, 6000, 6000, 3000, 1000]
 
 
 def test_tokens_that_change_most_come_with_what_stands_before_them():
-    given = compared()
-    found = ask("report/token_changes", given, shown=2, context=2)
-    assert [(row["seq"], row["pos"], row["change"]) for row in found] == [
+    inputs = compared()
+    result = ask("report/token_changes", inputs, shown=2, context=2)
+    assert [(row["seq"], row["pos"], row["change"]) for row in result] == [
         (1, 1, -5.0),
         (0, 0, -1.0),
         (2, 1, 1.0),
         (4, 0, 2.0),
     ], "one of each sequence in either list; none that does not change"
-    first, second, *_ = found
+    first, second, *_ = result
     assert first["tokens"] == ["1.0", "1.1", "1.2"], "two before the token that is predicted"
     assert second["tokens"] == ["0.0", "0.1"], "fewer at the beginning"
     assert (first["before"], first["after"], first["document"]) == (6.0, 1.0, "1.py")
-    keys = [{key: row[key] for key in ("cell", "seq", "pos")} for row in found]
-    over = ask("report/token_losses", given | {"token_changes_result": keys})
+    keys = [{key: row[key] for key in ("cell", "seq", "pos")} for row in result]
+    over = ask("report/token_losses", inputs | {"token_changes_result": keys})
     assert [(row["seq"], row["losses"]) for row in over] == [
         (0, [6.0, 6.0, 5.0]),
         (1, [6.0, 6.0, 1.0]),
@@ -588,14 +599,14 @@ def test_tokens_that_change_most_come_with_what_stands_before_them():
 
 
 def test_sequences_are_read_at_the_last_checkpoint_of_every_cell():
-    given = [
+    inputs = [
         *[row | {"cell": "b"} for row in losses([9.0] * 5, [9.0] * 5, step=10)],
         *[row | {"cell": "b"} for row in losses([9.0, 4, 6, 1, 2], [9.0, 2, 4, 2, 3], step=20)],
         *[row | {"cell": "a"} for row in losses([0.0, 1, 2, 3, 4], step=10)],
     ]
     steps = [{"cell": cell, "step": step} for cell, step in (("b", 10), ("b", 20), ("a", 10))]
     names = ("cell", "seq", "loss", "early", "late", "early_point", "late_point")
-    assert ask("report/sequences", {"losses": given, "icl": steps}, **WINDOWS) == [
+    assert ask("report/sequences", {"losses": inputs, "icl": steps}, **WINDOWS) == [
         dict(zip(names, row, strict=True))
         for row in (
             ("a", 0, 2.0, 1.5, 3.5, 1.0, 4.0),

@@ -1,11 +1,11 @@
-"""Panels, spelling, and what the products of the report hold beside figures."""
+"""Panels, formatting, and what the products of the report hold beside figures."""
 
 import pytest
 
 from induction.config.cells import Cell
 from induction.config.train import TrainChanges
 from induction.report import summary
-from induction.report.formatting import between, fixed, millions, piped, significant
+from induction.report.formatting import between, escape_pipes, fixed, millions, significant
 from induction.report.panels import panels
 
 WARM = TrainChanges(warmup_steps=400)
@@ -50,7 +50,7 @@ def test_no_two_panels_have_one_name():
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted"),
+    ("text", "expected"),
     [
         (fixed(None), "–"),
         (fixed(-0.5, "%+.2f"), "-0.50"),
@@ -63,11 +63,11 @@ def test_no_two_panels_have_one_name():
         (between(None, 1.0), ""),
         (between(-0.12345, 2000.0), " [-0.123, 2,000]"),
         (between(-0.5, 0.25, "%+.2f"), " [-0.50, +0.25]"),
-        (piped("|ICL|\nfalls"), r"\|ICL\| falls"),
+        (escape_pipes("|ICL|\nfalls"), r"\|ICL\| falls"),
     ],
 )
-def test_spelling(found, wanted):
-    assert found == wanted
+def test_formatting(text, expected):
+    assert text == expected
 
 
 def judged(claim: str, verdict: str, kind: str = "claim") -> dict:
@@ -85,48 +85,48 @@ CLAIMS = [
 
 def test_metrics_count_claims_and_controls_apart_and_not_what_is_not_tested():
     cell = {"cell": "x", "more": 1} | dict.fromkeys(summary.METRICS, 0.5)
-    found = summary.metrics([cell], CLAIMS)
-    assert list(found) == ["cells", "claims", "controls"]
-    assert found["cells"] == {"x": dict.fromkeys(summary.METRICS, 0.5)}
-    assert found["claims"] == {"supported": 2, "contradicted": 0, "inconclusive": 1}
-    assert found["controls"] == {"supported": 0, "contradicted": 1, "inconclusive": 0}
+    result = summary.metrics_json([cell], CLAIMS)
+    assert list(result) == ["cells", "claims", "controls"]
+    assert result["cells"] == {"x": dict.fromkeys(summary.METRICS, 0.5)}
+    assert result["claims"] == {"supported": 2, "contradicted": 0, "inconclusive": 1}
+    assert result["controls"] == {"supported": 0, "contradicted": 1, "inconclusive": 0}
     assert summary.verdicts(CLAIMS)["claim"]["not tested here"] == 1
 
 
 def test_every_claim_has_its_own_evidence():
     row = {"claim": "b", "cell": "x", "seed": 0, "value": None, "reason": "no head"}
-    found = summary.claims(CLAIMS[:2], [row])
-    assert [own["evidence"] for own in found] == [
+    result = summary.claims_json(CLAIMS[:2], [row])
+    assert [claim["evidence"] for claim in result] == [
         [],
         [{"cell": "x", "seed": 0, "value": None, "reason": "no head"}],
     ]
-    assert found[0]["verdict"] == "supported"
+    assert result[0]["verdict"] == "supported"
 
 
-def test_random_sets_are_carried_as_their_mean():
+def test_random_sets_stand_as_their_mean():
     def row(cell: str, draw: int, share: float | None, detailed: bool = True) -> dict:
-        own = {"cell": cell, "intervention": "random_induction", "draw": draw, "share": share}
-        return own | {"delta_loss": None, "is_detailed": detailed}
+        row = {"cell": cell, "intervention": "random_induction", "draw": draw, "share": share}
+        return row | {"delta_loss": None, "is_detailed": detailed}
 
-    found = summary.carried(
+    result = summary.mean_over_draws(
         [row("a", 0, 0.1), row("a", 1, 0.3), row("b", 0, None), row("c", 0, 0.9, detailed=False)]
     )
-    assert [(own["cell"], own["share"], own["delta_loss"]) for own in found] == [
+    assert [(row["cell"], row["share"], row["delta_loss"]) for row in result] == [
         ("a", pytest.approx(0.2), None),
         ("b", None, None),
     ]
 
 
-def test_removals_are_found_by_head_and_way():
+def test_removals_go_by_head_and_kind_of_ablation():
     rows = [
-        {"cell": "a", "name": "L0H0", "replacement": own, "mode": mode}
-        for own, mode in (("mean", "full"), ("zero", "pattern"), ("zero", "full"))
+        {"cell": "a", "name": "L0H0", "replacement": replacement, "mode": mode}
+        for replacement, mode in (("mean", "full"), ("zero", "pattern"), ("zero", "full"))
     ]
-    assert summary.ways(rows) == [("zero", "full"), ("zero", "pattern"), ("mean", "full")]
-    assert summary.removed(rows)["a", "L0H0"]["zero", "full"] is rows[2]
+    assert summary.ablation_kinds(rows) == [("zero", "full"), ("zero", "pattern"), ("mean", "full")]
+    assert summary.removals_of_heads(rows)["a", "L0H0"]["zero", "full"] is rows[2]
 
 
-def test_what_a_cell_does_otherwise_is_spelled_out():
-    assert summary.otherwise(Cell("a", 0)) == ""
-    found = summary.otherwise(Cell("a", 0, "docs", TrainChanges(text="shuffled", shuffle_span=16)))
-    assert found == "corpus docs, text shuffled, shuffle_span 16"
+def test_a_variation_is_put_in_words():
+    assert summary.variation(Cell("a", 0)) == ""
+    result = summary.variation(Cell("a", 0, "docs", TrainChanges(text="shuffled", shuffle_span=16)))
+    assert result == "corpus docs, text shuffled, shuffle_span 16"

@@ -70,7 +70,7 @@ def test_untrained_weights_sit_at_their_nulls(project):
     heads = [row for row in table(project, "smear2_s0", "head_circuits") if row["step"] == 0]
     assert all(0.35 < row["ov_above"] < 0.65 and row["ov_diagonal"] < 0.03 for row in heads)
     edges = [row for row in table(project, "smear2_s0", "edges") if row["step"] == 0]
-    assert all(0.35 < row["k_above"] < 0.65 and abs(row["cut"]) < 0.05 for row in edges)
+    assert all(0.35 < row["k_above"] < 0.65 and abs(row["icl_lost"]) < 0.05 for row in edges)
     assert not any(row["is_circuit"] for row in edges)
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from induction.config.errors import StageError
 from induction.models import checkpoints
+from induction.tables import parquet
 from induction.tables.corpus import EVAL, EVAL_SEQUENCES
 from induction.tables.duck import (
     connect,
@@ -155,8 +156,8 @@ def test_spoiled_headers_of_checkpoints(tmp_path):
     header = header_of(model.arch, "attn2_s0")
     checkpoints.save(folder, model, header)
     path = checkpoints.path_of(folder, 7)
-    with checkpoints.opened(path, "") as (file, _):
-        weights = checkpoints.tensors(file)
+    with checkpoints.opened(path, str) as (file, _):
+        weights = checkpoints.read_tensors(file)
         honest = json.loads(file.metadata()["checkpoint"])
     rng, wild = random.Random(3), [0, -1, 2, 10**9, 10**30, 1.5, True, None, "x", [], {}, "1"]
     keys = [("model", key) for key in honest["model"]] + [
@@ -189,15 +190,14 @@ def test_spoiled_streams(tmp_path):
     stream.save_stream(path, np.arange(500, dtype=np.uint16) % VOCAB, made("corpus"))
 
     def read() -> None:
-        tokens, _, _ = stream.training_stream(tmp_path, VOCAB)
-        assert tokens.max(initial=0) < VOCAB
+        assert stream.load_stream(tmp_path, VOCAB).tokens.max(initial=0) < VOCAB
 
     bad, _ = fuzz(path, path.read_bytes(), read, seed=4)
     assert bad > COUNT * 0.9, "its hash finds what a header does not"
 
 
 def test_a_few_bytes_that_claim_many_rows_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "MAX_DECODED", 2**20)
+    monkeypatch.setattr(parquet, "MAX_DECODED", 2**20)
     path = tmp_path / "losses.parquet"
     schema = LOSSES.schema
     rows = 1_000_000
@@ -222,8 +222,8 @@ def test_a_header_that_names_a_huge_model_builds_nothing(tmp_path, change, wante
     model = random_model(n_layers=1, d_model=8, n_heads=2)
     checkpoints.save(tmp_path, model, header_of(model.arch, "a"))
     path = checkpoints.path_of(tmp_path, 7)
-    with checkpoints.opened(path, "") as (file, _):
-        weights = checkpoints.tensors(file)
+    with checkpoints.opened(path, str) as (file, _):
+        weights = checkpoints.read_tensors(file)
         said = json.loads(file.metadata()["checkpoint"])
     said["model"] |= change
     save_file(weights, path, metadata={"checkpoint": json.dumps(said)})
@@ -270,7 +270,7 @@ def test_an_evaluation_set_with_a_hole_is_refused(tmp_path, lost):
 
 def test_tokens_that_a_model_cannot_read_are_refused():
     header = header_of(random_model().arch, "a")
-    evaluation.check_fits(torch.full((2, 48), VOCAB - 1), header, Path("x"))
+    checkpoints.check_fits(torch.full((2, 48), VOCAB - 1), header, Path("x"))
     for tokens in (torch.full((2, 48), VOCAB), torch.zeros((2, 49), dtype=torch.int64)):
-        with pytest.raises(StageError, match="of two corpora"):
-            evaluation.check_fits(tokens, header, Path("x"))
+        with pytest.raises(StageError, match="from different corpora"):
+            checkpoints.check_fits(tokens, header, Path("x"))

@@ -6,7 +6,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from induction.config.errors import StageError
-from induction.tables.catalog import CATALOG
 from induction.tables.contract import Column, Table, TableError
 from induction.tables.losses import LOSSES
 from induction.tables.parquet import TableWriter, open_table, read_table, write_table
@@ -104,14 +103,3 @@ def test_a_truncated_or_foreign_table_is_named_with_its_remedy(tmp_path):
     pq.write_table(pa.table({"step": [1]}), path)
     with pytest.raises(StageError, match=r"expected columns .*'mode'.*found \['step'\]"):
         open_table(TABLE, path, "toy@a")
-
-
-def test_the_catalogue_is_consistent():
-    names = [entry.table.name for entry in CATALOG]
-    assert len(names) == len(set(names))
-    for entry in CATALOG:
-        columns = [column.name for column in entry.table.columns]
-        assert len(columns) == len(set(columns))
-        assert set(entry.table.grain) <= set(columns)
-        assert entry.path.split("/")[0] == entry.stage
-        assert all(column.unit for column in entry.table.columns)

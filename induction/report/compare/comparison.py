@@ -1,28 +1,34 @@
-"""Two sides -> what differs: params, every measure of every cell, means over seeds, claims."""
+"""Two reports -> what differs: params, every measure of every cell, means over seeds, claims."""
 
-import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from induction.config.cells import Cell
 from induction.config.icl import IclSettings
-from induction.config.strict import ParamsError, parse, parse_named
+from induction.config.strict import parse, parse_named
 from induction.report.compare.difference import difference, is_clear, is_identical, over_seeds
-from induction.report.compare.measures import MEASURES, NUMBERS, Estimate, Found, Measure, printed
+from induction.report.compare.measures import (
+    MEASURES,
+    NUMBERS,
+    CellValues,
+    Estimate,
+    Measure,
+    printed,
+)
 from induction.report.compare.paired import READ_AT, Key, intervals
-from induction.report.compare.sides import MADE, Claim, Side, at
-from induction.report.flat import flattened
+from induction.report.compare.sides import COMPARED, ReportedClaim, Side, param
+from induction.report.dotted_keys import flatten
 from induction.report.panels import panels
 
 Status = Literal["same", "changed", "not known"]
 # Whether both sides were read on the same evaluation sequences.
 Evaluation = Literal["same", "other", "not known"]
-# What an interval of B − A is made of: differences sequence by sequence, or A's and B's own.
+# The source of an interval of B − A: differences sequence by sequence, or the intervals of both.
 Interval = Literal["paired", "from both"]
 
 
 @dataclass(frozen=True)
-class Row:
+class CellChange:
     """One measure of one cell; `change` where it is a number on both sides."""
 
     cell: str
@@ -39,7 +45,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Mean:
+class SeedMean:
     """The mean difference of a measure over `seeds` cells that differ in nothing but the seed."""
 
     panel: str
@@ -53,16 +59,18 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One claim in both; None where a side has none of that name."""
+class ClaimPair:
+    """One claim on both sides; None where a side has none of that name."""
 
     name: str
-    a: Claim | None
-    b: Claim | None
+    a: ReportedClaim | None
+    b: ReportedClaim | None
 
     @property
-    def either(self) -> Claim:
-        return self.b or self.a
+    def either(self) -> ReportedClaim:
+        claim = self.b or self.a
+        assert claim is not None, "a claim of neither side is no pair"
+        return claim
 
     @property
     def rank(self) -> int:
@@ -72,15 +80,32 @@ class Judged:
         return 1 if (self.a.value, self.a.rule) != (self.b.value, self.b.rule) else 2
 
 
+class ParamChange(NamedTuple):
+    """`a` or `b` is None where that side has no such key."""
+
+    key: str
+    a: str | None
+    b: str | None
+
+
+class ProvenanceChange(NamedTuple):
+    """How many of a stage's `files` that both sides have differ in `what`."""
+
+    stage: str
+    what: str
+    changed: int
+    files: int
+
+
 @dataclass(frozen=True)
 class Comparison:
     a: Side
     b: Side
-    rows: list[Row]
-    means: list[Mean]
-    claims: list[Judged] | None
-    params: list[tuple[str, str | None, str | None]] | None
-    made: list[tuple[str, str, int, int]]
+    rows: list[CellChange]
+    means: list[SeedMean]
+    claims: list[ClaimPair] | None
+    params: list[ParamChange] | None
+    provenances: list[ProvenanceChange]
     evaluation: Evaluation
     has_run: bool
     is_same: bool
@@ -90,8 +115,8 @@ class Comparison:
         return [name for name in self.b.cells if name in self.a.cells]
 
     def only(self, side: Literal["a", "b"]) -> list[str]:
-        own, other = (self.a, self.b) if side == "a" else (self.b, self.a)
-        return [name for name in own.cells if name not in other.cells]
+        here, there = (self.a, self.b) if side == "a" else (self.b, self.a)
+        return [name for name in here.cells if name not in there.cells]
 
     def identical(self) -> list[str]:
         """Common cells of which nothing that is known in both differs, and a number is known."""
@@ -113,7 +138,6 @@ def compare(a: Side, b: Side) -> Comparison:
         for cell in common
     ]
     params = None if a.params is None or b.params is None else _params(a.params, b.params)
-    made = _made(a, b)
     return Comparison(
         a=a,
         b=b,
@@ -121,32 +145,32 @@ def compare(a: Side, b: Side) -> Comparison:
         means=_means(a, b, rows),
         claims=None if a.claims is None or b.claims is None else _claims(a.claims, b.claims),
         params=params,
-        made=made,
+        provenances=_provenances(a, b),
         evaluation=evaluation,
         # The hashes are of the params with which the reports were made.
-        has_run=not (params and _is_made_alike(a, b)),
+        has_run=not (params and _have_same_params(a, b)),
         is_same=a.files == b.files,
     )
 
 
 def _row(
-    cell: str, measure: Measure, a: Found, b: Found, paired: tuple[float, float] | None
-) -> Row:
-    own, other = a.get(measure.key), b.get(measure.key)
+    cell: str, measure: Measure, a: CellValues, b: CellValues, paired: tuple[float, float] | None
+) -> CellChange:
+    before, after = a.get(measure.key), b.get(measure.key)
     if measure.key not in a or measure.key not in b:
-        return Row(cell, measure, own, other, "not known")
-    if isinstance(own, Estimate) and isinstance(other, Estimate):
-        status = "same" if is_identical(own, other) else "changed"
-        change = difference(own, other, paired)
+        return CellChange(cell, measure, before, after, "not known")
+    if isinstance(before, Estimate) and isinstance(after, Estimate):
+        status = "same" if is_identical(before, after) else "changed"
+        change = difference(before, after, paired)
         interval = None if change.low is None else "from both" if paired is None else "paired"
-        return Row(cell, measure, own, other, status, change, interval)
-    return Row(cell, measure, own, other, "same" if own == other else "changed")
+        return CellChange(cell, measure, before, after, status, change, interval)
+    return CellChange(cell, measure, before, after, "same" if before == after else "changed")
 
 
 def _paired(a: Side, b: Side, common: list[str]) -> dict[Key, tuple[float, float]]:
-    """The intervals of what both sides know of the same sequences, and read at the same positions.
+    """The intervals of measures that both sides read on the same sequences at the same positions.
 
-    Of other texts than the study's there is no hash, so that they may differ.
+    Only cells on the study's text: reports have no hash of other texts, so those may differ.
     """
     icl = _icl(b) or _icl(a)
     if a.sequences is None or b.sequences is None or icl is None:
@@ -154,7 +178,7 @@ def _paired(a: Side, b: Side, common: list[str]) -> dict[Key, tuple[float, float
     keys = [
         key
         for key, names in READ_AT.items()
-        if all(at(a.params, "icl", name) == at(b.params, "icl", name) for name in names)
+        if all(param(a.params, "icl", name) == param(b.params, "icl", name) for name in names)
     ]
     differences = {
         (cell, key): b.sequences[cell][key] - a.sequences[cell][key]
@@ -168,34 +192,35 @@ def _paired(a: Side, b: Side, common: list[str]) -> dict[Key, tuple[float, float
 
 
 def _icl(side: Side) -> IclSettings | None:
-    """Section `icl`; None if the params do not say it as this version does."""
+    """Section `icl`; None if this version cannot read it."""
     try:
-        return parse(IclSettings, at(side.params, "icl"), "icl")
+        return parse(IclSettings, param(side.params, "icl"), "icl")
     except ParamsError:
         return None
 
 
 def _is_on_the_text(side: Side, cell: str) -> bool:
     """Whether the params have the cell, on the text of section `corpus`."""
-    own = at(side.params, "cells", cell) or at(side.params, "published", cell)
-    return isinstance(own, dict) and not own.get("corpus")
+    entry = param(side.params, "cells", cell) or param(side.params, "published", cell)
+    return isinstance(entry, dict) and not entry.get("corpus")
 
 
-def _means(a: Side, b: Side, rows: list[Row]) -> list[Mean]:
-    """Of every panel with two seeds and more on both sides: pairs are cells of one name and seed.
+def _means(a: Side, b: Side, rows: list[CellChange]) -> list[SeedMean]:
+    """For every panel with two or more seeds on both sides; pairs are cells of one name and seed.
 
     A measure that is not defined in some seed is averaged over the others; one that is the same
     in all seeds is left out.
     """
     groups: dict[tuple[str, str], list[str]] = {}
-    own, other = _panels(a), _panels(b)
-    for cell in own.keys() & other.keys():
-        if own[cell]["seed"] == other[cell]["seed"]:
-            groups.setdefault((own[cell]["panel"], other[cell]["panel"]), []).append(cell)
+    panels_a, panels_b = _panels(a), _panels(b)
+    for cell in panels_a.keys() & panels_b.keys():
+        if panels_a[cell]["seed"] == panels_b[cell]["seed"]:
+            key = panels_a[cell]["panel"], panels_b[cell]["panel"]
+            groups.setdefault(key, []).append(cell)
     order = list(b.cells)
-    level = at(b.params, "claims", "interval") or at(a.params, "claims", "interval")
+    level = param(b.params, "claims", "interval") or param(a.params, "claims", "interval")
     usable = isinstance(level, float) and 0 < level < 1
-    found = []
+    means = []
     for measure in NUMBERS:
         for (_, panel), cells in sorted(
             groups.items(), key=lambda item: min(map(order.index, item[1]))
@@ -207,18 +232,17 @@ def _means(a: Side, b: Side, rows: list[Row]) -> list[Mean]:
             ]
             if len(changes) >= 2 and any(changes):
                 mean = over_seeds(changes, level if usable else None)
-                found.append(Mean(panel, measure, len(changes), mean))
-    return found
+                means.append(SeedMean(panel, measure, len(changes), mean))
+    return means
 
 
 def _panels(side: Side) -> dict[str, dict]:
-    """The panel and the seed of every cell that the params define; none if they do not say it
-    as this version does."""
+    """The panel and the seed of every cell in the params; none if this version cannot read them."""
     try:
         grid = {
             name: cell
             for section in ("cells", "published")
-            for name, cell in parse_named(Cell, at(side.params, section) or {}, section, 0).items()
+            for name, cell in parse_named(Cell, param(side.params, section) or {}, section).items()
             if name in side.cells
         }
     except ParamsError:
@@ -226,53 +250,60 @@ def _panels(side: Side) -> dict[str, dict]:
     return {row["cell"]: row for row in panels(dict(sorted(grid.items())))}
 
 
-def _claims(a: dict[str, Claim], b: dict[str, Claim]) -> list[Judged]:
-    """Those whose verdict changed first; else in the order of B, then of A."""
+def _claims(a: dict[str, ReportedClaim], b: dict[str, ReportedClaim]) -> list[ClaimPair]:
+    """Changed verdicts first; else in the order of B, then of A."""
     names = list(dict.fromkeys([*b, *a]))
-    found = [Judged(name, a.get(name), b.get(name)) for name in names]
-    return sorted(found, key=lambda own: own.rank)
+    pairs = [ClaimPair(name, a.get(name), b.get(name)) for name in names]
+    return sorted(pairs, key=lambda pair: pair.rank)
 
 
-def _params(a: dict, b: dict) -> list[tuple[str, str | None, str | None]]:
-    """Key, A, B of what differs, in the order of B, then of A; None where there is no such key."""
-    own, other = flattened(a), flattened(b)
-    keys = list(dict.fromkeys([*other, *own]))
+def _params(a: dict, b: dict) -> list[ParamChange]:
+    """In the order of B, then of A."""
+    lines_a, lines_b = flatten(a), flatten(b)
     return [
-        (
+        ParamChange(
             printed(key),
-            *(None if side.get(key) is None else printed(side[key]) for side in (own, other)),
+            *(
+                None if line is None else printed(line)
+                for line in (lines_a.get(key), lines_b.get(key))
+            ),
         )
-        for key in keys
-        if own.get(key) != other.get(key)
+        for key in dict.fromkeys([*lines_b, *lines_a])
+        if lines_a.get(key) != lines_b.get(key)
     ]
 
 
-def _made(a: Side, b: Side) -> list[tuple[str, str, int, int]]:
-    """Stage, what differs (code, params or versions), in how many of how many common files."""
-    if a.made is None or b.made is None:
+def _provenances(a: Side, b: Side) -> list[ProvenanceChange]:
+    if a.provenances is None or b.provenances is None:
         return []
-    common = [path for path in b.made if path in a.made]
-    stages = dict.fromkeys(str(b.made[path]["stage"]) for path in common)
-    found = []
-    for stage in stages:
-        files = [path for path in common if str(b.made[path]["stage"]) == stage]
-        for key in MADE:
-            moved = sum(a.made[path][key] != b.made[path][key] for path in files)
-            if moved:
-                found.append((printed(stage), key, moved, len(files)))
-    return found
+    stages: dict[str, list[tuple[dict, dict]]] = {}
+    for path, entry in b.provenances.items():
+        if path in a.provenances:
+            stages.setdefault(str(entry["stage"]), []).append((a.provenances[path], entry))
+    counts = [
+        ProvenanceChange(
+            printed(stage),
+            key,
+            sum(before[key] != after[key] for before, after in pairs),
+            len(pairs),
+        )
+        for stage, pairs in stages.items()
+        for key in COMPARED
+    ]
+    return [change for change in counts if change.changed]
 
 
-def _is_made_alike(a: Side, b: Side) -> bool:
+def _have_same_params(a: Side, b: Side) -> bool:
     """Whether both reports, and all that they were made of, were made with the same params."""
-    if not a.made or not b.made or a.made.keys() != b.made.keys():
+    before, after = a.provenances, b.provenances
+    if not before or not after or before.keys() != after.keys():
         return False
-    return all(a.made[path]["params"] == b.made[path]["params"] for path in a.made)
+    return all(before[path]["params"] == after[path]["params"] for path in before)
 
 
 def _evaluation(a: Side, b: Side) -> Evaluation:
     """By the hash of the text, and by section `corpus`, which draws the sequences from it."""
-    own, other = (json.dumps(at(side.params, "corpus"), sort_keys=True) for side in (a, b))
-    if "null" in (own, other) or a.text is None or b.text is None:
+    corpus_a, corpus_b = (param(side.params, "corpus") for side in (a, b))
+    if None in (corpus_a, corpus_b, a.text, b.text):
         return "not known"
-    return "same" if (own, a.text) == (other, b.text) else "other"
+    return "same" if (corpus_a, a.text) == (corpus_b, b.text) else "other"

@@ -1,14 +1,14 @@
 """What is compared of every cell: entries of metrics.json and circuits.json, read with care.
 
-The files may be of another version, or a stranger's: what is not there is not known, what is of
-another type is refused, and text is made to print.
+The files may come from another version, or from a stranger: what is missing is not known, what has
+another type is refused, and text is made printable.
 """
 
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
-from induction.config.strict import show, visible
+from induction.config.errors import show, visible
 from induction.report.formatting import short
 from induction.report.summary import DIGITS
 
@@ -70,31 +70,32 @@ MEASURES = (
     Measure("share_cut", "lost without the circuit", "share of ICL", source="circuits"),
     Measure("share_kept", "kept by the circuit alone", "share of ICL", source="circuits"),
 )
-NUMBERS = tuple(own for own in MEASURES if own.kind == "number")
+NUMBERS = tuple(measure for measure in MEASURES if measure.kind == "number")
 
-# Of one cell, by the measures' keys: None where the report has null, no key where it has none.
-Found = dict[str, Estimate | str | None]
+# The measures of one cell by key: None where the report has null, no key where it has none.
+CellValues = dict[str, Estimate | str | None]
 
 
-def of_cells(found: Any, source: Source) -> dict[str, Found]:
+def of_cells(content: Any, source: Source) -> dict[str, CellValues]:
     """The measures of every cell, in the order of metrics.json or circuits.json.
 
-    Raises ValueError for what is none of it.
+    Raises ValueError for content that no report has.
     """
-    every = mapping(found, "its content")
+    cells = mapping(content, "its content")
     if source == "metrics":
-        every = mapping(every.get("cells"), "cells")
+        cells = mapping(cells.get("cells"), "cells")
     return {
         printed(name): {
-            measure.key: _read(measure, own[measure.key], own, f"{printed(name)}.{measure.key}")
+            measure.key: _read(measure, cell, f"{printed(name)}.{measure.key}")
             for measure in MEASURES
-            if measure.source == source and measure.key in mapping(own, printed(name))
+            if measure.source == source and measure.key in mapping(cell, printed(name))
         }
-        for name, own in every.items()
+        for name, cell in cells.items()
     }
 
 
-def _read(measure: Measure, value: Any, own: dict, where: str) -> Estimate | str | None:
+def _read(measure: Measure, cell: dict, where: str) -> Estimate | str | None:
+    value = cell[measure.key]
     if measure.kind == "text":
         return _text(value, where)
     if value is None:
@@ -102,21 +103,23 @@ def _read(measure: Measure, value: Any, own: dict, where: str) -> Estimate | str
     if measure.source == "circuits":
         if not isinstance(value, list) or len(value) != 3:
             raise ValueError(f"{where}: found {show(value)}, expected [value, low, high] or null")
-        return estimate(*value, where)
-    return estimate(value, *(own.get(end) for end in measure.ends or ("", "")), where)
+        number, low, high = value
+        return estimate(number, low, high, where)
+    low, high = (cell.get(end) for end in measure.ends or ("", ""))
+    return estimate(value, low, high, where)
 
 
 def estimate(value: Any, low: Any, high: Any, where: str) -> Estimate | None:
     """Raises ValueError for what is neither a finite number nor null.
 
-    Of floats, the digits that reports have now: older ones had more, which say nothing.
+    Floats keep the digits that reports have now: the further digits of older ones say nothing.
     """
-    for own in (value, low, high):
-        is_number = isinstance(own, int | float) and not isinstance(own, bool)
-        if own is not None and not (is_number and abs(own) < 1e300 and isfinite(own)):
-            raise ValueError(f"{where}: found {show(own)}, expected a finite number or null")
+    for number in (value, low, high):
+        is_number = isinstance(number, int | float) and not isinstance(number, bool)
+        if number is not None and not (is_number and abs(number) < 1e300 and isfinite(number)):
+            raise ValueError(f"{where}: found {show(number)}, expected a finite number or null")
     value, *ends = (
-        None if own is None else float(short(own, DIGITS)) for own in (value, low, high)
+        None if number is None else float(short(number, DIGITS)) for number in (value, low, high)
     )
     return None if value is None else Estimate(value, *ends)
 
@@ -132,11 +135,11 @@ def _text(value: Any, where: str) -> str | None:
     raise ValueError(f"{where}: found {show(value)}, expected a name, names, true or false")
 
 
-def mapping(found: Any, where: str) -> dict:
+def mapping(value: Any, where: str) -> dict:
     """Raises ValueError for what is no mapping."""
-    if not isinstance(found, dict):
-        raise ValueError(f"{where}: found {show(found)}, expected a mapping")
-    return found
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: found {show(value)}, expected a mapping")
+    return value
 
 
 def printed(text: str) -> str:

@@ -1,10 +1,22 @@
-"""A comparison in words and numbers as people read them: for the page, the table and figures."""
+"""A comparison in words and formatted numbers: for the page, the terminal and the figures."""
 
-from induction.report.compare.comparison import Comparison, Judged, Mean, Row
+from typing import NamedTuple
+
+from induction.report.compare.comparison import CellChange, ClaimPair, Comparison, SeedMean
 from induction.report.compare.measures import NUMBERS, Estimate, Measure
+from induction.report.compare.sides import ReportedClaim
 from induction.report.formatting import NONE, between, fixed, millions, significant
 
-Table = tuple[str, list[str], list[str], list[list[str]]]  # title, notes, head, rows
+
+class Table(NamedTuple):
+    """A section of the terminal's output: notes, and rows below a head."""
+
+    title: str
+    notes: list[str]
+    head: list[str]
+    rows: list[list[str]]
+
+
 ABSENT = "(not there)"
 MILLION = 1e6
 PARAMS = ["key", "A", "B"]
@@ -12,54 +24,53 @@ MEASURES = ["cell", "measure", "A", "B", "B − A", "interval", "clear"]
 SEEDS = ["cells", "seeds", "measure", "mean of B − A over seeds", "clear"]
 CLAIMS = ["claim", "A", "B", "holds if"]
 EVALUATION = {
-    "same": "Both were read on the same evaluation sequences, on which both err together.",
+    "same": "Both were evaluated on the same sequences, so that their errors are related.",
     "other": (
-        "They were read on different evaluation sequences, which err independently, as the "
+        "They were evaluated on different sequences: their errors are independent, as the "
         "intervals of B − A assume. With another tokenizer a nat per token means something else."
     ),
     "not known": (
-        "Whether both were read on the same evaluation sequences is not known (a summary.md or "
+        "Whether both were evaluated on the same sequences is not known (a summary.md or "
         "params.yaml is missing). If so, the intervals of B − A are wider than need be."
     ),
 }
 # On the same evaluation sequences.
 INTERVALS = {
     "paired": (
-        "“Paired” intervals are bootstraps of B − A sequence by sequence, where that cancels."
+        "“Paired” intervals are bootstraps of B − A sequence by sequence, where shared errors "
+        "cancel."
     ),
     "from both": (
-        "Those “from both” are made of A's and B's own, as if they erred independently, and are "
-        "wider than need be (a few times, for like models): that zero lies inside does not say "
-        "that nothing changed."
+        "Those “from both” are computed from the intervals of A and B as if their errors were "
+        "independent, and are wider than need be (a few times, for similar models): that zero "
+        "lies inside does not say that nothing changed."
     ),
 }
-NOT_PAIRED = "Not paired, for an older report has no sequences.csv: "
+NOT_PAIRED = "Not paired, because an older report has no sequences.csv: "
 NOT_RUN = (
-    "The params differ, but both reports were made with the same: what differs does not concern "
-    "them, or has not run yet (make study)."
+    "The params differ, but both reports were made with the same ones: what differs does not "
+    "affect them, or has not run yet (make study)."
 )
 
 
-def number(found: Estimate | None, measure: Measure) -> str:
-    """A value with its interval."""
-    if found is None or measure.form is None:
-        return NONE if found is None else millions(found.value)
-    return f"{fixed(found.value, measure.form)}{between(found.low, found.high, measure.form)}"
+def value(value: Estimate | str | None, measure: Measure) -> str:
+    """A name, or a number with its interval."""
+    if not isinstance(value, Estimate):
+        return value or NONE
+    if measure.form is None:
+        return millions(value.value)
+    return f"{fixed(value.value, measure.form)}{between(value.low, value.high, measure.form)}"
 
 
-def value(found: Estimate | str | None, measure: Measure) -> str:
-    return number(found, measure) if not isinstance(found, str) else found
-
-
-def signed(found: Estimate, measure: Measure) -> str:
+def signed(change: Estimate, measure: Measure) -> str:
     """A difference with its interval: three digits, and its sign."""
     scale, unit = (MILLION, " M") if measure.form is None else (1, "")
-    ends = [None if end is None else end / scale for end in (found.low, found.high)]
-    return f"{found.value / scale:+.3g}{unit}{between(*ends, '%+.3g')}"
+    low, high = (None if end is None else end / scale for end in (change.low, change.high))
+    return f"{change.value / scale:+.3g}{unit}{between(low, high, '%+.3g')}"
 
 
-def change(row: Row) -> str:
-    """What a row differs by."""
+def change(row: CellChange) -> str:
+    """B − A, or what became of a name."""
     if row.status == "not known":
         return NONE
     if row.change is not None:
@@ -72,153 +83,153 @@ def change(row: Row) -> str:
 
 
 def _edges(a: str, b: str) -> str:
-    """What a circuit gained and lost; nothing is called none."""
-    own, other = (set(names.split(" + ")) - {"none"} for names in (a, b))
-    parts = {"gained": sorted(other - own), "lost": sorted(own - other)}
+    """The edges that a circuit gained and lost; a circuit without edges is called none."""
+    before, after = (set(names.split(" + ")) - {"none"} for names in (a, b))
+    parts = {"gained": sorted(after - before), "lost": sorted(before - after)}
     return "; ".join(f"{word} {', '.join(edges)}" for word, edges in parts.items() if edges)
 
 
-def clear(found: Row | Mean) -> str:
-    """Whether the interval of the difference leaves out zero; nothing where there is none."""
-    if found.change is None or found.change.low is None:
+def clear(row: CellChange | SeedMean) -> str:
+    """Whether the interval of the difference leaves out zero; empty where there is none."""
+    if row.change is None or row.change.low is None:
         return ""
-    return "yes" if found.is_clear else "no"
+    return "yes" if row.is_clear else "no"
 
 
-def judgement(claim: Judged, side: str) -> str:
-    own = getattr(claim, side)
-    return ABSENT if own is None else f"{own.verdict}{_of(own.value)}"
+def judgement(claim: ReportedClaim | None) -> str:
+    """The verdict, and the value with its interval."""
+    if claim is None or claim.value is None:
+        return ABSENT if claim is None else claim.verdict
+    interval = between(claim.value.low, claim.value.high)
+    return f"{claim.verdict}: {significant(claim.value.value)}{interval}"
 
 
-def _of(found: Estimate | None) -> str:
-    return "" if found is None else f": {significant(found.value)}{between(found.low, found.high)}"
-
-
-def rule(claim: Judged) -> str:
-    own, other = (side.rule if side else NONE for side in (claim.a, claim.b))
-    return (other if own == other or claim.a is None else own if claim.b is None
-            else f"A: {own}; B: {other}") or NONE  # fmt: skip
+def rule(claim: ClaimPair) -> str:
+    rules = list(dict.fromkeys(side.rule for side in (claim.a, claim.b) if side))
+    return (f"A: {rules[0]}; B: {rules[1]}" if len(rules) == 2 else rules[0]) or NONE
 
 
 def titled(measure: Measure) -> str:
     return f"{measure.title}, {measure.unit}" if measure.unit else measure.title
 
 
-def changed(found: Comparison) -> list[Row]:
-    return [row for row in found.rows if row.status == "changed"]
+def changed(comparison: Comparison) -> list[CellChange]:
+    return [row for row in comparison.rows if row.status == "changed"]
 
 
-def by_measure(found: Comparison) -> list[tuple[Measure, list[Row]]]:
+def by_measure(comparison: Comparison) -> list[tuple[Measure, list[CellChange]]]:
     """The rows of every measure in which something changed."""
-    own = dict.fromkeys(row.measure for row in changed(found))
-    return [(one, [row for row in found.rows if row.measure == one]) for one in own]
+    measures = dict.fromkeys(row.measure for row in changed(comparison))
+    return [(one, [row for row in comparison.rows if row.measure == one]) for one in measures]
 
 
-def names(cells: list[str]) -> str:
-    return ", ".join(cells)
-
-
-def notes_on_cells(found: Comparison) -> list[str]:
-    """Of which cells and measures there is nothing to say, or nothing new."""
-    unknown = dict.fromkeys(row.measure.title for row in found.rows if row.status == "not known")
-    same = found.identical()
-    if len(same) == len(found.common) > 1:
+def notes_on_cells(comparison: Comparison) -> list[str]:
+    """The cells and measures that were not compared, or did not change."""
+    unknown = dict.fromkeys(
+        row.measure.title for row in comparison.rows if row.status == "not known"
+    )
+    same = comparison.identical()
+    if len(same) == len(comparison.common) > 1:
         same = [f"all {len(same)} common cells"]
-    said = {
-        "Identical, to the last digit of all that both report: ": same,
-        "In A only: ": found.only("a"),
-        "In B only: ": found.only("b"),
-        "Not compared everywhere, for an older report does not have it: ": list(unknown),
+    listed = {
+        "Identical, to the last digit of everything that both report: ": same,
+        "In A only: ": comparison.only("a"),
+        "In B only: ": comparison.only("b"),
+        "Not compared everywhere, because an older report does not have it: ": list(unknown),
     }
-    notes = [f"{text}{names(own)}." for text, own in said.items() if own]
-    return notes if found.common else ["No cell is in both.", *notes]
+    notes = [f"{text}{', '.join(names)}." for text, names in listed.items() if names]
+    return notes if comparison.common else ["No cell is in both.", *notes]
 
 
-def notes_on_intervals(found: Comparison) -> list[str]:
-    """Whether both err together, and which intervals of B − A take it into account."""
-    if found.evaluation != "same":
-        return [EVALUATION[found.evaluation]]
-    made = {row.interval for row in found.rows}
-    notes = [EVALUATION["same"], *(text for kind, text in INTERVALS.items() if kind in made)]
-    older = [side.name for side in (found.a, found.b) if side.sequences is None]
-    missed = older and made & INTERVALS.keys()
-    return [" ".join(notes), *([f"{NOT_PAIRED}{names(older)}."] if missed else [])]
+def notes_on_intervals(comparison: Comparison) -> list[str]:
+    """Whether the errors of both are independent, and which intervals take that into account."""
+    if comparison.evaluation != "same":
+        return [EVALUATION[comparison.evaluation]]
+    kinds = {row.interval for row in comparison.rows}
+    notes = [EVALUATION["same"], *(text for kind, text in INTERVALS.items() if kind in kinds)]
+    older = [side.name for side in (comparison.a, comparison.b) if side.sequences is None]
+    missed = older and kinds & INTERVALS.keys()
+    return [" ".join(notes), *([f"{NOT_PAIRED}{', '.join(older)}."] if missed else [])]
 
 
-def notes_on_params(found: Comparison) -> list[str]:
-    if found.params is None:
-        sides = [side.name for side in (found.a, found.b) if side.params is None]
+def notes_on_params(comparison: Comparison) -> list[str]:
+    if comparison.params is None:
+        sides = [side.name for side in (comparison.a, comparison.b) if side.params is None]
         return [f"params: not known of {' and '.join(sides)} (no params.yaml there)."]
-    if not found.params:
+    if not comparison.params:
         return ["The same."]
-    return [] if found.has_run else [NOT_RUN]
+    return [] if comparison.has_run else [NOT_RUN]
 
 
-def notes_on_claims(found: Comparison) -> list[str]:
-    if found.claims is None:
-        sides = [side.name for side in (found.a, found.b) if side.claims is None]
+def notes_on_claims(comparison: Comparison) -> list[str]:
+    if comparison.claims is None:
+        sides = [side.name for side in (comparison.a, comparison.b) if side.claims is None]
         return [f"claims: not known of {' and '.join(sides)} (no claims.json there)."]
-    counts = [sum(claim.rank == rank for claim in found.claims) for rank in (0, 1, 2)]
+    counts = [sum(claim.rank == rank for claim in comparison.claims) for rank in (0, 1, 2)]
     return ["{} with another verdict, {} with another value or rule, {} the same.".format(*counts)]
 
 
-def tables(found: Comparison) -> list[Table]:
-    """What the terminal shows: what changed."""
+def tables(comparison: Comparison) -> list[Table]:
+    """What changed, for the terminal."""
     cells = [
         [row.cell, titled(row.measure), value(row.a, row.measure), value(row.b, row.measure),
          change(row), row.interval or "", clear(row)]
-        for row in changed(found)
+        for row in changed(comparison)
     ]  # fmt: skip
-    order = list(found.common)
+    order = list(comparison.common)
     cells.sort(key=lambda row: order.index(row[0]))
     seeds = [
         [mean.panel, str(mean.seeds), titled(mean.measure), signed(mean.change, mean.measure),
          clear(mean)]
-        for mean in found.means
+        for mean in comparison.means
     ]  # fmt: skip
     claims = [
-        [claim.either.text or claim.name, judgement(claim, "a"), judgement(claim, "b"), rule(claim)]
-        for claim in found.claims or []
+        [claim.either.text or claim.name, judgement(claim.a), judgement(claim.b), rule(claim)]
+        for claim in comparison.claims or []
         if claim.rank < 2
     ]
-    params = [[key, own or ABSENT, other or ABSENT] for key, own, other in found.params or []]
-    shown = [
-        ("Params", notes_on_params(found), PARAMS, params),
-        ("Cells", [*notes_on_intervals(found), *notes_on_cells(found)], MEASURES, cells),
-        ("Over seeds", [], SEEDS, seeds),
-        ("Claims", notes_on_claims(found), CLAIMS, claims),
+    params = [
+        [change.key, change.a or ABSENT, change.b or ABSENT] for change in comparison.params or []
     ]
-    return [own for own in shown if own[1] or own[3]]
+    sections = [
+        Table("Params", notes_on_params(comparison), PARAMS, params),
+        Table(
+            "Cells", [*notes_on_intervals(comparison), *notes_on_cells(comparison)], MEASURES, cells
+        ),
+        Table("Over seeds", [], SEEDS, seeds),
+        Table("Claims", notes_on_claims(comparison), CLAIMS, claims),
+    ]
+    return [section for section in sections if section.notes or section.rows]
 
 
-def drawn_values(found: Comparison) -> list[dict]:
-    """For the figure of both: a row per number and side, of cells and measures that changed."""
-    rows = changed(found)
+def value_rows(comparison: Comparison) -> list[dict]:
+    """A row per number and side, of cells and measures that changed: figures.comparison.values."""
+    rows = changed(comparison)
     cells, measures = {row.cell for row in rows}, {row.measure for row in rows}
     return [
-        _drawn(row, own) | {"side": side}
-        for row in found.rows
+        _drawn(row, estimate) | {"side": side}
+        for row in comparison.rows
         if row.cell in cells and row.measure in measures and row.measure in NUMBERS
-        for side, own in (("A", row.a), ("B", row.b))
-        if isinstance(own, Estimate)
+        for side, estimate in (("A", row.a), ("B", row.b))
+        if isinstance(estimate, Estimate)
     ]
 
 
-def drawn_changes(found: Comparison) -> list[dict]:
-    """For the figure of differences: of those that have an interval."""
+def change_rows(comparison: Comparison) -> list[dict]:
+    """The differences that have an interval: figures.comparison.changes."""
     return [
         _drawn(row, row.change) | {"clear": "leaves out 0" if row.is_clear else "holds 0"}
-        for row in changed(found)
+        for row in changed(comparison)
         if row.change and row.change.low is not None
     ]
 
 
-def _drawn(row: Row, own: Estimate) -> dict:
+def _drawn(row: CellChange, estimate: Estimate) -> dict:
     scale = MILLION if row.measure.form is None else 1
-    ends = {"value": own.value, "low": own.low, "high": own.high}
+    numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
     return {
         "panel": row.measure.title,
         "unit": f"{row.measure.unit} (millions)" if row.measure.form is None else row.measure.unit,
         "cell": row.cell,
-        **{key: None if end is None else end / scale for key, end in ends.items()},
+        **{key: None if end is None else end / scale for key, end in numbers.items()},
     }

@@ -1,8 +1,7 @@
-"""What every figure shares: colours, panels side by side, tokens along x, the window shaded.
+"""What every figure shares: colours, panels side by side, tokens along x, phase windows shaded.
 
-Figures take rows (dictionaries, as the SQL files return them) and give an SVG string, or panels,
-which are one when asked. Colours are those of Okabe and Ito, which colour-blind readers can tell
-apart.
+A drawing is an SVG string, or panels, which become one SVG. Colours are those of Okabe and Ito,
+which colour-blind readers can tell apart.
 """
 
 import json
@@ -13,9 +12,10 @@ from dataclasses import dataclass
 import altair as alt
 import vl_convert
 
-Rows = list[dict]
+from induction.report.rows import Rows
+
 Panel = alt.Chart | alt.LayerChart
-Reach = Callable[..., list[float]]
+Domain = list[float | int]
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 WINDOW = "#F0E442"
@@ -28,30 +28,29 @@ MILLION = 1e6
 TOKENS = alt.X("tokens:Q", title="training tokens (millions)", scale=alt.Scale(nice=False))
 
 
-# As a picture of its own, a figure is on paper, or in the dark if that is what the reader asks for.
+# A figure in a file of its own is dark on light, or light on dark if the reader prefers that.
 # Crisp edges close the hairlines between the rectangles of a map.
 STYLE = (
     "<style>:root{color:#222;background:#fff}.mark-rect{shape-rendering:crispEdges}"
     "@media screen and (prefers-color-scheme:dark){:root{color:#ddd;background:#17191c}}</style>"
 )
 
-
-# A hundredth of a pixel is enough, and half of the file.
+# Coordinates in hundredths of a pixel look the same, in half of the bytes.
 GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
 FRACTION = re.compile(r"-?\d+\.\d{3,}")
 COLOUR = re.compile(r"rgb\((\d+), (\d+), (\d+)\)")
 
 
-def svg(chart: alt.TopLevelMixin) -> str:
-    return rendered(themed(chart))
+def to_svg(chart: alt.TopLevelMixin) -> str:
+    return render(themed(chart))
 
 
 def themed(chart: alt.TopLevelMixin) -> dict:
-    """Its specification, in the look of all figures."""
+    """The Vega-Lite specification of a chart, in the look of all figures."""
     spec = (
         chart.configure(
             background="transparent",
-            # Wider fonts than the one that measured a label need room beyond it.
+            # A label takes more room in a font that is wider than the one it was measured in.
             padding={"left": 28, "right": 36, "top": 5, "bottom": 5},
             font="Arial, Helvetica, Liberation Sans, sans-serif",
         )
@@ -69,34 +68,42 @@ def themed(chart: alt.TopLevelMixin) -> dict:
         .configure_legend(labelColor=INK, titleColor=INK)
         .configure_title(color=INK)
         .configure_text(color=INK)
+        .to_dict()
     )
     # A label for assistive technology on each of thousands of rectangles helps nobody, and is
     # most of the file; the caption says what a figure shows.
-    spec.config.aria = False
-    return spec.to_dict()
+    spec["config"]["aria"] = False
+    return spec
 
 
-def rendered(spec: dict) -> str:
-    """A specification of Vega-Lite as SVG: the same bytes every time."""
+def render(spec: dict) -> str:
+    """A Vega-Lite specification as SVG; the same specification gives the same bytes."""
     text = vl_convert.vegalite_to_svg(spec, vl_version=alt.SCHEMA_VERSION[1:4])
-    # The renderer numbers gradients through all figures of a process: here, each from 0.
+    # The renderer numbers gradients through all figures of a process: number them from 0 here.
     order = list(dict.fromkeys(re.findall(r"gradient_\d+", text)))
-    text = re.sub(r"gradient_\d+", lambda found: f"gradient_{order.index(found[0])}", text)
-    text = GEOMETRY.sub(lambda found: FRACTION.sub(_hundredths, found[0]), text)
+    text = re.sub(r"gradient_\d+", lambda match: f"gradient_{order.index(match[0])}", text)
+    text = GEOMETRY.sub(lambda match: FRACTION.sub(_hundredths, match[0]), text)
     text = COLOUR.sub(_hexadecimal, text)
     return text.replace(">", f">{STYLE}", 1)
 
 
-def _hexadecimal(found: re.Match) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*map(int, found.groups()))
+def _hexadecimal(match: re.Match) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*map(int, match.groups()))
 
 
-def _hundredths(found: re.Match) -> str:
-    return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
+def _hundredths(match: re.Match) -> str:
+    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
 
 
-def data(rows: Rows) -> alt.Data:
-    """Rows with every token count in millions."""
+def layers(*charts: Panel) -> alt.LayerChart:
+    """Charts on top of each other."""
+    layered = alt.layer(*charts)
+    assert isinstance(layered, alt.LayerChart), "charts here have no facets"
+    return layered
+
+
+def in_millions(rows: Rows) -> alt.Data:
+    """Rows as the data of a chart, every token count in millions."""
     keys = ("tokens", "end_tokens")
     return inline(
         [
@@ -107,8 +114,10 @@ def data(rows: Rows) -> alt.Data:
 
 
 def inline(rows: Rows) -> alt.Data:
-    """Rows as one string of JSON: as objects, each would be copied whenever a chart is composed,
-    which takes longer than to draw it."""
+    """Rows as the data of a chart, in one string of JSON.
+
+    As objects, all would be copied whenever a chart is composed, which takes longer than drawing.
+    """
     text = json.dumps(rows, allow_nan=False)
     return alt.Data(values=text, format=alt.DataFormat(type="json"))
 
@@ -118,12 +127,12 @@ def known(rows: Rows, *fields: str) -> Rows:
     return [row for row in rows if all(row[field] is not None for field in fields)]
 
 
-def extent(rows: Rows, *fields: str) -> list[float | int]:
+def extent(rows: Rows, *fields: str) -> Domain:
     values = [row[field] for row in rows for field in fields if row[field] is not None]
     return [min(values), max(values)]
 
 
-def spread(rows: Rows, *fields: str) -> list[float]:
+def padded_extent(rows: Rows, *fields: str) -> Domain:
     """The extent and a little more, so that nothing lies on the frame."""
     low, high = extent(rows, *fields)
     pad = 0.05 * (high - low)
@@ -131,31 +140,42 @@ def spread(rows: Rows, *fields: str) -> list[float]:
 
 
 def domains(
-    rows: Rows, key: str, windows: Rows, *fields: str, reach: Reach = spread
-) -> dict[str, list[float]]:
-    """The domain of y in every panel: one for all models of language, so that they compare.
+    rows: Rows,
+    key: str,
+    windows: Rows,
+    *fields: str,
+    domain: Callable[..., Domain] = padded_extent,
+) -> dict[str, Domain]:
+    """The domain of y in every panel: the same for all models of language, to compare them.
 
-    What models of periodic text reach would flatten the rest: they have scales of their own.
+    Models of periodic text have scales of their own: their values would flatten all other lines.
     """
     names = list(dict.fromkeys(row[key] for row in rows))
-    apart = {row[key] for row in windows if row["is_periodic"]}
-    language = [row for row in rows if row[key] not in apart]
+    periodic = {row[key] for row in windows if row["is_periodic"]}
+    language = [row for row in rows if row[key] not in periodic]
     return {
-        name: reach(of(rows, key, name) if name in apart else language, *fields) for name in names
+        name: domain(of(rows, key, name) if name in periodic else language, *fields)
+        for name in names
     }
 
 
 def palette(field: str, values: list, title: str, legend: bool = True) -> alt.Color:
     """One colour per value, the same in every panel."""
     colours = [COLOURS[i % len(COLOURS)] for i in range(len(values))]
-    # Of translucent marks, the legend would be, too.
+    # The legend of translucent marks would be translucent, too.
     shown = alt.Legend(symbolOpacity=1) if legend else None
     scale = alt.Scale(domain=values, range=colours)
     return alt.Color(f"{field}:N", title=title, scale=scale, legend=shown)
 
 
-def window(windows: Rows, opacity: float = 0.35) -> alt.Chart:
-    """A band from start to end of each phase window that is a phase change."""
+def seed_palette(rows: Rows) -> alt.Color:
+    """A colour per seed, with a legend if there are several."""
+    seeds = sorted({row["seed"] for row in rows})
+    return palette("seed", seeds, "seed", legend=len(seeds) > 1)
+
+
+def phase_windows(windows: Rows, opacity: float = 0.35) -> alt.Chart:
+    """A band from start to end of each window that is a phase change."""
     rows = [
         {"start": row["start_tokens"] / MILLION, "end": row["end_tokens"] / MILLION}
         for row in windows
@@ -171,8 +191,10 @@ def of(rows: Rows, key: str, value: str) -> Rows:
 
 @dataclass(frozen=True)
 class Panels:
-    """One panel per value of `key`, in the order in which the rows have them: side by side as a
-    figure, `str(panels)`, or each alone."""
+    """One panel per value of `key`, in the order of the rows.
+
+    `str(panels)` has them side by side in one SVG, `charts` each alone.
+    """
 
     rows: Rows
     key: str
@@ -185,11 +207,11 @@ class Panels:
             chart.properties(title=name, width=WIDTH, height=self.height)
             for name, chart in self.charts()
         ]
-        return svg(alt.concat(*charts, columns=self.columns).resolve_scale(color="shared"))
+        return to_svg(alt.concat(*charts, columns=self.columns).resolve_scale(color="shared"))
 
     def charts(self) -> Iterator[tuple[str, Panel]]:
         for name in dict.fromkeys(row[self.key] for row in self.rows):
             yield name, self.panel(name, of(self.rows, self.key, name))
 
 
-Drawn = Panels | str
+Drawing = Panels | str

@@ -1,12 +1,4 @@
 -- Grain: cell, layer, head. What every head is at the last checkpoint. Reads cells.
-with
-
-lasts as (
-    select cell, max(step) as step
-    from heads
-    group by cell
-)
-
 select
     cell,
     is_detailed,
@@ -22,7 +14,6 @@ select
     ov_positivity,
     qk_trace,
     qk_positivity
-from heads
-join lasts using (cell, step)
+from last_rows('heads')
 join cells using (cell)
 order by place, seed, layer, head

@@ -24,9 +24,9 @@ carried as (
         cell,
         layer,
         head,
-        arg_max(delta_icl, mode = $mode) as delta_icl,
-        arg_max(delta_icl_low, mode = $mode) as delta_icl_low,
-        arg_max(delta_icl_high, mode = $mode) as delta_icl_high
+        arg_max(delta_icl, mode = $full_mode) as delta_icl,
+        arg_max(delta_icl_low, mode = $full_mode) as delta_icl_low,
+        arg_max(delta_icl_high, mode = $full_mode) as delta_icl_high
     from removals_result
     where replacement = 'zero'
     group by cell, layer, head

@@ -8,14 +8,8 @@ changing as (
     select cell from phases where signal = 'icl' and estimator = 'levels' and is_defined
 ),
 
-lasts as (
-    select cell, max(step) as step from interventions group by cell
-),
-
-last_rows as (
-    select interventions.*
-    from interventions
-    join lasts using (cell, step)
+last_interventions as (
+    from last_rows('interventions')
 ),
 
 paired as (
@@ -27,8 +21,8 @@ paired as (
         edited.late - edited.early as icl,
         whole.late - whole.early as icl_whole,
         edited.mean - whole.mean as delta_loss
-    from last_rows as edited
-    join last_rows as whole
+    from last_interventions as edited
+    join last_interventions as whole
         on whole.cell = edited.cell
         and whole.seq = edited.seq
         and whole.intervention = 'none'
@@ -87,8 +81,7 @@ select
         when cell not in (from changing) then 'ICL does not change: next to none to share out'
         else ''
     end as reason
-from intervention_heads
-join lasts using (cell, step)
+from last_rows('intervention_heads')
 join cells using (cell)
 left join points using (cell, intervention)
 left join intervals using (cell, intervention, draw)

@@ -3,16 +3,8 @@
 -- sequences (draws: draw, seq, weight) for zero; the others have fewer sequences, and none.
 with
 
-last_steps as (
-    select cell, max(step) as step
-    from ablations
-    group by cell
-),
-
-last_rows as (
-    select ablations.*
-    from ablations
-    join last_steps using (cell, step)
+last_ablations as (
+    from last_rows('ablations')
 ),
 
 deltas as (
@@ -25,8 +17,8 @@ deltas as (
         removed.seq,
         (removed.late - removed.early) - (whole.late - whole.early) as delta_icl,
         removed.mean - whole.mean as delta_loss
-    from last_rows as removed
-    join last_rows as whole
+    from last_ablations as removed
+    join last_ablations as whole
         on whole.cell = removed.cell
         and whole.seq = removed.seq
         and whole.replacement = 'none'
@@ -45,7 +37,7 @@ resampled as (
     from deltas
     join draws using (seq)
     where replacement = 'zero'
-    group by cell, layer, head, replacement, mode, draw
+    group by all
 ),
 
 intervals as (
@@ -58,7 +50,7 @@ intervals as (
         quantile_cont(delta_icl, $low) as delta_icl_low,
         quantile_cont(delta_icl, $high) as delta_icl_high
     from resampled
-    group by cell, layer, head, replacement, mode
+    group by all
 ),
 
 points as (
@@ -71,7 +63,7 @@ points as (
         avg(delta_icl) as delta_icl,
         avg(delta_loss) as delta_loss
     from deltas
-    group by cell, layer, head, replacement, mode
+    group by all
 )
 
 select

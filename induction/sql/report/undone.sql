@@ -33,7 +33,7 @@ per_head as (
     from ablations as removed
     join whole using (cell, step, seq)
     join before_and_after using (cell, seq)
-    where replacement = 'zero' and mode = $mode
+    where replacement = 'zero' and mode = $pattern_mode
     group by cell, step, layer, head
 )
 

@@ -1,4 +1,4 @@
-const { cells, tables, drawn } = JSON.parse(at("data").textContent);
+const { cells, tables, queries } = JSON.parse(at("data").textContent);
 document.documentElement.classList.add("scripted");
 const cellOf = at("cell"), readingOf = at("reading"), headOf = at("head"), panel = at("explorer");
 
@@ -26,7 +26,7 @@ const complexPlane = ([re, im]) => {
   const rows = () => csv(["re", "im"], re.map((value, i) => [value, im[i]]));
   return make("figure", {}, svg, make("figcaption", {},
     "Eigenvalues of W_E W_OV W_U, relative to the largest",
-    take(`${cellOf.value}-${headOf.value}-eigenvalues`, rows, () => alone(svg))));
+    take(`${cellOf.value}-${headOf.value}-eigenvalues`, rows, () => standalone(svg))));
 };
 
 const offsets = ([byPosition, measured]) => {
@@ -45,66 +45,66 @@ const offsets = ([byPosition, measured]) => {
     byPosition.map((share, i) => [i, share, measured[i]]));
   return make("figure", {}, svg, make("figcaption", {},
     "Attention by positions back: blue by pos W_QK posᵀ alone, orange as measured on text",
-    take(`${cellOf.value}-${headOf.value}-offsets`, rows, () => alone(svg))));
+    take(`${cellOf.value}-${headOf.value}-offsets`, rows, () => standalone(svg))));
 };
 
-const facts = (own) => make("ul", {}, ...[
-  `${own.kind.replace("_", "-")} head: prefix matching ${number(own.prefix_matching)}, attention ` +
-    `to the previous token ${number(own.previous_token)} (by its position circuit ` +
-    `${number(own.by_position)})`,
-  `OV circuit: ${number(100 * own.ov_diagonal, 0)} % of tokens raise themselves most, positivity ` +
-    `${number(own.ov_positivity)}, effective rank ${number(own.ov_rank, 1)}`,
-  `QK circuit: ${number(100 * own.qk_diagonal, 0)} % of tokens attend to themselves most, ` +
-    `effective rank ${number(own.qk_rank, 1)}`,
-  ...(own.inexact ? [`Token circuits, not exact here: ${own.inexact}`] : []),
-  ...(own.inexact_position
-    ? [`Position circuit, not exact here: ${own.inexact_position}`] : []),
+const facts = (head) => make("ul", {}, ...[
+  `${head.kind.replace("_", "-")} head: prefix matching ${number(head.prefix_matching)}, attention ` +
+    `to the previous token ${number(head.previous_token)} (by its position circuit ` +
+    `${number(head.by_position)})`,
+  `OV circuit: ${number(100 * head.ov_diagonal, 0)} % of tokens raise themselves most, positivity ` +
+    `${number(head.ov_positivity)}, effective rank ${number(head.ov_rank, 1)}`,
+  `QK circuit: ${number(100 * head.qk_diagonal, 0)} % of tokens attend to themselves most, ` +
+    `effective rank ${number(head.qk_rank, 1)}`,
+  ...(head.inexact ? [`Token circuits, not exact here: ${head.inexact}`] : []),
+  ...(head.inexact_position
+    ? [`Position circuit, not exact here: ${head.inexact_position}`] : []),
 ].map((text) => make("li", {}, text)));
 
 const draw = () => {
   const cell = cells[cellOf.value];
   const reading = cell.readings[Number(readingOf.value)];
-  const name = headOf.value, own = reading.heads[name];
+  const name = headOf.value, head = reading.heads[name];
   const touching = reading.edges.filter(({ edge }) => edge.split(">").includes(name));
   const children = [
     make("h3", {}, `${name} of ${cellOf.value}, ${reading.at}: ` +
       `${(reading.tokens / 1e6).toFixed(2)} M tokens`),
     make("p", {}, reading.circuit
       ? `Circuit at this checkpoint: ${reading.circuit}` : `No circuit here: ${reading.reason}`),
-    facts(own),
+    facts(head),
     make("div", { class: "side" },
-      heatMap(`${cellOf.value}-${name}-${reading.at}-random`, own.attention.random, cell.shown.random,
+      heatMap(`${cellOf.value}-${name}-${reading.at}-random`, head.attention.random, cell.shown.random,
         "Attention on BOS and a random block, twice (query down, key across)"),
-      heatMap(`${cellOf.value}-${name}-${reading.at}-text`, own.attention.text, cell.shown.text, "Attention on held-out text")),
-    make("div", { class: "side" }, complexPlane(own.eigenvalues), offsets(own.offsets)),
+      heatMap(`${cellOf.value}-${name}-${reading.at}-text`, head.attention.text, cell.shown.text, "Attention on held-out text")),
+    make("div", { class: "side" }, complexPlane(head.eigenvalues), offsets(head.offsets)),
     make("div", { class: "side" },
       table("OV circuit: source → out, nats above the mean logit", ["source", "raises"],
-        own.ov.map(([token, list]) => [token, pairs(list, 1)])),
+        head.ov.map(([token, list]) => [token, pairs(list, 1)])),
       table("QK circuit: destination → source, nats above the mean key",
         ["destination", "attends to"],
-        own.qk.map(([token, list]) => [token, pairs(list, 1)]))),
+        head.qk.map(([token, list]) => [token, pairs(list, 1)]))),
   ];
   if (touching.length) {
     children.push(table("Edges of this head",
       ["edge", "into", "diagonal of the K circuit", "Q-, K- and V-composition (high by chance)",
         "ICL lost without it, nats [interval]"],
       touching.map((edge) => [
-        edge.edge + (edge.is_circuit && edge.reader === "k" ? " ●" : ""), edge.reader,
+        edge.edge + (edge.is_circuit && edge.receiver_input === "k" ? " ●" : ""), edge.receiver_input,
         number(edge.k_diagonal),
-        edge.k_composition === null ? "–" : ["q", "k", "v"].map((reader) =>
-          `${number(edge[`${reader}_composition`])} (${number(edge[`${reader}_high`])})`).join(" "),
-        number(edge.cut, 3) + (edge.cut_low === null ? ""
-          : ` [${number(edge.cut_low, 3)}, ${number(edge.cut_high, 3)}]`)])));
+        edge.k_composition === null ? "–" : ["q", "k", "v"].map((input) =>
+          `${number(edge[`${input}_composition`])} (${number(edge[`${input}_high`])})`).join(" "),
+        number(edge.icl_lost, 3) + (edge.icl_lost_low === null ? ""
+          : ` [${number(edge.icl_lost_low, 3)}, ${number(edge.icl_lost_high, 3)}]`)])));
   }
-  if (own.trigrams.length) {
+  if (head.trigrams.length) {
     const header = ["source … destination → out", "effect (nats)", "in the text", "ln lift"];
     const row = ([, source, destination, out, effect, seen, all, lift]) => [
       `${source} … ${destination} → ${out}`, number(effect), `${seen} of ${all}`, number(lift)];
     children.push(make("div", { class: "side" },
       table("Skip-trigrams that the text has", [...header, "first seen as"],
-        own.trigrams.map((one) => [...row(one), one[0]])),
+        head.trigrams.map((one) => [...row(one), one[0]])),
       table("Bugs: two that the text has, and the one they force", ["", ...header],
-        own.bugs.map((one) => [one[0], ...row(one)]))));
+        head.bugs.map((one) => [one[0], ...row(one)]))));
   }
   children.push(make("div", { class: "side" },
     table(direct(reading.agreement), ["after", "direct path", "text"],
@@ -118,19 +118,19 @@ const draw = () => {
   panel.replaceChildren(...children);
 };
 
-const direct = (own) => "Direct path and bigrams: likeliest next tokens. Over all common tokens: " +
-  `KL ${number(own.kl)} nats (of single-token frequencies ${number(own.kl_unigram)}), rank ` +
-  `correlation ${number(own.rank_correlation)}, same likeliest next ` +
-  `${number(100 * own.same_first, 0)} %; ${own.inexact}`;
+const direct = (agreement) => "Direct path and bigrams: likeliest next tokens. Over all common tokens: " +
+  `KL ${number(agreement.kl)} nats (of single-token frequencies ${number(agreement.kl_unigram)}), rank ` +
+  `correlation ${number(agreement.rank_correlation)}, same likeliest next ` +
+  `${number(100 * agreement.same_first, 0)} %; ${agreement.inexact}`;
 
 const parts = (rows) => {
-  const found = new Map();
+  const spansOf = new Map();
   for (const [span, part, logit, difference] of rows) {
-    const own = found.get(part) ?? found.set(part, {}).get(part);
-    own[span] = [logit, difference];
+    if (!spansOf.has(part)) spansOf.set(part, {});
+    spansOf.get(part)[span] = [logit, difference];
   }
-  return [...found].map(([part, own]) => [part, number(own.text_late?.[0]),
-    number(own.random_again?.[0]), number(own.random_again?.[1])]);
+  return [...spansOf].map(([part, spans]) => [part, number(spans.text_late?.[0]),
+    number(spans.random_again?.[0]), number(spans.random_again?.[1])]);
 };
 
 const chooseCell = () => {
@@ -148,7 +148,7 @@ const chooseCell = () => {
 cellOf.addEventListener("change", chooseCell);
 readingOf.addEventListener("change", draw);
 headOf.addEventListener("change", draw);
-for (const [name, query] of Object.entries(drawn)) {
+for (const [name, query] of Object.entries(queries)) {
   const figure = at(name);
   if (!figure) continue;
   const columns = Object.keys(tables[query] ?? {});

@@ -1,8 +1,8 @@
 // Text goes in as text nodes only: tokens may spell anything.
 const SVG = "http://www.w3.org/2000/svg";
-const DRAWN = ["svg", "circle", "line", "polyline", "rect", "text", "title"];
+const SVG_ELEMENTS = ["svg", "circle", "line", "polyline", "rect", "text", "title"];
 const make = (name, attributes, ...children) => {
-  const node = DRAWN.includes(name)
+  const node = SVG_ELEMENTS.includes(name)
     ? document.createElementNS(SVG, name)
     : document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) node.setAttribute(key, value);
@@ -12,13 +12,13 @@ const make = (name, attributes, ...children) => {
 const at = (id) => document.getElementById(id);
 const number = (value, digits = 2) =>
   value === null || value === undefined ? "–" : value.toFixed(digits);
-const options = (select, entries, wanted) => {
+const options = (select, entries, current) => {
   select.replaceChildren(...entries.map(([value, text]) => make("option", { value }, text)));
-  if (entries.some(([value]) => value === wanted)) select.value = wanted;
+  if (entries.some(([value]) => value === current)) select.value = current;
 };
 const bytes = (encoded) => Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
 
-// What a reader takes along: made in the browser, so that the page holds each number once.
+// Downloads are made in the browser, so that the page holds each number once.
 const save = (name, type, text) => {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = make("a", { href: url, download: name });
@@ -36,8 +36,8 @@ const csv = (header, rows) => {
 };
 const decoded = (image) =>
   new TextDecoder().decode(bytes(image.src.slice(image.src.indexOf(",") + 1)));
-// A drawing of the page as a file of its own has no style sheet beside it.
-const alone = (svg) => {
+// A downloaded drawing has no style sheet beside it, so its style goes into the file.
+const standalone = (svg) => {
   const copy = svg.cloneNode(true);
   copy.setAttribute("xmlns", SVG);
   copy.prepend(make("title", {}, svg.getAttribute("aria-label") ?? ""));
@@ -51,9 +51,9 @@ const alone = (svg) => {
 const take = (name, rows, drawing) => {
   const buttons = make("span", { class: "take" });
   const button = (text, what, act) => {
-    const own = make("button", { type: "button", "aria-label": `${what} of ${name}` }, text);
-    own.addEventListener("click", act);
-    buttons.append(own);
+    const node = make("button", { type: "button", "aria-label": `${what} of ${name}` }, text);
+    node.addEventListener("click", act);
+    buttons.append(node);
   };
   if (rows) button("CSV", "data", () => save(`${name}.csv`, "text/csv", rows()));
   if (drawing) button("SVG", "picture", () => save(`${name}.svg`, "image/svg+xml", drawing()));
@@ -89,7 +89,7 @@ const heatMap = (name, encoded, tokens, caption, split) => {
     }
   }
   const says = make("p", { class: "says", "aria-live": "polite" }, "\u00a0");
-  const tell = (event) => {
+  const describe = (event) => {
     const box = svg.getBoundingClientRect();
     const index = (along, from, length) =>
       Math.floor((((along - from) / length) * (whole + margin) - margin) / size);
@@ -100,10 +100,10 @@ const heatMap = (name, encoded, tokens, caption, split) => {
     says.replaceChildren(`${query} `, make("bdi", {}, tokens[query]), ` attends to ${key} `,
       make("bdi", {}, tokens[key]), `: ${share.toFixed(2)}`);
   };
-  svg.addEventListener("pointermove", tell);
-  svg.addEventListener("pointerdown", tell);
+  svg.addEventListener("pointermove", describe);
+  svg.addEventListener("pointerdown", describe);
   svg.addEventListener("pointerleave", () => { says.textContent = "\u00a0"; });
   const data = () => csv(["query", "query_token", "key", "key_token", "attention"], rows);
   return make("figure", { class: "map" }, svg, says,
-    make("figcaption", {}, caption, take(name, data, () => alone(svg))));
+    make("figcaption", {}, caption, take(name, data, () => standalone(svg))));
 };

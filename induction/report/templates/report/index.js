@@ -23,10 +23,10 @@ const millions = (tokens) => `${(tokens / 1e6).toFixed(2)} M tokens`;
 
 const stepInput = at("step"), stepSays = at("step-says");
 const readouts = [];
-for (const measure of data.measures) {
+for (const measure of data.tableRows) {
   for (const panel of document.querySelectorAll(`#m-${measure.name} .panel`)) {
     const output = panel.querySelector(".value");
-    const column = data.columns.find((own) => own.panel === panel.dataset.panel);
+    const column = data.columns.find((candidate) => candidate.panel === panel.dataset.panel);
     if (measure.lines === "seed") {
       const byStep = new Map();
       for (const row of rowsOf(measure.query, { panel: column.panel })) {
@@ -43,9 +43,9 @@ for (const measure of data.measures) {
         if (value !== null && (!known || value > known[1])) best.set(row.tokens, [row.name, value]);
       }
       readouts.push((tokens) => {
-        const own = best.get(tokens);
-        output.textContent = own
-          ? `${own[0]} ${Math.abs(own[1]) >= 100 ? own[1].toFixed(0) : number(own[1])}` : "–";
+        const [name, value] = best.get(tokens) ?? [];
+        output.textContent = name
+          ? `${name} ${Math.abs(value) >= 100 ? value.toFixed(0) : number(value)}` : "–";
       });
     } else if (measure.lines === "path" && panel.querySelector("img")) {
       const dot = panel.querySelector(".dot"), { pc1, pc2 } = data.plane;
@@ -71,16 +71,16 @@ const setStep = (index) => {
   stepSays.textContent = millions(tokens);
   stepInput.setAttribute("aria-valuetext", millions(tokens));
   document.body.style.setProperty("--at", tokens / end);
-  for (const tell of readouts) tell(tokens);
+  for (const readOut of readouts) readOut(tokens);
 };
 const nearest = (tokens) =>
-  steps.reduce((best, own, i) =>
-    Math.abs(own - tokens) < Math.abs(steps[best] - tokens) ? i : best, 0);
+  steps.reduce((best, step, i) =>
+    Math.abs(step - tokens) < Math.abs(steps[best] - tokens) ? i : best, 0);
 
 if (stepInput) {
   stepInput.max = steps.length - 1;
   stepInput.addEventListener("input", () => setStep(Number(stepInput.value)));
-  let asked = null;
+  let frameRequest = null;
   const point = (event) => {
     const panel = event.target.closest(".panel"), spark = event.target.closest(".spark");
     if (!panel && !spark) return;
@@ -89,9 +89,9 @@ if (stepInput) {
     const share = panel
       ? (event.clientX - box.left - frame.left) / frame.width
       : (event.clientX - box.left) / box.width;
-    if (asked !== null) cancelAnimationFrame(asked);
-    asked = requestAnimationFrame(() => {
-      asked = null;
+    if (frameRequest !== null) cancelAnimationFrame(frameRequest);
+    frameRequest = requestAnimationFrame(() => {
+      frameRequest = null;
       setStep(nearest(Math.min(1, Math.max(0, share)) * end));
     });
   };
@@ -119,11 +119,11 @@ const row = (name) => {
   return `<svg xmlns="${SVG}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">` +
     `<style>.name{font:12px sans-serif;fill:currentColor}</style>${parts.join("")}</svg>`;
 };
-for (const measure of data.measures) {
+for (const measure of data.tableRows) {
   at(`m-${measure.name}`).querySelector("h3")
     .after(take(measure.name, () => asCsv(measure.query, measure.where), () => row(measure.name)));
 }
-for (const [name, query] of Object.entries(data.drawn)) {
+for (const [name, query] of Object.entries(data.queries)) {
   const figure = at(name);
   if (!figure || !tables[query]) continue;
   figure.querySelector("figcaption")
@@ -132,41 +132,41 @@ for (const [name, query] of Object.entries(data.drawn)) {
 
 // --- one model for heads and tokens ----------------------------------------------------------
 
-const chosen = document.querySelectorAll(".of-cell");
+const cellBlocks = document.querySelectorAll(".of-cell");
 const cellSelects = document.querySelectorAll("select.cell");
-const wanted = { cell: null, head: null, reading: 0 };
+const selected = { cell: null, head: null, reading: 0 };
 
 const showHead = () => {
-  const own = data.heads[wanted.cell], box = at("attention");
-  if (!own || !box) return;
-  const reading = own.readings[wanted.reading];
+  const cell = data.heads[selected.cell], box = at("attention");
+  if (!cell || !box) return;
+  const reading = cell.readings[selected.reading];
   document.querySelectorAll("button.head").forEach((button) => {
-    const pressed = button.dataset.cell === wanted.cell && button.dataset.head === wanted.head;
+    const pressed = button.dataset.cell === selected.cell && button.dataset.head === selected.head;
     button.setAttribute("aria-pressed", pressed);
   });
-  const says = `${wanted.head} of ${wanted.cell}, ${reading.at}: step ${reading.step}, ` +
+  const says = `${selected.head} of ${selected.cell}, ${reading.at}: step ${reading.step}, ` +
     millions(reading.tokens);
   at("reading-says").textContent = says;
   at("reading").setAttribute("aria-valuetext", says);
   const map = (probe, caption) => {
-    const patterns = own.heads[wanted.head]?.[probe];
+    const patterns = cell.heads[selected.head]?.[probe];
     return patterns
-      ? heatMap(`${wanted.cell}-${wanted.head}-${reading.at}-${probe}`, patterns[wanted.reading],
-        own.shown[probe], caption, probe === "random" ? (own.shown[probe].length + 1) / 2 : null)
+      ? heatMap(`${selected.cell}-${selected.head}-${reading.at}-${probe}`, patterns[selected.reading],
+        cell.shown[probe], caption, probe === "random" ? (cell.shown[probe].length + 1) / 2 : null)
       : "";
   };
   box.replaceChildren(
-    map("random", `${wanted.head} on BOS and a random block that comes twice (query down, key across)`),
-    map("text", `${wanted.head} on held-out text`));
+    map("random", `${selected.head} on BOS and a random block that comes twice (query down, key across)`),
+    map("text", `${selected.head} on held-out text`));
 };
 const chooseHead = (head) => {
-  wanted.head = head;
+  selected.head = head;
   showHead();
 };
 const chooseReading = (index) => {
-  wanted.reading = index;
+  selected.reading = index;
   showHead();
-  const reading = data.heads[wanted.cell]?.readings[index];
+  const reading = data.heads[selected.cell]?.readings[index];
   if (reading && stepInput) setStep(nearest(reading.tokens));
 };
 
@@ -190,7 +190,7 @@ const lossChart = (name, tokens, losses, caption) => {
   const y = (value) => height - bottom - ((height - bottom - top) * value) / most;
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
     "aria-label": caption });
-  const [start, stop] = data.moments[wanted.cell];
+  const [start, stop] = data.moments[selected.cell];
   svg.append(
     make("rect", { class: "window", x: x(start), y: top, width: x(stop) - x(start),
       height: height - bottom - top }),
@@ -206,34 +206,34 @@ const lossChart = (name, tokens, losses, caption) => {
   svg.append(make("polyline", {
     points: losses.map((loss, i) => `${x(tokens[i]).toFixed(1)},${y(loss).toFixed(1)}`).join(" ") }));
   const rows = () => csv(["tokens", "loss"], losses.map((loss, i) => [tokens[i], loss]));
-  return make("figure", {}, svg, make("figcaption", {}, caption, take(name, rows, () => alone(svg))));
+  return make("figure", {}, svg, make("figcaption", {}, caption, take(name, rows, () => standalone(svg))));
 };
-const tellToken = (pos) => {
-  const own = data.passages[Number(passageInput.value)], cell = wanted.cell;
-  const loss = lossesOf(cell, own.seq), tokens = checkpoints[cell];
+const describeToken = (pos) => {
+  const passage = data.passages[Number(passageInput.value)], cell = selected.cell;
+  const loss = lossesOf(cell, passage.seq), tokens = checkpoints[cell];
   const [from, to] = [Number(before.value), Number(after.value)];
   at("text").querySelectorAll("[aria-current]").forEach((span) => span.removeAttribute("aria-current"));
   at("text").children[pos + 1]?.setAttribute("aria-current", "true");
   at("token").replaceChildren(
-    make("p", { class: "says" }, make("bdi", { class: "token" }, own.tokens[pos + 1]),
+    make("p", { class: "says" }, make("bdi", { class: "token" }, passage.tokens[pos + 1]),
       ` (position ${pos + 1}): ${number(loss(from, pos))} nats at ${millions(tokens[from])}, ` +
       `${number(loss(to, pos))} at ${millions(tokens[to])}`),
-    lossChart(`${cell}-seq${own.seq}-pos${pos + 1}`, tokens,
+    lossChart(`${cell}-seq${passage.seq}-pos${pos + 1}`, tokens,
       tokens.map((_, step) => loss(step, pos)),
       "Its loss over training (nats; millions of training tokens). Shaded: the window, or what is compared."));
 };
 const showPassage = () => {
-  const own = data.passages[Number(passageInput.value)], cell = wanted.cell;
+  const passage = data.passages[Number(passageInput.value)], cell = selected.cell;
   if (!data.losses[cell]) return;
-  const loss = lossesOf(cell, own.seq), tokens = checkpoints[cell];
+  const loss = lossesOf(cell, passage.seq), tokens = checkpoints[cell];
   const [from, to] = [Number(before.value), Number(after.value)];
   at("before-says").textContent = millions(tokens[from]);
   at("after-says").textContent = millions(tokens[to]);
-  at("passage-from").replaceChildren(make("bdi", {}, own.document), `, from token ${own.start}`);
+  at("passage-from").replaceChildren(make("bdi", {}, passage.document), `, from token ${passage.start}`);
   let greatest = [0, 0];
-  const size = Math.min(own.tokens.length,
-    1 + bytes(data.losses[cell][own.seq]).length / 2 / tokens.length);
-  const spans = own.tokens.map((token, i) => {
+  const size = Math.min(passage.tokens.length,
+    1 + bytes(data.losses[cell][passage.seq]).length / 2 / tokens.length);
+  const spans = passage.tokens.map((token, i) => {
     if (i === 0 || i >= size) return make("span", {}, token);
     // In whole thousandths, as they came: a difference of fractions may miss a half.
     const change = Math.round(1000 * (loss(to, i - 1) - loss(from, i - 1))) / 1000;
@@ -242,21 +242,21 @@ const showPassage = () => {
       title: `${change < 0 ? "" : "+"}${change.toFixed(2)} nats` }, token);
   });
   at("text").replaceChildren(...spans);
-  tellToken(greatest[1]);
+  describeToken(greatest[1]);
 };
 const chooseCell = (cell) => {
-  wanted.cell = cell;
+  selected.cell = cell;
   cellSelects.forEach((select) => { select.value = cell; });
-  chosen.forEach((own) => { own.hidden = own.dataset.cell !== cell; });
-  const own = data.heads[cell];
-  if (own) {
-    at("reading").max = own.readings.length - 1;
-    at("stops").replaceChildren(...own.readings.map((reading) => make("span", {}, reading.at)));
-    wanted.reading = own.readings.length - 1;
-    at("reading").value = wanted.reading;
+  cellBlocks.forEach((block) => { block.hidden = block.dataset.cell !== cell; });
+  const heads = data.heads[cell];
+  if (heads) {
+    at("reading").max = heads.readings.length - 1;
+    at("stops").replaceChildren(...heads.readings.map((reading) => make("span", {}, reading.at)));
+    selected.reading = heads.readings.length - 1;
+    at("reading").value = selected.reading;
     const first = [...document.querySelectorAll("button.head")]
       .filter((button) => button.dataset.cell === cell);
-    wanted.head = (first.find((button) => "best" in button.dataset) ?? first[0]).dataset.head;
+    selected.head = (first.find((button) => "best" in button.dataset) ?? first[0]).dataset.head;
     showHead();
   }
   const read = at("tokens-read");
@@ -281,7 +281,7 @@ if (cellSelects.length) {
   at("reading")?.addEventListener("input", (event) => chooseReading(Number(event.target.value)));
   if (passageInput) {
     passageInput.addEventListener("change", showPassage);
-    // What comes after is not before.
+    // The later moment does not come before the earlier one.
     before.addEventListener("input", () => {
       if (Number(after.value) < Number(before.value)) after.value = before.value;
       showPassage();
@@ -296,12 +296,12 @@ if (cellSelects.length) {
       const pos = Number(now?.dataset.pos ?? 0) + (step ?? 0);
       if (!step || !at("text").querySelector(`[data-pos="${pos}"]`)) return;
       event.preventDefault();
-      tellToken(pos);
+      describeToken(pos);
       at("text").children[pos + 1].scrollIntoView({ block: "nearest" });
     });
     at("text").addEventListener("click", (event) => {
       const pos = event.target.dataset?.pos;
-      if (pos !== undefined) tellToken(Number(pos));
+      if (pos !== undefined) describeToken(Number(pos));
     });
   }
   chooseCell(cellSelects[0].querySelector("[selected]").value);
@@ -317,6 +317,6 @@ verdict.addEventListener("change", () => {
 let opened = [];
 addEventListener("beforeprint", () => {
   opened = [...document.querySelectorAll(".claims details:not([open])")];
-  for (const own of opened) own.open = true;
+  for (const claim of opened) claim.open = true;
 });
-addEventListener("afterprint", () => { for (const own of opened) own.open = false; });
+addEventListener("afterprint", () => { for (const claim of opened) claim.open = false; });

@@ -1,0 +1,26 @@
+"""Blocks of Markdown pages that commands write: `<!-- name --> … <!-- /name -->`."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from induction.config.errors import StageError
+from induction.tables.atomic import write
+
+BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
+
+
+def fill(text: str, content: Callable[[str], str]) -> str:
+    """The page with the content of every block, by its name."""
+    return BLOCK.sub(lambda block: f"{block[1]}{content(block[2])}{block[3]}", text)
+
+
+def update(path: Path, text: str, check: bool, remedy: str) -> None:
+    """Write a page that has changed; to `check` it, raise StageError instead."""
+    if path.read_text(encoding="utf-8") == text:
+        return
+    if check:
+        raise StageError(f"{path}: out of date; run `{remedy}`")
+    write(path, text.encode())
+    print(f"{path}: updated", file=sys.stderr)

@@ -1,0 +1,95 @@
+"""What the templates of the report are filled with."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from induction.config.cells import Cell
+from induction.config.icl import IclSettings
+from induction.config.model import Architecture
+from induction.config.params import Params
+from induction.config.phases import PhaseSettings
+from induction.config.train import TrainSettings
+from induction.report import answer, index_page, summary
+from induction.report.answer import CellFindings
+from induction.report.dotted_keys import flatten
+from induction.report.figures.drawn import DrawnFigure
+from induction.report.figures.figure import Section
+from induction.report.figures.signal_dates import SIGNALS
+from induction.report.rendering import asset, content_hash
+from induction.report.rows import Results
+
+
+def study(params: Params, sections: Iterable[str], grid: dict[str, Cell]) -> dict[str, Any]:
+    """Models, rules, and every param of `sections`."""
+    models = params.sections("models", Architecture)
+    return {
+        "icl": params.section("icl", IclSettings),
+        "train": params.section("train", TrainSettings),
+        "phase_rule": params.section("phases", PhaseSettings),
+        "architectures": {name: models[cell.model] for name, cell in grid.items()},
+        "variations": {name: summary.variation(cell) for name, cell in grid.items()},
+        "kinds": params.get("heads")["kinds"],
+        "sequence_counts": {
+            stage: params.get(stage)["sequences"] for stage in ("ablations", "interventions")
+        },
+        "params": flatten({name: params.get(name) for name in sections}),
+        "times": json.loads(asset("times.json")),
+    }
+
+
+def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -> dict[str, Any]:
+    """The results in sentences and rows."""
+    verdicts = summary.verdicts(results["claims"])
+    contradicted = summary.contradicted(results["claims"])
+    evidence: dict[str, list] = {}
+    for row in results["evidence"]:
+        evidence.setdefault(row["claim"], []).append(row)
+    return {
+        **results,
+        "findings": cells,
+        "models": answer.models(cells),
+        "sentences": answer.sentences(cells, verdicts["claim"], contradicted, rule),
+        "missed_rules": {
+            cell.name: answer.missed_rules(cell, rule) for cell in cells if not cell.changed
+        },
+        "verdicts": verdicts,
+        "evidence": evidence,
+        "interventions": summary.mean_over_draws(results["interventions"]),
+        "removals": summary.removals_of_heads(results["removals"]),
+        "ablation_kinds": summary.ablation_kinds(results["removals"]),
+        "circuits": summary.circuits(results["circuit_readings"], results["circuit_paths"]),
+    }
+
+
+def pages(
+    results: Results, cells: list[CellFindings], figures: list[DrawnFigure]
+) -> dict[str, Any]:
+    """What the pages show beside sentences and tables."""
+    detailed = [row for row in results["cells"] if row["is_detailed"]]
+    first = next((row for row in detailed if row["phase_change"]), detailed[0])["cell"]
+    end = max(row["tokens"] for row in results["curves"])
+    style = asset("page.css")
+    return {
+        "detailed": detailed,
+        "first": first,
+        "columns": index_page.columns(cells),
+        "spans": index_page.windows(cells, end),
+        "sparklines": {
+            row["cell"]: index_page.head_sparklines(results, row["cell"], end) for row in detailed
+        },
+        "passages": index_page.passages(results),
+        "first_passage": index_page.first_passage(results, first),
+        "token_changes": index_page.token_changes(results, end),
+        "signals": SIGNALS,
+        "figures": figures,
+        "Section": Section,
+        "style": style,
+        "style_hash": content_hash(style),
+    }
+
+
+def fingerprint(provenance: dict) -> str:
+    """One hash for a report: over those of the code and params behind every table."""
+    return hashlib.sha256(json.dumps(provenance, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,159 @@
+"""A line per head over training, one cell per panel."""
+
+import altair as alt
+
+from induction.report.figures.figure import Section, TableRow, figure
+from induction.report.figures.frame import (
+    COLOURS,
+    TOKENS,
+    Domain,
+    Panels,
+    domains,
+    in_millions,
+    layers,
+    of,
+    phase_windows,
+)
+from induction.report.rows import Results, Rows
+
+
+@figure(
+    "heads",
+    Section.HEADS,
+    "Prefix matching of every head on repeated random tokens: the share of attention on the tokens "
+    "that followed earlier occurrences of the current one. The two best heads are named, unless "
+    "they are near the bottom. One cell per panel: the model's lowest seed.",
+    row=TableRow("prefix matching", "prefix_matching", "head"),
+    is_file=True,
+)
+def prefix_matching(rows: Rows, results: Results) -> Panels:
+    return _line_per_head(rows, results, "prefix_matching", "prefix matching")
+
+
+@figure(
+    "heads",
+    Section.HEADS,
+    "Attention to the previous token on held-out text, every head. The lowest seed of each model.",
+    row=TableRow("attention to the previous token", "previous_token", "head"),
+)
+def previous_token(rows: Rows, results: Results) -> Panels:
+    return _line_per_head(rows, results, "previous_token", "previous-token score")
+
+
+@figure(
+    "heads",
+    Section.HEADS,
+    "The trace of every head's QK circuit with the previous-token heads before it: positive where "
+    "a token looks for keys that it preceded. It does not exist in the first layer. The lowest "
+    "seed of each model.",
+    keep=lambda row: row["qk_trace"] is not None,
+    row=TableRow("trace of the QK circuit", "qk_trace", "head", absent="no layer before the first"),
+)
+def qk_trace(rows: Rows, results: Results) -> Panels:
+    domain = domains(rows, "cell", results["windows"], "qk_trace")
+    return _line_per_head(rows, results, "qk_trace", "trace of the QK circuit", domain)
+
+
+@figure(
+    "heads",
+    Section.HEADS,
+    "Models with smeared keys: the share of its own key that a position keeps, every head; the "
+    "rest is the previous position's key. The lowest seed of each model.",
+    keep=lambda row: row["smear_gate"] is not None,
+)
+def gates(rows: Rows, results: Results) -> Panels:
+    return _line_per_head(rows, results, "smear_gate", "share of the own key kept")
+
+
+@figure(
+    "undone",
+    Section.ABLATIONS,
+    "The share of the change that removing a head undoes: -(a·b)/|b|², where b is the change of "
+    "the loss vector over the phase window and a what the ablation adds to it. Models without a "
+    "phase change have no such b, and no panel.",
+    row=TableRow(
+        "ablation → before and after", "undone", "head", absent="no window: nothing to undo"
+    ),
+)
+def undone(rows: Rows, results: Results) -> Panels:
+    domain = domains(rows, "cell", results["windows"], "undone")
+    return _line_per_head(rows, results, "undone", "share of the change undone", domain)
+
+
+@figure(
+    "ablations",
+    Section.ABLATIONS,
+    "Pattern-preserving ablation: the same as full ablation with all later attention patterns "
+    "held, so that only the path through values is cut.",
+    keep=lambda row: row["mode"] == "pattern",
+    row=TableRow(
+        "ablation → ICL, patterns held, nats", "delta_icl", "head", where={"mode": "pattern"}
+    ),
+)
+def ablation_pattern(rows: Rows, results: Results) -> Panels:
+    return _delta_icl(rows, results, "pattern")
+
+
+@figure(
+    "ablations",
+    Section.ABLATIONS,
+    "Full ablation: ICL without a head (its output set to zero) minus ICL of the whole model. "
+    "Above zero, the head carries in-context learning. The lowest seed of each model.",
+    keep=lambda row: row["mode"] == "full",
+    row=TableRow("ablation → ICL, full, nats", "delta_icl", "head", where={"mode": "full"}),
+)
+def ablation_full(rows: Rows, results: Results) -> Panels:
+    return _delta_icl(rows, results, "full")
+
+
+def _delta_icl(rows: Rows, results: Results, mode: str) -> Panels:
+    """On one scale in both modes."""
+    domain = domains(results["ablations"], "cell", results["windows"], "delta_icl")
+    return _line_per_head(
+        rows, results, "delta_icl", f"ΔICL without the head ({mode}, nats)", domain
+    )
+
+
+def _line_per_head(
+    rows: Rows,
+    results: Results,
+    field: str,
+    title: str,
+    domain: dict[str, Domain] | None = None,
+) -> Panels:
+    """Coloured by layer, the two best heads named. Without a domain, values are shares: 0 to 1."""
+    used = sorted({row["layer"] for row in rows})
+    # A layer has the same colour in all figures, also where the first layer has no such score.
+    color = alt.Color(
+        "layer:N",
+        scale=alt.Scale(domain=used, range=[COLOURS[layer % len(COLOURS)] for layer in used]),
+        legend=alt.Legend(symbolOpacity=1),
+    )
+
+    def panel(cell: str, heads: Rows) -> alt.LayerChart:
+        low, high = domain[cell] if domain else (0.0, 1.0)
+        # Names further down would stand on the axis, and on each other.
+        floor, ceiling = low + 0.1 * (high - low), high - 0.1 * (high - low)
+        points = [{key: row[key] for key in ("tokens", "layer", "name", field)} for row in heads]
+        base = alt.Chart(in_millions(points)).encode(
+            x=TOKENS,
+            y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(domain=[low, high], nice=False)),
+            color=color,
+        )
+        last = max(row["tokens"] for row in heads)
+        ends = [row for row in points if row["tokens"] == last and row[field] >= floor]
+        best = sorted(ends, key=lambda row: -row[field])[:2]
+        # The best above its line, the second below, so that close lines keep both names.
+        names = [
+            alt.Chart(in_millions([row]))
+            .mark_text(align="right", dx=-2, dy=9 if row[field] > ceiling else dy, fontSize=9)
+            .encode(x=TOKENS, y=f"{field}:Q", text="name:N", color=color)
+            for row, dy in zip(best, (-6, 9), strict=False)
+        ]
+        return layers(
+            phase_windows(of(results["windows"], "cell", cell)),
+            base.mark_line(strokeWidth=1.3).encode(detail="name:N"),
+            *names,
+        )
+
+    return Panels(rows, "cell", panel)

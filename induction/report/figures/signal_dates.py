@@ -1,0 +1,100 @@
+"""When every signal changes: one panel per model, a row per signal, a bar per seed."""
+
+import altair as alt
+
+from induction.report.figures.figure import Section, figure
+from induction.report.figures.frame import (
+    COLOURS,
+    GREY,
+    INK,
+    MILLION,
+    Panels,
+    inline,
+    known,
+    layers,
+    of,
+    phase_windows,
+)
+from induction.report.rows import Results, Rows
+
+SIGNALS = {
+    "icl": "in-context learning",
+    "prefix_matching": "prefix matching",
+    "qk_trace": "QK positivity",
+    "ab": "undone by ablation (a·b)",
+    "loss_bump": "loss bump",
+    "pca_turn": "PCA turn",
+}
+ESTIMATORS = {"levels": COLOURS[0], "slope": COLOURS[5]}
+DATES = ("start", "middle", "end")
+LINE = 8  # pixels per bar
+
+
+@figure(
+    "phases",
+    Section.DATES,
+    "When each signal changes. Bars reach from start to end, dots mark the middle, thin lines are "
+    "bootstrap intervals of the three (none where nothing can be resampled). Dark: by levels (10, "
+    "50, 90 % of the rise); light: by slope. A bar per seed, from above; yellow: the phase window "
+    "of ICL, by the published rule. QK positivity is the trace of the QK circuit without its "
+    "scale, of the head that ends with the highest prefix matching. Signals that do not change "
+    "have no dates: the table below says why. Models in which none does are left out.",
+    keep=lambda row: row["is_defined"],
+    is_file=True,
+)
+def phases(rows: Rows, results: Results) -> Panels:
+    """Of every signal that changes: from its start to its end, with intervals, and its middle.
+
+    Signals that do not change are named in the panels of models where another one does.
+    """
+    changing = {row["panel"] for row in rows}
+    dates = [_in_millions(row) for row in results["phases"] if row["panel"] in changing]
+    end = max(row["tokens"] for row in results["curves"])
+    height = LINE * len(SIGNALS) * max(2, len({row["line"] for row in dates}))
+    scale = alt.Scale(domain=[0, end / MILLION], nice=False)
+
+    def panel(name: str, signals: Rows) -> alt.LayerChart:
+        x = alt.X("start:Q", title="training tokens (millions)", scale=scale)
+        y = alt.Y("signal:N", title=None, scale=alt.Scale(domain=list(SIGNALS.values())))
+        offset = alt.YOffset("line:N")
+        dated = known(signals, "middle")
+        bars = alt.Chart(inline(dated)).encode(y=y, yOffset=offset)
+        color = alt.Color(
+            "estimator:N",
+            scale=alt.Scale(domain=list(ESTIMATORS), range=list(ESTIMATORS.values())),
+        )
+        intervals = [
+            {"signal": row["signal"], "line": row["line"], "low": row[low], "high": row[high]}
+            for row in dated
+            for low, high in ((f"{date}_low", f"{date}_high") for date in DATES)
+            if row[low] is not None
+        ]
+        errors = alt.Chart(inline(intervals)).mark_rule(color=INK, strokeWidth=1)
+        undated = sorted({row["signal"] for row in signals} - {row["signal"] for row in dated})
+        notes = alt.Chart(inline([{"signal": signal, "start": 0} for signal in undated]))
+        return layers(
+            phase_windows(of(results["windows"], "panel", name), opacity=0.15),
+            bars.mark_rule(strokeWidth=5).encode(x=x, x2="end:Q", color=color),
+            errors.encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, yOffset=offset),
+            bars.mark_point(filled=True, color=INK, size=18, opacity=1).encode(
+                x=alt.X("middle:Q", scale=scale)
+            ),
+            notes.mark_text(align="left", dx=3, fontSize=9, color=GREY).encode(
+                x=x, y=y, text=alt.value("not defined here")
+            ),
+        )
+
+    return Panels(dates, "panel", panel, height=height, columns=3)
+
+
+def _in_millions(row: dict) -> dict:
+    """What is drawn of a row: dates in millions of tokens, on a line per seed and estimator."""
+    dates = {name: row[f"{name}_tokens"] for name in DATES}
+    dates |= {name: row[name] for date in DATES for name in (f"{date}_low", f"{date}_high")}
+    return {
+        "panel": row["panel"],
+        "signal": SIGNALS[row["signal"]],
+        "estimator": row["estimator"],
+        "line": f"{row['seed']:010d} {row['estimator']}",
+        **{name: None if date is None else date / MILLION for name, date in dates.items()},
+    }

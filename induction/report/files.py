@@ -1,0 +1,68 @@
+"""Every file of a report, as text."""
+
+import json
+from typing import Any
+
+from induction.report import (
+    answer,
+    circuits_page,
+    context,
+    index_page,
+    plots,
+    sequences,
+    summary,
+)
+from induction.report.figures.drawn import drawn
+from induction.report.figures.figure import Section
+from induction.report.rendering import inline_script, render
+from induction.report.rows import Results
+
+
+def files(
+    results: Results,
+    study: dict[str, Any],
+    manifest: dict[str, Any],
+    provenance: dict[str, Any],
+    grid: str,
+) -> dict[str, str]:
+    """By path in the folder of the report; `study` is that of `context.study`."""
+    cells = answer.findings(results)
+    figures = drawn(results)
+    filled = {
+        **study,
+        **context.findings(results, cells, study["phase_rule"]),
+        **context.pages(results, cells, figures),
+        "grid": grid,
+        "manifest": manifest,
+        "provenance": provenance,
+        "fingerprint": context.fingerprint(provenance),
+    }
+    on_circuits = [d.figure for d in figures if d.figure.section is Section.CIRCUITS]
+    on_index = [d.figure for d in figures if d.figure.section is not Section.CIRCUITS]
+    data = {
+        "index": index_page.script_data(results, on_index, cells),
+        "circuits": circuits_page.script_data(results, on_circuits),
+    }
+    products = {
+        "circuits": summary.circuits_json(filled["circuits"]),
+        "claims": summary.claims_json(results["claims"], results["evidence"]),
+        "metrics": summary.metrics_json(results["cells"], results["claims"]),
+        "provenance": provenance,
+    }
+    return {
+        **{f"figures/{d.figure.name}.svg": d.svg for d in figures if d.figure.is_file},
+        **{f"plots/{name}": text for name, text in plots.files(results).items()},
+        sequences.NAME: sequences.text(results["sequences"]),
+        "summary.md": render("report/summary.md", filled),
+        **{
+            f"{page}.html": render(f"report/{page}.html", filled | inline_script(page, content))
+            for page, content in data.items()
+        },
+        **{
+            f"{name}.json": json.dumps(
+                content, indent=2, sort_keys=name == "provenance", allow_nan=False
+            )
+            + "\n"
+            for name, content in products.items()
+        },
+    }

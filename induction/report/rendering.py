@@ -1,0 +1,58 @@
+"""Templates -> text; scripts and data inside a page."""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from induction.report import formatting
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, context: dict[str, Any]) -> str:
+    """A template of the folder, by its path in it without `.j2`; HTML is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    filters = (
+        formatting.fixed, formatting.millions, formatting.significant, formatting.escape_pipes,
+    )  # fmt: skip
+    environment.filters |= {function.__name__: function for function in filters}
+    environment.globals["between"] = formatting.between
+    return environment.get_template(f"{template}.j2").render(context)
+
+
+def asset(name: str) -> str:
+    return (TEMPLATES / "report" / name).read_text(encoding="utf-8")
+
+
+def encode(content: str | bytes) -> str:
+    """Base64, as a data URI and the scripts of the pages have it."""
+    return base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
+
+
+def inline_script(name: str, data: Any) -> dict[str, str]:
+    """The script of a page, its hash and its data, as the template wants them."""
+    script = f'"use strict";\n(() => {{\n{asset("common.js")}{asset(f"{name}.js")}}})();\n'
+    return {"data": script_data(data), "script": script, "script_hash": content_hash(script)}
+
+
+def script_data(data: Any) -> str:
+    """JSON for a script element: tokens come from arbitrary text, and nothing in it may end the
+    element or begin a comment."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def content_hash(text: str) -> str:
+    """The name of an inline script or style in a content-security policy."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,57 @@
+"""The study in a short table: each cell's result, and how long each stage took when last run."""
+
+import json
+from pathlib import Path
+
+from induction.config.errors import StageError
+from induction.config.names import PUBLISHED
+from induction.config.paths import REPORTS, SCRATCH
+
+TIMES = SCRATCH / "times"
+
+
+def overview(grid: str) -> str:
+    """Results, claims and times of the study, or of a grid. Raises StageError without a report."""
+    path = REPORTS / grid / "metrics.json"
+    if not path.exists():
+        raise StageError(f"{path}: not found; run `make {PUBLISHED if grid else 'study'}`")
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    claims = ", ".join(f"{count} {verdict}" for verdict, count in metrics["claims"].items())
+    times = ", ".join(f"{stage} {count}" for stage, count in seconds(TIMES).items())
+    return "\n".join(
+        [
+            cells(metrics["cells"]),
+            f"claims of the paper: {claims}\n",
+            f"seconds per stage: {times}" if times else "",
+            f"report: {REPORTS / grid / 'index.html'}",
+        ]
+    )
+
+
+def cells(metrics: dict[str, dict]) -> str:
+    lines = [
+        f"{'cell':<14} {'final ICL':>10}  {'phase change':<13} {'where (tokens)':<17} best head"
+    ]
+    for name, cell in metrics.items():
+        where = "-"
+        if cell["phase_change"]:
+            start, end = cell["phase_start_tokens"] / 1e6, cell["phase_end_tokens"] / 1e6
+            where = f"{start:.2f} M - {end:.2f} M"
+        changed = "yes" if cell["phase_change"] else "no"
+        lines.append(
+            f"{name:<14} {cell['icl_final']:>+10.3f}  {changed:<13} {where:<17} "
+            f"{cell['best_head']} (prefix matching {cell['prefix_matching_max']:.2f})"
+        )
+    return "\n".join(lines)
+
+
+def seconds(folder: Path) -> dict[str, int]:
+    """Seconds of each stage, all its cells together, from the last time each ran here.
+
+    `study` is the last `make study` as a whole, with DVC's work and stages that did not run again.
+    """
+    totals: dict[str, float] = {}
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime):
+        record = json.loads(path.read_text())
+        totals[record["stage"]] = totals.get(record["stage"], 0.0) + record["seconds"]
+    return {stage: round(total) for stage, total in totals.items()}
