@@ -183,10 +183,9 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
             continue
         for instance in cells if writer_of(table).per == "cell" else [""]:
             file = source_of(table, instance)
-            names = [column.name for column in table.columns]
             stage, _, cell = file.stage.partition("@")
             own = filled(table, cell, cells, set(changing))
-            rows = columns(table, [tuple(row[name] for name in names) for row in own])
+            rows = columns(table, own)
             write_table(table, found.folder / file.path, rows, made(stage, cell))
     manifest = {
         "documents_used": 2,
