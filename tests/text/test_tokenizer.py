@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from induction.config.errors import StageError
+from induction.tables.source import Source
 from induction.text.stream import END_OF_TEXT_ID
-from induction.text.tokenizer import END_OF_TEXT, LONGEST_WORD, split_long_words, train_tokenizer
+from induction.text.tokenizer import (
+    END_OF_TEXT,
+    LONGEST_WORD,
+    load_tokenizer,
+    split_long_words,
+    train_tokenizer,
+)
 
 TOKENIZER = train_tokenizer(["the cat sat on the mat, the cat sat\n" * 50], 280)
 
@@ -82,3 +90,22 @@ def test_splitting_keeps_the_text_and_leaves_no_long_word(runs):
     )
     if all(len(run) <= LONGEST_WORD for run in re.findall(r"\S+|\s+", text)):
         assert split == [text]
+
+
+def test_a_saved_tokenizer_is_the_same(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    path.write_text(TOKENIZER.to_str(), encoding="utf-8")
+    assert load_tokenizer(Source(path, "corpus")).to_str() == TOKENIZER.to_str()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", TOKENIZER.to_str().encode()[:-100]])
+def test_a_damaged_tokenizer_is_named(content, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(content)
+    with pytest.raises(StageError, match=r"tokenizer\.json: damaged.*; rebuild it with.* corpus"):
+        load_tokenizer(Source(path, "corpus"))
+
+
+def test_a_missing_tokenizer_is_named(tmp_path):
+    with pytest.raises(StageError, match=r"tokenizer\.json: not found; make it with"):
+        load_tokenizer(Source(tmp_path / "tokenizer.json", "corpus"))
