@@ -86,11 +86,11 @@ def check_provenance(
 
 def check_table(table: Table, source: Source, expected: Provenance, rows: int | None) -> Problems:
     """Schema, version, keys, NaN, the number of rows, and what made it."""
-    parts = row_groups(table, source.path, source.stage)
+    parts = row_groups(table, source)
     count = sum(len(part[table.grain[0]]) for part in parts)
     if rows is not None and count != rows:
         yield f"{source.path}: found {count} rows, expected {rows}; {_anew(source.stage)}"
-    actual = provenance_of(table, source.path, source.stage)
+    actual = provenance_of(table, source)
     yield from check_provenance(actual, expected, source.path, source.stage)
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 import duckdb
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 

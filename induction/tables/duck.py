@@ -28,19 +28,19 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory database with a view per table, over an explicit list of files.
 
-    Views of `schemas` are asked for by the name of theirs, as in `published.icl`.
+    Queries name the views of `schemas` by schema, as in `published.icl`.
 
-    One thread: sums of floats come out the same on every run. Every file is opened first, so
-    that a broken one is named with its remedy rather than by DuckDB.
+    One thread, because sums of floats then are the same on every run. Every file is opened first,
+    so that errors about broken ones name the remedy, which DuckDB's do not.
 
     Queries can call `last_rows('table')`: the rows at the last checkpoint of each cell.
     """
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("set enable_progress_bar = false")
     connection.execute(MACROS)
-    for schema, own in {"main": views, **schemas}.items():
+    for schema, tables in {"main": views, **schemas}.items():
         connection.execute(f"create schema if not exists {schema}")
-        for table, sources in own.items():
+        for table, sources in tables.items():
             parts = [_select(connection, table, source) for source in sources]
             view = f"{schema}.{table.name}"
             connection.execute(f"create view {view} as {' union all '.join(parts)}")
@@ -48,7 +48,7 @@ def connect(
 
 
 def _select(connection: duckdb.DuckDBPyConnection, table: Table, source: Source) -> str:
-    open_table(table, source.path, source.stage)
+    open_table(table, source)
     cell = f"'{source.cell}' as cell, " if source.cell else ""
     quoted = str(source.path).replace("'", "''")
     sql = f"select {cell}* from read_parquet('{quoted}')"

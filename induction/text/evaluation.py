@@ -17,7 +17,7 @@ def sequences(source: Source, count: int | None = None) -> Int[Tensor, "seq pos"
 
     Raises StageError unless the table holds every position of every sequence, from 0.
     """
-    table = read_table(EVAL, source.path, source.stage)
+    table = read_table(EVAL, source)
     n_seq, n_ctx = (int(table[name].max()) + 1 for name in ("seq", "pos"))
     # Keys are sorted and unique, so that no cell of the grid is missing if the size is right.
     if len(table["seq"]) != n_seq * n_ctx or min(table["seq"].min(), table["pos"].min()) < 0:
@@ -30,7 +30,7 @@ def sampled_positions(source: Source, n_ctx: int, count: int | None = None) -> I
 
     Raises StageError for positions outside the window: the last one, n_ctx - 1, has no loss.
     """
-    positions = read_table(EVAL_SEQUENCES, source.path, source.stage)["sampled_pos"][:count]
+    positions = read_table(EVAL_SEQUENCES, source)["sampled_pos"][:count]
     if positions.min() < 0 or positions.max() >= n_ctx - 1:
         raise StageError(
             f"{source.path}: sampled_pos beyond 0 … {n_ctx - 2}; {rebuild(source.stage)}"

@@ -48,10 +48,14 @@ def workers():
     torch.set_num_threads(threads)
 
 
+def gradients(model: Transformer) -> list[torch.Tensor]:
+    return [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+
+
 def test_gradients_are_those_of_the_mean_loss(any_model, tokens, workers):
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
     loss = set_gradients(any_model, inputs, targets, workers)
-    got = [weight.grad.clone() for weight in any_model.parameters()]
+    got = gradients(any_model)
     any_model.zero_grad()
     wanted = F.cross_entropy(any_model(inputs).flatten(0, 1), targets.flatten())
     wanted.backward()
@@ -62,30 +66,30 @@ def test_gradients_are_those_of_the_mean_loss(any_model, tokens, workers):
 
 def test_bits_do_not_depend_on_the_number_of_cores(tokens):
     threads = torch.get_num_threads()
-    found = []
+    results = []
     for count in (1, 3):
         torch.set_num_threads(count)
         model = random_model()
         with Workers(torch.device("cpu")) as workers:
             loss = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers)
-        found.append((loss, [weight.grad for weight in model.parameters()]))
+        results.append((loss, gradients(model)))
     torch.set_num_threads(threads)
-    assert found[0][0] == found[1][0]
-    assert all(torch.equal(a, b) for a, b in zip(found[0][1], found[1][1], strict=True))
+    assert results[0][0] == results[1][0]
+    assert all(torch.equal(a, b) for a, b in zip(results[0][1], results[1][1], strict=True))
 
 
 def test_the_way_of_a_gpu_is_close(tokens, workers):
     """The whole batch at once under bf16 autocast, exercised here on the CPU."""
     model = random_model()
     exact = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers)
-    wanted = [weight.grad.clone() for weight in model.parameters()]
+    expected = gradients(model)
     workers.on_gpu = True
     assert set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers) == pytest.approx(
         exact, rel=0.01
     )
-    for weight, gradient in zip(model.parameters(), wanted, strict=True):
-        assert weight.grad.dtype == torch.float32
-        assert F.cosine_similarity(weight.grad.flatten(), gradient.flatten(), dim=0) > 0.99
+    for bf16, fp32 in zip(gradients(model), expected, strict=True):
+        assert bf16.dtype == torch.float32
+        assert F.cosine_similarity(bf16.flatten(), fp32.flatten(), dim=0) > 0.99
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])

@@ -24,6 +24,7 @@ from induction.tables.contract import Table
 from induction.tables.parquet import read_table, write_table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
 from induction.tables.rows import columns_of
+from induction.tables.source import Source
 from tests.conftest import BLOCK, REPEATS, V, architecture, made
 from tests.report.test_sql import ask
 from tests.stats.test_change_points import logistic, rule
@@ -320,7 +321,7 @@ def test_signals_that_change_together_are_dated_together(tmp_path):
     for table in (PHASES, WINDOWS, OVERLAPS, CURVES):
         path = tmp_path / f"{table.name}.parquet"
         write_table(table, path, columns_of(table, rows[table]), made("phases"))
-        assert len(read_table(table, path, "phases")[table.grain[0]]) == len(rows[table])
+        assert len(read_table(table, Source(path, "phases"))[table.grain[0]]) == len(rows[table])
 
 
 def test_what_is_not_defined_says_why():

@@ -16,6 +16,7 @@ from induction.config.errors import StageError
 from induction.pipeline.declarations import stages
 from induction.pipeline.views import open_views
 from induction.report.export import FORMATS
+from tests.project import INDUCTION
 
 COMMAND = (*INDUCTION, "query")
 

@@ -1,5 +1,4 @@
--- Grain: cell, step. The checkpoints whose weights were read, and the circuit found there. Reads
--- cells.
+-- Grain: cell, step. The checkpoints whose weights were read, and the circuit of each. Reads cells.
 select
     cell,
     panel,
