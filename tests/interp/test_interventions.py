@@ -133,12 +133,12 @@ def test_rules_against_their_wording(row, seed):
     tokens = torch.tensor([row])
     rules = Rules(tokens, np.random.default_rng(seed))
     n = len(row) - 1
-    expected = naive_rules(row[:n])
+    by_rule = naive_rules(row[:n])
     pattern = torch.rand(1, n, n, generator=torch.Generator().manual_seed(seed)).tril() + 1e-3
     pattern = pattern.tril() / pattern.tril().sum(-1, keepdim=True)
     for rule in ("previous", "induction", "trigram"):
         got = rules.edit(rule)(pattern)
-        for query, keys in enumerate(expected[rule]):
+        for query, keys in enumerate(by_rule[rule]):
             expected = torch.zeros(n)
             expected[list(keys)] = 1 / len(keys)
             torch.testing.assert_close(got[0, query], expected)
@@ -146,7 +146,7 @@ def test_rules_against_their_wording(row, seed):
         got = rules.edit(rule)(pattern)
         for query in range(n):
             keys = set(hidden[0, query].nonzero()[:, 0].tolist())
-            targets, earlier = expected["targets"][query], set(range(query + 1))
+            targets, earlier = by_rule["targets"][query], set(range(query + 1))
             if rule == "knockout":
                 assert keys == targets
             else:
