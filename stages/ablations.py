@@ -1,4 +1,6 @@
-"""The losses of a cell without each of its heads, at every checkpoint."""
+"""Measure the losses of a cell without each of its heads, at every checkpoint"""
+
+from typing import Literal
 
 import numpy as np
 import torch
@@ -7,7 +9,8 @@ from torch import Tensor
 from induction.config.ablations import AblationSettings
 from induction.config.icl import IclWindows
 from induction.config.losses import LossSettings
-from induction.interp.ablation import ablated_nll, head_outputs, reduced, substitutes
+from induction.interp.ablation import WHOLE_MODEL, ablated_nll, head_outputs, substitutes
+from induction.interp.losses import joined, sequence_losses
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.transformer import Transformer
@@ -27,8 +30,8 @@ PARAMS = ("device", "ablations", "icl.windows", "losses")
 # Some sequences: what replaces a head's output there, their tokens and sampled positions, and,
 # layer by layer, the replacement; None is zero.
 Part = tuple[str, Tensor, Tensor, list[Tensor] | None]
-# (layer, head, replacement, mode) -> [early, late, mean, sampled] × sequence.
-Reduced = dict[tuple[int, int, str, str], Tensor]
+# (layer, head, replacement, mode) -> losses of sequences, by column.
+Losses = dict[tuple[int, int, str, str], dict[str, Tensor]]
 
 
 def main(job: Job) -> None:
@@ -55,25 +58,24 @@ def main(job: Job) -> None:
             model, header = checkpoints.load(checkpoint, device)
             checkpoints.check_fits(tokens, header, checkpoint)
 
-            def reduce(part: Part, model: Transformer = model) -> Reduced:
-                replacement, tokens, positions, instead = part
-                found = ablated_nll(model, tokens, ablations.modes, instead)
-                whole = reduced(found.pop((-1, -1, "none")), windows, positions)
+            def losses_of(part: Part, model: Transformer = model) -> Losses:
+                replacement, tokens, positions, zs = part
+                losses = ablated_nll(model, tokens, ablations.modes, zs)
+                whole = sequence_losses(losses.pop(WHOLE_MODEL), windows, positions)
                 return ({(-1, -1, "none", "none"): whole} if replacement == "zero" else {}) | {
-                    (layer, head, replacement, mode): reduced(losses, windows, positions)
-                    for (layer, head, mode), losses in found.items()
+                    (layer, head, replacement, mode): sequence_losses(without, windows, positions)
+                    for (layer, head, mode), without in losses.items()
                 }
 
             parts = [("zero", *pair, None) for pair in pairs]
             parts += replaced(model, other_pairs, ablations.others, workers)
-            collected: dict[tuple, list[Tensor]] = {}
-            for part in workers.map(reduce, parts):
+            collected: dict[tuple, list[dict[str, Tensor]]] = {}
+            for part in workers.map(losses_of, parts):
                 for key, values in part.items():
                     collected.setdefault(key, []).append(values)
             keys = sorted(collected)
-            by_key = [torch.cat(collected[key], 1) for key in keys]
-            counts = [values.shape[1] for values in by_key]
-            values = torch.cat(by_key, 1).cpu().numpy()
+            by_key = [joined(collected[key]) for key in keys]
+            counts = [len(columns["mean"]) for columns in by_key]
             writer.write(
                 {
                     "step": np.full(sum(counts), header.step, np.int32),
@@ -82,7 +84,7 @@ def main(job: Job) -> None:
                     "replacement": np.repeat([key[2] for key in keys], counts),
                     "mode": np.repeat([key[3] for key in keys], counts),
                     "seq": np.concatenate([np.arange(count, dtype=np.int16) for count in counts]),
-                    **dict(zip(("early", "late", "mean", "sampled"), values, strict=True)),
+                    **{name: values.cpu().numpy() for name, values in joined(by_key).items()},
                 }
             )
 
@@ -90,19 +92,19 @@ def main(job: Job) -> None:
 def replaced(
     model: Transformer,
     pairs: list[tuple[Tensor, Tensor]],
-    replacements: tuple[str, ...],
+    replacements: tuple[Literal["mean", "resample"], ...],
     workers: Workers,
 ) -> list[Part]:
     """The parts for replacements that the model itself makes, from these sequences."""
     if not replacements:
         return []
-    found = workers.map(lambda pair: head_outputs(model, pair[0]), pairs)
-    zs = [torch.cat(layer) for layer in zip(*found, strict=True)]
+    outputs = workers.map(lambda pair: head_outputs(model, pair[0]), pairs)
+    zs = [torch.cat(layer) for layer in zip(*outputs, strict=True)]
     sizes = [len(tokens) for tokens, _ in pairs]
     parts: list[Part] = []
     for replacement in replacements:
         split = zip(*[z.split(sizes) for z in substitutes(zs, replacement)], strict=True)
-        parts += [(replacement, *pair, list(own)) for pair, own in zip(pairs, split, strict=True)]
+        parts += [(replacement, *pair, list(z)) for pair, z in zip(pairs, split, strict=True)]
     return parts
 
 

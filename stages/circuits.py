@@ -1,10 +1,8 @@
-"""The circuits of a cell, read from its weights and tried on text, at a few checkpoints."""
+"""Read the circuits of a cell from its weights and test them on text, at a few checkpoints"""
 
 from functools import partial
 
 import numpy as np
-import torch
-from tokenizers import Tokenizer
 
 from induction.config.circuits import CircuitSettings
 from induction.config.errors import StageError
@@ -14,11 +12,15 @@ from induction.config.losses import LossSettings
 from induction.config.phases import PhaseSettings
 from induction.config.remedy import rebuild
 from induction.config.train import TrainSettings
-from induction.interp.attention_scores import repeated_blocks, usable_tokens
-from induction.interp.circuits import bigrams, rows, tokens, trigrams
+from induction.interp.circuits import trigrams
+from induction.interp.circuits.bigrams import count_bigrams
+from induction.interp.circuits.checkpoint import CircuitInputs, read_checkpoint, sum_error
 from induction.interp.circuits.edges import Edge, Head
-from induction.interp.circuits.reading import Reading, read, sum_error, trials
-from induction.interp.circuits.rows import Behaviour, Rows, Vocabulary
+from induction.interp.circuits.evidence import HeadScores
+from induction.interp.circuits.rows.attention import attention_columns, shown_columns
+from induction.interp.circuits.rows.columns import Columns, with_step
+from induction.interp.circuits.vocabulary import Vocabulary, common_tokens
+from induction.interp.probes import repeated_blocks, usable_tokens
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.workers import Workers
@@ -27,11 +29,13 @@ from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.stats import checkpoint_selection
 from induction.tables import circuits as tables
+from induction.tables.contract import Table
 from induction.tables.corpus import EVAL, VOCABULARY
 from induction.tables.heads import HEADS
 from induction.tables.icl import ICL
 from induction.text import evaluation
-from induction.text.stream import training_stream
+from induction.text.stream import load_stream
+from induction.text.tokenizer import load_tokenizer
 
 PER = "cell"
 INPUTS = (CHECKPOINTS, EVAL, VOCABULARY, TOKENIZER, TRAIN_TOKENS, ICL, HEADS)
@@ -41,34 +45,34 @@ PARAMS = ("circuits", "corpus.n_ctx", "heads", "icl.windows", "losses", "phases"
 
 def main(job: Job) -> None:
     params = job.params
-    own, heads = params.section("circuits", CircuitSettings), params.section("heads", HeadSettings)
+    settings = params.section("circuits", CircuitSettings)
+    heads = params.section("heads", HeadSettings)
     windows = params.section("icl.windows", IclWindows)
     batch, n_ctx = params.section("losses", LossSettings).batch, params.integer("corpus.n_ctx")
     # The readings are of weights; a GPU would wait for the CPU.
     device = devices.pick("cpu")
-    most = max(own.sequences, own.trial_sequences)
-    text = evaluation.sequences(job.source(EVAL), most)
-    own.check_fits("circuits", text.shape[1], len(text))
+    text = evaluation.sequences(job.source(EVAL), max(settings.sequences, settings.trial_sequences))
+    settings.check_fits("circuits", text.shape[1], len(text))
     windows.check_fits("icl.windows", text.shape[1])
     vocabulary = job.read(VOCABULARY)
-    vocab_size = len(vocabulary["count"])
-    stream = training_stream(job.source(TRAIN_TOKENS), vocab_size)[0]
-    counts = vocabulary["count"].copy()
+    counts = vocabulary["count"]
+    stream = load_stream(job.source(TRAIN_TOKENS), len(counts)).tokens
     vocab = Vocabulary(
-        vocabulary["text"].tolist(), counts, tokens.common(torch.from_numpy(counts), own.min_count)
+        vocabulary["text"].tolist(), counts, common_tokens(counts, settings.min_count)
     )
     if len(vocab.common) < 2:
         raise StageError(
-            f"params.yaml: circuits.min_count: found {own.min_count}, but {len(vocab.common)} "
-            "token(s) of the vocabulary occur so often in training; lower it or add text"
+            f"params.yaml: circuits.min_count: found {settings.min_count}, but "
+            f"{len(vocab.common)} token(s) of the vocabulary occur so often in training; lower it "
+            "or add text"
         )
-    tokenizer = Tokenizer.from_file(str(job.source(TOKENIZER).path))
+    tokenizer = load_tokenizer(job.source(TOKENIZER))
     usable = usable_tokens(counts, heads.exclude_share)
     rng = np.random.default_rng(heads.seed)
     probe = repeated_blocks(rng, usable, heads.sequences, heads.block, heads.repeats)
     shown = {
-        "random": repeated_blocks(rng, usable, 1, own.shown.block, own.shown.repeats),
-        "text": text[:1, : own.shown.text],
+        "random": repeated_blocks(rng, usable, 1, settings.shown.block, settings.shown.repeats),
+        "text": text[:1, : settings.shown.text],
     }
 
     paths = {
@@ -79,91 +83,83 @@ def main(job: Job) -> None:
     window, steps = window_of(
         job, tokens_per_step, params.section("phases", PhaseSettings), [*paths]
     )
-    wanted = checkpoint_selection.readings(steps, window, own.checkpoints)
-    behaviour = behaviour_by_step(job, [*wanted])
-    made: dict[int, Rows] = {}
-    attention: dict[int, dict] = {}
-    circuit: list[Edge] | None = None
+    selected = checkpoint_selection.select(steps, window, settings.checkpoints)
+    scores = head_scores(job, [*selected])
+    columns: dict[int, dict[Table, Columns]] = {}
+    last_circuit: list[Edge] | None = None
     with Workers(device) as workers:
-        reading = Reading(
-            own,
-            heads,
-            windows,
-            text[: own.sequences],
-            text[: own.trial_sequences],
-            probe,
-            batch,
-            vocab,
-            bigrams.bigrams(stream, counts, own.sources),
-            trigrams.Counts(stream[: own.counted], vocab_size, own.context),
-            partial(tokenizer.decode, skip_special_tokens=False),
-            workers,
+        inputs = CircuitInputs(
+            settings=settings,
+            heads=heads,
+            windows=windows,
+            text=text[: settings.sequences],
+            trial_text=text[: settings.trial_sequences],
+            probe=probe,
+            batch=batch,
+            vocab=vocab,
+            bigrams=count_bigrams(stream, counts, settings.sources),
+            trigram_counts=trigrams.Counts(
+                stream[: settings.counted], len(counts), settings.context
+            ),
+            spell=partial(tokenizer.decode, skip_special_tokens=False),
+            workers=workers,
         )
-        # The last first: its circuit is followed back through training.
-        for step in progress([*wanted][::-1], f"circuits {job.instance}", "checkpoint"):
+        # The last checkpoint first: its circuit is followed back through training.
+        for step in progress([*selected][::-1], f"circuits {job.instance}", "checkpoint"):
             model, header = checkpoints.load(paths[step])
             checkpoints.check_fits(text, header, paths[step])
-            found, own_edges, why = read(model, reading, behaviour[step])
-            if circuit is None:
-                circuit = own_edges
-            trials(model, reading, found, circuit)
-            named = " ".join(
-                f"{rows.name_of(writer)}>{rows.name_of(reader)}" for reader, writer in own_edges
-            )
-            found[tables.READINGS] = [(wanted[step], sum_error(model, text), named, why)]
-            made[step] = found
-            attention[step] = rows.attention_rows(model, shown)
+            reading = read_checkpoint(model, inputs, scores[step], last_circuit)
+            last_circuit = reading.last_circuit
+            reading.rows[tables.READINGS] = [
+                {
+                    "at": selected[step],
+                    "sum_error": sum_error(model, text),
+                    "circuit": " ".join(edge.name for edge in reading.circuit),
+                    "reason": reading.reason,
+                }
+            ]
+            columns[step] = {
+                table: with_step(table, step, rows) for table, rows in reading.rows.items() if rows
+            }
+            columns[step][tables.ATTENTION] = attention_columns(model, step, shown)
 
     with job.outputs() as outputs:
         for table in tables.ALL:
             writer = outputs.writer(table)
             if table is tables.SHOWN:  # the same at every checkpoint
-                writer.write(
-                    {
-                        "probe": [name for name, own in shown.items() for _ in own[0]],
-                        "pos": np.concatenate(
-                            [np.arange(own.shape[1], dtype=np.int16) for own in shown.values()]
-                        ),
-                        "token": [vocab.texts[i] for own in shown.values() for i in own[0]],
-                    }
-                )
-                continue
-            for step in wanted:
-                if table is tables.ATTENTION:
-                    count = len(attention[step]["probe"])
-                    writer.write({"step": np.full(count, step, np.int32), **attention[step]})
-                elif made[step].get(table):
-                    writer.write(rows.with_step(table, step, made[step][table]))
+                writer.write(shown_columns(shown, vocab.texts))
+            for step in selected:
+                if table in columns[step]:
+                    writer.write(columns[step][table])
 
 
 def window_of(
     job: Job, tokens_per_step: int, rule: PhaseSettings, steps: list[int]
-) -> tuple[checkpoint_selection.Window, np.ndarray]:
+) -> tuple[checkpoint_selection.PhaseWindow, np.ndarray]:
     """The phase window, from table `icl`. Raises StageError if that is of other checkpoints."""
     source, table = job.source(ICL), job.read(ICL)
     if table["step"].tolist() != steps:
         raise StageError(
             f"{source.path}: its checkpoints are not those of training; {rebuild(source.stage)}"
         )
-    own = checkpoint_selection.window_of(
+    window = checkpoint_selection.window_of(
         table["step"], table["icl"], table["icl_high"], tokens_per_step, rule
     )
-    return own, table["step"]
+    return window, table["step"]
 
 
-def behaviour_by_step(job: Job, steps: list[int]) -> dict[int, dict[Head, Behaviour]]:
-    """What table `heads` says of every head. Raises StageError if a checkpoint is not in it."""
+def head_scores(job: Job, steps: list[int]) -> dict[int, dict[Head, HeadScores]]:
+    """Of every head, by step. Raises StageError if a checkpoint is not in table `heads`."""
     source, table = job.source(HEADS), job.read(HEADS)
-    found: dict[int, dict[Head, Behaviour]] = {}
-    names = ("kind", "previous_token", "prefix_matching", "ov_positivity")
-    for i, (step, *head) in enumerate(
-        zip(*(table[name].tolist() for name in ("step", "layer", "head")), strict=True)
-    ):
-        found.setdefault(step, {})[tuple(head)] = Behaviour(*(table[name][i] for name in names))
-    missing = [step for step in steps if step not in found]
+    scores: dict[int, dict[Head, HeadScores]] = {}
+    keys = zip(*(table[name].tolist() for name in ("step", "layer", "head")), strict=True)
+    values = zip(*(table[name] for name in HeadScores._fields), strict=True)
+    for (step, layer, head), of_head in zip(keys, values, strict=True):
+        scores.setdefault(step, {})[Head(layer, head)] = HeadScores(*of_head)
+    missing = [step for step in steps if step not in scores]
     if missing:
         raise StageError(f"{source.path}: step {missing[0]} is missing; {rebuild(source.stage)}")
-    return found
+    return scores
 
 
 if __name__ == "__main__":

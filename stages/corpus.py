@@ -1,4 +1,4 @@
-"""Text -> tokenizer, training stream, fixed evaluation set, manifest."""
+"""Make the tokenizer, the training stream and the fixed evaluation set from text"""
 
 import hashlib
 import json
@@ -13,8 +13,10 @@ from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
 from induction.text import sources
-from induction.text.documents import distinct, stream, train_tokenizer, windows, within
-from induction.text.stream import save_stream
+from induction.text.documents import distinct, within
+from induction.text.stream import join_documents, save_stream
+from induction.text.tokenizer import train_tokenizer
+from induction.text.windows import evaluation_windows
 
 PER = "corpus"
 INPUTS = ()
@@ -57,7 +59,7 @@ def main(job: Job) -> None:
 
     rng = np.random.default_rng(params.seed)
     lengths = [len(own) for own in tokens[:held_out]]
-    chosen = windows(lengths, params.n_ctx, params.evaluation.sequences, rng)
+    chosen = evaluation_windows(lengths, params.n_ctx, params.evaluation.sequences, rng)
     if len(chosen) < params.evaluation.sequences:
         raise StageError(
             f"params.yaml: corpus.evaluation.sequences: found {params.evaluation.sequences}, but "
@@ -65,7 +67,7 @@ def main(job: Job) -> None:
             f"{params.n_ctx} tokens; lower it, raise corpus.evaluation.held_out, or add text"
         )
     evaluation = np.stack([tokens[d][start : start + params.n_ctx] for d, start in chosen])
-    training_stream = stream(tokens[held_out:])
+    training_stream = join_documents(tokens[held_out:])
 
     n_seq, n_ctx = evaluation.shape
     counts = np.bincount(training_stream, minlength=params.vocab_size)

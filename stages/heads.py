@@ -1,27 +1,26 @@
-"""What each head is, at every checkpoint: what it attends to, copies, matches and reads."""
+"""Score what each head attends to, copies and composes with, at every checkpoint"""
 
 from functools import partial
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from induction.config.errors import StageError
 from induction.config.heads import HeadSettings
-from induction.interp.attention_scores import (
-    distinct_tokens,
-    gapped_blocks,
-    repeated_blocks,
-    usable_tokens,
-)
 from induction.interp.composition import orientations
 from induction.interp.head_columns import (
     composition_columns,
     head_columns,
-    on_probe,
-    on_text,
     probe_columns,
     repeat_columns,
+)
+from induction.interp.head_scores import scores_of_heads, scores_of_sequences
+from induction.interp.probes import (
+    Probe,
+    distinct_tokens,
+    gapped_blocks,
+    repeated_blocks,
+    usable_tokens,
 )
 from induction.interp.repeats import repeat_losses
 from induction.interp.weights import folded
@@ -41,8 +40,6 @@ INPUTS = (CHECKPOINTS, EVAL, VOCABULARY)
 OUTPUTS = (HEADS, COMPOSITIONS, PROBES, REPEATS)
 PARAMS = ("device", "heads")
 
-# Tokens, and which of them are the block's.
-Probe = tuple[Tensor, Tensor]
 PROBES_OF_BLOCKS = ("fixed", "gap")
 
 
@@ -65,10 +62,10 @@ def main(job: Job) -> None:
     rng = np.random.default_rng(heads.seed)
 
     def drawn(name: str, block: int) -> Probe:
-        tokens, in_block = probe(rng, usable, heads, name, block)
-        return tokens.to(device), in_block.to(device)
+        return probe(rng, usable, heads, name, block).to(device)
 
-    fixed_probe, gap_probe = (drawn(name, heads.block) for name in PROBES_OF_BLOCKS)
+    probes = {name: drawn(name, heads.block) for name in PROBES_OF_BLOCKS}
+    probes["text"] = Probe.whole(text)
     sample = distinct_tokens(rng, usable, heads.sequences, heads.block).to(device)
     # The longest first, so that no core is left alone with it.
     repeated = {
@@ -76,7 +73,7 @@ def main(job: Job) -> None:
         for block in reversed(heads.lengths)
         for name in reversed(PROBES_OF_BLOCKS)
     }
-    every = [text, sample, *(own[0] for own in (fixed_probe, gap_probe, *repeated.values()))]
+    every = [sample, *(each.tokens for each in (*probes.values(), *repeated.values()))]
 
     paths = checkpoints.listed(job.source(CHECKPOINTS))
     arch = checkpoints.load(paths[0])[1].model
@@ -88,23 +85,19 @@ def main(job: Job) -> None:
             for tokens in every:
                 checkpoints.check_fits(tokens, header, checkpoint)
 
-            fixed, gap = (
-                torch.stack(workers.map(partial(on_probe, model), one_by_one(probe)))
-                for probe in (fixed_probe, gap_probe)
-            )
-            previous = torch.stack(workers.map(partial(on_text, model), text.split(1))).mean(0)
+            scores = scores_of_sequences(model, probes, workers)
             losses = workers.map(partial(losses_on, model, heads.repeats), repeated.values())
             rows = {
-                HEADS: head_columns(model, fixed, gap, previous, sample, heads.kinds),
+                HEADS: head_columns(scores_of_heads(model, scores, sample), heads.kinds),
                 COMPOSITIONS: composition_columns(folded(model), chance, heads.chance.quantile),
-                PROBES: probe_columns(fixed, gap),
+                PROBES: probe_columns(scores),
                 REPEATS: repeat_columns(dict(zip(repeated, losses, strict=True))),
             }
-            for table, found in rows.items():
-                count = len(found[table.grain[1]])
+            for table, columns in rows.items():
+                count = len(columns[table.grain[1]])
                 if count:  # one layer composes with none
                     step = np.full(count, header.step, np.int32)
-                    writers[table].write({"step": step, **found})
+                    writers[table].write({"step": step, **columns})
 
 
 def probe(
@@ -113,12 +106,7 @@ def probe(
     shape = (heads.sequences, block, heads.repeats)
     if name == "gap":
         return gapped_blocks(rng, usable, *shape, heads.max_gap)
-    tokens = repeated_blocks(rng, usable, *shape)
-    return tokens, torch.ones_like(tokens, dtype=torch.bool)
-
-
-def one_by_one(probe: Probe) -> list[Probe]:
-    return list(zip(*(part.split(1) for part in probe), strict=True))
+    return Probe.whole(repeated_blocks(rng, usable, *shape))
 
 
 def losses_on(model: Transformer, repeats: int, probe: Probe) -> Tensor:

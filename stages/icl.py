@@ -1,14 +1,11 @@
-"""The losses of a cell -> its in-context-learning score, position curves and loss vectors."""
+"""Compute in-context-learning scores, position curves and loss vectors from the losses of a cell"""
 
 from induction.config.icl import IclSettings
 from induction.pipeline.job import Job, run
-from induction.stats.bootstrap import draws, tails
+from induction.stats.bootstrap import draws
+from induction.stats.intervals import tails
 from induction.tables.corpus import EVAL_SEQUENCES
-from induction.tables.duck import (
-    arrays,
-    connect,
-    query,
-)
+from induction.tables.duck import arrays, connect, query
 from induction.tables.icl import ICL, POSITIONS, SAMPLED
 from induction.tables.losses import LOSSES
 

@@ -1,4 +1,6 @@
-"""The losses of a cell with its induction and previous-token heads removed, hidden or idealised."""
+"""Measure losses with sets of heads removed, or their patterns knocked out or idealised"""
+
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,8 +11,9 @@ from induction.config.icl import IclWindows
 from induction.config.interventions import InterventionSettings
 from induction.config.losses import LossSettings
 from induction.config.remedy import rebuild
-from induction.interp.ablation import reduced
-from induction.interp.interventions import Edits, Head, Rules, edited_nll, interventions
+from induction.interp.activations import Head
+from induction.interp.interventions import HeadEdits, Rules, interventions
+from induction.interp.losses import joined, sequence_losses, token_nll
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.transformer import Transformer
@@ -48,8 +51,8 @@ def main(job: Job) -> None:
     # One stream for all sequences, in their order: the same keys however they are batched.
     rng = np.random.default_rng(settings.seed)
     parts = [
-        (own, positions, Rules(own, rng))
-        for own, positions in zip(tokens.split(batch), sampled.split(batch), strict=True)
+        (sequences, positions, Rules(sequences, rng))
+        for sequences, positions in zip(tokens.split(batch), sampled.split(batch), strict=True)
     ]
     count = len(tokens)
 
@@ -68,50 +71,52 @@ def main(job: Job) -> None:
                 )
             # Kinds at this checkpoint: before the change a set may be empty.
             seed = (settings.seed, header.step)
-            found = interventions(kinds[header.step], header.model.n_heads, settings.draws, seed)
+            planned = interventions(kinds[header.step], header.model.n_heads, settings.draws, seed)
             sets.write(
                 {
-                    "step": np.full(len(found), header.step, np.int32),
-                    "intervention": [own.name for own in found],
-                    "n_heads": np.array([len(own.heads) for own in found], np.int16),
-                    "heads": [own.names for own in found],
-                    "is_defined": np.array([own.runs != [] for own in found]),
-                    "reason": [own.reason for own in found],
+                    "step": np.full(len(planned), header.step, np.int32),
+                    "intervention": [each.name for each in planned],
+                    "n_heads": np.array([len(each.heads) for each in planned], np.int16),
+                    "heads": [each.names for each in planned],
+                    "is_defined": np.array([each.runs != [] for each in planned]),
+                    "reason": [each.reason for each in planned],
                 }
             )
-            runs = [(own.name, draw, run) for own in found for draw, run in enumerate(own.runs)]
+            runs = [
+                (each.name, draw, run) for each in planned for draw, run in enumerate(each.runs)
+            ]
 
-            def reduce(part: Part, runs: list = runs, model: Transformer = model) -> Tensor:
-                return torch.stack([losses_of(model, part, edits, windows) for *_, edits in runs])
+            def losses_of_runs(part: Part, runs: list = runs, model: Transformer = model) -> dict:
+                each = [losses_of(model, part, edits, windows) for *_, edits in runs]
+                return joined(each, torch.stack)  # [run, sequence]
 
-            # [run, early, late, mean or sampled, sequence]
-            values = torch.cat(workers.map(reduce, parts), 2).cpu().numpy()
-            columns = values.transpose(1, 0, 2).reshape(4, -1)
+            columns = joined(workers.map(losses_of_runs, parts), partial(torch.cat, dim=1))
             losses.write(
                 {
                     "step": np.full(len(runs) * count, header.step, np.int32),
                     "intervention": np.repeat([name for name, *_ in runs], count),
                     "draw": np.repeat(np.array([draw for _, draw, _ in runs], np.int16), count),
                     "seq": np.tile(np.arange(count, dtype=np.int16), len(runs)),
-                    **dict(zip(("early", "late", "mean", "sampled"), columns, strict=True)),
+                    **{name: values.flatten().cpu().numpy() for name, values in columns.items()},
                 }
             )
 
 
-def losses_of(model: Transformer, part: Part, edits: Edits, windows: IclWindows) -> Tensor:
-    """Early, late, mean and sampled losses of a part under one set of edits: [4, batch]."""
+def losses_of(
+    model: Transformer, part: Part, edits: HeadEdits, windows: IclWindows
+) -> dict[str, Tensor]:
+    """Losses of the sequences of a part under one set of edits, by column."""
     tokens, positions, rules = part
-    patterns = {head: rules.edit(rule) for head, rule in edits.rules.items()}
-    return reduced(edited_nll(model, tokens, edits.removed, patterns), windows, positions)
+    return sequence_losses(token_nll(model, tokens, rules.edits(edits)), windows, positions)
 
 
 def kinds_by_step(table: dict[str, np.ndarray]) -> dict[int, dict[Head, str]]:
     """The kind of each head at every checkpoint, from table `heads`."""
-    found: dict[int, dict[Head, str]] = {}
+    kinds: dict[int, dict[Head, str]] = {}
     names = ("step", "layer", "head", "kind")
     for step, layer, head, kind in zip(*(table[name] for name in names), strict=True):
-        found.setdefault(int(step), {})[int(layer), int(head)] = str(kind)
-    return found
+        kinds.setdefault(int(step), {})[int(layer), int(head)] = str(kind)
+    return kinds
 
 
 if __name__ == "__main__":

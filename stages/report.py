@@ -1,4 +1,4 @@
-"""SQL over the tables -> reports/: the page, figures, summary, claims, metrics, DVC's plots."""
+"""Query the tables and write the report's pages, figures, summary and numbers to reports/"""
 
 import json
 from dataclasses import asdict
@@ -68,7 +68,7 @@ def read(job: Job) -> tuple[duckdb.DuckDBPyConnection, dict, dict[str, dict]]:
     path, views = job.source(MANIFEST).path, job.views()
     manifest = json.loads(path.read_text(encoding="utf-8"))
     inputs = {
-        str(source.path): asdict(provenance_of(table, source.path, source.stage))
+        str(source.path): asdict(provenance_of(table, source))
         for table, sources in views.items()
         for source in sources
     }

@@ -1,4 +1,4 @@
-"""One cell -> checkpoints on a schedule, and the training log."""
+"""Train a cell and keep checkpoints on a schedule and a log"""
 
 import math
 import sys
@@ -14,8 +14,8 @@ from induction.config.train import TrainSettings
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.checkpoints import Header
-from induction.models.training import Trainer, Update, Windows, shuffled
-from induction.models.training_state import State
+from induction.models.training import Trainer, TrainingWindows, Update, shuffled
+from induction.models.training_state import TrainingState
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
 from induction.pipeline import code_digests
@@ -24,7 +24,7 @@ from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.tables.provenance import Provenance, versions
 from induction.tables.train import LOG
-from induction.text.stream import training_stream
+from induction.text.stream import load_stream
 
 PER = "cell"
 INPUTS = (TRAIN_TOKENS,)
@@ -45,11 +45,11 @@ def main(job: Job) -> None:
     job.dtype = "float32" if device.type == "cpu" else "bfloat16 autocast"
 
     source = job.source(TRAIN_TOKENS)
-    stream, stream_hash, _ = training_stream(source, vocab_size)
+    stream, stream_hash, _ = load_stream(source, vocab_size)
     if train.text == "shuffled":
         stream = shuffled(stream, train.shuffle_span, own.seed)
     period = train.period if train.text == "periodic" else 0
-    windows = Windows(stream, n_ctx, train.batch, own.seed, period)
+    windows = TrainingWindows(stream, n_ctx, train.batch, own.seed, period)
     steps, schedule = train.steps(n_ctx), train.schedule(n_ctx)
     if windows.steps < steps:
         raise StageError(
@@ -65,7 +65,7 @@ def main(job: Job) -> None:
     model.to(device)
     # All that decides about the weights of a step, and nothing of how many steps there will be.
     length = ("tokens", "checkpoints")
-    decides = {
+    weight_inputs = {
         "code": code_digests.combine(code_digests.digests(deciding())),
         "versions": versions(),
         "device": [job.device, job.dtype],
@@ -73,7 +73,7 @@ def main(job: Job) -> None:
         "train": {name: value for name, value in asdict(train).items() if name not in length},
         "stream": stream_hash,
     }
-    state = State(job.instance, decides)
+    state = TrainingState(job.instance, weight_inputs)
     with job.outputs() as outputs, Workers(device) as workers:
         updates = advance(Trainer(model, windows, train, workers), state, steps, schedule, job)
         state.publish(schedule, outputs.path(CHECKPOINTS), job.provenance)
@@ -101,13 +101,13 @@ def deciding() -> list[Path]:
 
 
 def advance(
-    trainer: Trainer, state: State, steps: int, schedule: list[int], job: Job
+    trainer: Trainer, state: TrainingState, steps: int, schedule: list[int], job: Job
 ) -> list[Update]:
     """Train up to `steps`, from the kept state where there is one; every update since the start.
 
     Leaves all checkpoints of the schedule in `state`. Raises StageError if training diverges.
     """
-    per_step = trainer.params.batch * trainer.model.n_ctx
+    per_step = trainer.settings.batch * trainer.model.n_ctx
     updates: list[Update] = []
 
     def keep() -> None:

@@ -84,7 +84,7 @@ AXES = {
     "offsets": {"step": STEPS, **HEADS, "offset": (0, 1, 2)},
     "compositions": {"step": STEPS, **EDGE},
     "edges": {"step": STEPS, **EDGE},
-    "edge_ablations": {"step": STEPS, **EDGE, "reader": ("k", "q"), "seq": (0, 1)},
+    "edge_ablations": {"step": STEPS, **EDGE, "receiver_input": ("k", "q"), "seq": (0, 1)},
     "paths": {"step": STEPS, "trial": TRIALS, "seq": (0, 1)},
     "path_orders": {"step": STEPS, "order": (0, 1), "seq": (0, 1)},
     "attention": {"step": STEPS, "probe": PROBES, **HEADS, "pair": ((0, 0), (1, 0), (1, 1))},
@@ -184,10 +184,9 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
             continue
         for instance in cells if writer_of(table).per == "cell" else [""]:
             file = source_of(table, instance)
-            names = [column.name for column in table.columns]
             stage, _, cell = file.stage.partition("@")
             own = filled(table, cell, cells, set(changing))
-            rows = columns(table, [tuple(row[name] for name in names) for row in own])
+            rows = columns(table, own)
             write_table(table, found.folder / file.path, rows, made(stage, cell))
     manifest = {
         "documents_used": 2,

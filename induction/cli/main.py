@@ -9,7 +9,6 @@ import click
 
 from induction.cli import project
 from induction.config.errors import StageError
-from induction.config.strict import ParamsError
 from induction.pipeline.environment import leave_hook
 
 VERBS = (
@@ -63,7 +62,7 @@ def main() -> None:
         if not {"-h", "--help"} & set(sys.argv[1:]):
             project.enter()
         verbs.main(prog_name="induction")
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {error}")
 
 

@@ -30,4 +30,5 @@ class PathOfCaller(click.Path):
     """A path as the caller means it, though the command runs in the root of the project."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        return Path(os.path.relpath(CALLED_IN / super().convert(value, param, ctx)))
+        path = os.fsdecode(super().convert(value, param, ctx))
+        return Path(os.path.relpath(CALLED_IN / path))

@@ -1,96 +1,74 @@
 """Section `circuits`: which checkpoints are read, how much of each, and what is a circuit."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from induction.config.strict import require, require_range
+from induction.config.corpus import check_available
+from induction.config.errors import require
+from induction.config.strict import Distinct, settings, within
 
 Moment = Literal["first", "start", "middle", "end", "last"]
+Sequences = Annotated[int, within(2, 1_000, "their activations are in memory at once")]
+Side = Annotated[int, within(2, 128, "each pair of positions is a row")]
+Rows = Annotated[int, within(1, 1_000, "rows and columns of a table in the report")]
+Count = Annotated[int, within(1, 10**9, "of tokens in training")]
 
 
-@dataclass(frozen=True)
+@settings
 class CircuitRule:
-    diagonal: float
-    copying: float
-    necessary: float
-
-    def check(self, key: str) -> None:
-        require_range(self, key, ("diagonal", "copying"), 0.0, 1.0)
-        require_range(self, key, ("necessary",), 0.0, 100.0)
+    diagonal: Annotated[float, within(0, 1)]
+    copying: Annotated[float, within(0, 1)]
+    necessary: Annotated[float, within(0, 100, "nats")]
 
 
-@dataclass(frozen=True)
+@settings
 class ShownSettings:
-    block: int
-    repeats: int
-    text: int
-    offsets: int
+    block: Side
+    repeats: Annotated[int, within(2, 16, "a probe has at most 256 tokens")]
+    text: Side
+    offsets: Annotated[int, within(2, 128, "columns of one picture")]
 
-    def check(self, key: str) -> None:
-        require_range(self, key, ("block", "text"), 2, 128, "each pair of positions is a row")
-        require_range(self, key, ("repeats",), 2, 16)
-        require_range(self, key, ("offsets",), 2, 128)
-        length = 1 + self.block * self.repeats
+    def __post_init__(self) -> None:
         require(
-            length <= 256,
-            f"{key}.block",
+            self.probe_length <= 256,
+            "block",
             self.block,
-            f"a probe of at most 256 tokens, got {length}",
+            f"a probe of at most 256 tokens, got {self.probe_length}",
             "lower block or repeats",
         )
 
+    @property
+    def probe_length(self) -> int:
+        """Tokens of the probe: BOS and the repeated block."""
+        return 1 + self.block * self.repeats
 
-@dataclass(frozen=True)
+
+@settings
 class CircuitSettings:
-    checkpoints: tuple[Moment, ...]
-    sequences: int
-    trial_sequences: int
-    replacements: tuple[Literal["mean", "zero"], ...]
+    checkpoints: Distinct[Moment]
+    sequences: Sequences
+    trial_sequences: Sequences
+    replacements: Distinct[Literal["mean", "zero"]]
     rule: CircuitRule
-    sources: int
-    entries: int
-    columns: int
-    min_count: int
-    context: int
-    counted: int
-    among: int
-    min_seen: int
+    sources: Annotated[int, within(1, 100_000, "tokens, of which no vocabulary has more")]
+    entries: Rows
+    columns: Rows
+    min_count: Count
+    context: Annotated[int, within(2, 1_000_000, "no context is longer")]
+    counted: Annotated[int, within(1_000, 100_000_000, "they are sorted in memory")]
+    among: Rows
+    min_seen: Count
     shown: ShownSettings
-
-    def check(self, key: str) -> None:
-        for name in ("checkpoints", "replacements"):
-            found = getattr(self, name)
-            require(len(found) > 0, f"{key}.{name}", list(found), "at least one", "add one")
-            require(
-                len(set(found)) == len(found), f"{key}.{name}", list(found), "each once", "drop one"
-            )
-        names = ("sequences", "trial_sequences")
-        require_range(self, key, names, 2, 1_000, "their activations are in memory at once")
-        require_range(self, key, ("sources",), 1, 100_000)
-        require_range(self, key, ("entries", "columns", "among"), 1, 1_000)
-        require_range(self, key, ("min_count", "min_seen"), 1, 10**9)
-        require_range(self, key, ("context",), 2, 1_000_000)
-        require_range(self, key, ("counted",), 1_000, 100_000_000, "they are sorted in memory")
 
     def check_fits(self, key: str, n_ctx: int, eval_sequences: int) -> None:
         for name in ("sequences", "trial_sequences"):
-            require(
-                getattr(self, name) <= eval_sequences,
-                f"{key}.{name}",
-                getattr(self, name),
-                f"at most corpus.evaluation.sequences = {eval_sequences}",
-                "lower it or enlarge the evaluation set",
-            )
-        own = self.shown
-        for name, length in (
-            ("block", 1 + own.block * own.repeats),
-            ("text", own.text),
-            ("offsets", own.offsets),
-        ):
+            check_available(f"{key}.{name}", getattr(self, name), eval_sequences)
+        shown = self.shown
+        lengths = {"block": shown.probe_length, "text": shown.text, "offsets": shown.offsets}
+        for name, length in lengths.items():
             require(
                 length < n_ctx,
                 f"{key}.shown.{name}",
-                getattr(own, name),
+                getattr(shown, name),
                 f"fewer than corpus.n_ctx = {n_ctx} tokens, got {length}",
                 "lower it",
             )

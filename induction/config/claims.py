@@ -1,44 +1,38 @@
 """Section `claims`: the rules that decide about the paper's claims, fixed before a run."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from induction.config.strict import require, require_range
+from induction.config.errors import require
+from induction.config.strict import Named, Share, settings, within
 
-# Statistics are nats, shares, angles or tokens: none is beyond this.
-LARGEST = 10**13
+Bound = Annotated[float, within(-(10**13), 10**13, "of nats, shares, angles or tokens")]
 
 
-@dataclass(frozen=True)
+@settings
 class Rule:
     """A statistic must be `at_least` or `at_most` a bound, in `seeds` seeds or more."""
 
-    seeds: int
-    at_least: float | None = None
-    at_most: float | None = None
+    seeds: Annotated[int, within(1, 1_000, "more are not trained")]
+    at_least: Bound | None = None
+    at_most: Bound | None = None
 
-    def check(self, key: str) -> None:
-        given = [bound for bound in (self.at_least, self.at_most) if bound is not None]
+    def __post_init__(self) -> None:
+        bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
         expected = "one of at_least and at_most"
-        require(len(given) == 1, key, given, expected, "give one bound, and only one")
-        expected = f"a bound within ±{LARGEST:,}"
-        require(abs(given[0]) <= LARGEST, key, given[0], expected, "correct it")
-        require_range(self, key, ("seeds",), 1, 1_000, "more are not trained")
+        require(len(bounds) == 1, "", bounds, expected, "write one bound, and only one")
 
     @property
     def bound(self) -> float:
-        return self.at_least if self.at_least is not None else self.at_most
+        bound = self.at_least if self.at_least is not None else self.at_most
+        assert bound is not None  # by __post_init__
+        return bound
 
     @property
     def side(self) -> Literal["at least", "at most"]:
         return "at least" if self.at_least is not None else "at most"
 
 
-@dataclass(frozen=True)
+@settings
 class ClaimSettings:
-    interval: float
-    rules: dict[str, Rule]
-
-    def check(self, key: str) -> None:
-        holds = 0 < self.interval < 1
-        require(holds, f"{key}.interval", self.interval, "a share in (0, 1)", "correct it")
+    interval: Share
+    rules: Named[Rule]

@@ -1,98 +1,85 @@
 """Section `corpus`: the text, its tokens, the fixed evaluation set."""
 
-import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from induction.config.strict import MAX_SEED, changed, require, require_range
+from pydantic import Field
+
+from induction.config.errors import require
+from induction.config.strict import Listed, Seed, Share, Text, changed, settings, within
 
 # The name of a distribution (PEP 508), in ASCII.
-PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
-MAX_CHARACTERS = 10**9  # of all text together, which is held in memory
+Package = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$",
+        description="the name of a package on PyPI: letters, digits, and . _ - between them",
+    ),
+]
+Source = Literal["packages", "docstrings", "files"]
+MAX_CHARACTERS = 10**9  # of all text together
+Characters = Annotated[int, within(1, MAX_CHARACTERS, "text is held in memory")]
+MAX_EVALUATION = 10**8  # tokens, each of which has a loss at every checkpoint
 
 
-@dataclass(frozen=True)
+@settings
 class Evaluation:
     """The fixed evaluation set: `sequences` windows of n_ctx tokens from held-out documents."""
 
-    sequences: int
-    held_out: float
-
-    def check(self, key: str) -> None:
-        require_range(self, key, ("sequences",), 2, 32_767, "the tables number them in 16 bits")
-        require(
-            0 < self.held_out < 1,
-            f"{key}.held_out",
-            self.held_out,
-            "a share in (0, 1)",
-            "correct it",
-        )
+    sequences: Annotated[int, within(2, 32_767, "the tables number them in 16 bits")]
+    held_out: Share
 
 
-@dataclass(frozen=True)
+@settings
 class CorpusChanges:
     """One entry of `corpora`: another text, cut into tokens and windows in the same way."""
 
-    source: Literal["packages", "docstrings", "files"] | None = None
-    packages: tuple[str, ...] | None = None
-    files: str | None = None
-    text_column: str | None = None
+    source: Source | None = None
+    packages: Listed[Package] | None = None
+    files: Text | None = None
+    text_column: Text | None = None
     max_characters: int | None = None
     min_characters: int | None = None
 
 
-@dataclass(frozen=True)
+@settings
 class CorpusSettings:
-    source: Literal["packages", "docstrings", "files"]
-    packages: tuple[str, ...]
-    exclude_names: tuple[str, ...]
-    files: str
-    text_column: str
-    max_characters: int
-    min_characters: int
-    tokenizer_characters: int
-    vocab_size: int
-    n_ctx: int
-    seed: int
+    source: Source
+    packages: Listed[Package]
+    exclude_names: Listed[Text]
+    files: Text
+    text_column: Text
+    max_characters: Characters
+    min_characters: Characters
+    tokenizer_characters: Characters
+    # 256 bytes and the end-of-text token are always in a byte-level vocabulary.
+    vocab_size: Annotated[int, within(258, 65_535, "ids are stored in 16 bits")]
+    n_ctx: Annotated[int, within(16, 32_767, "the tables number positions in 16 bits")]
+    seed: Seed
     evaluation: Evaluation
 
-    def check(self, key: str) -> None:
+    def __post_init__(self) -> None:
         require(
             self.source == "files" or len(self.packages) > 0,
-            f"{key}.packages",
+            "packages",
             list(self.packages),
             f"at least one installed package, because source is {self.source!r}",
             "name one, or set corpus.source: files",
         )
         require(
             self.source != "files" or self.files != "",
-            f"{key}.files",
+            "files",
             self.files,
             "a glob such as texts/**/*.txt, because source is 'files'",
-            "give one, or set corpus.source: packages",
+            "write one, or set corpus.source: packages",
         )
-        for i, name in enumerate(self.packages):
-            require(
-                PACKAGE.fullmatch(name) is not None,
-                f"{key}.packages[{i}]",
-                name,
-                "the name of a package on PyPI: letters, digits, and . _ - between them",
-                "correct it",
-            )
-        self._check_files(f"{key}.files")
-        # 256 bytes and the end-of-text token are always in a byte-level vocabulary.
-        require_range(self, key, ("vocab_size",), 258, 65_535, "ids are stored in 16 bits")
-        require_range(self, key, ("n_ctx",), 16, 32_767, "the tables number positions in 16 bits")
-        sizes = ("max_characters", "min_characters", "tokenizer_characters")
-        require_range(self, key, sizes, 1, MAX_CHARACTERS, "text is held in memory")
-        require_range(self, key, ("seed",), 0, MAX_SEED)
+        self._check_files()
         tokens = self.evaluation.sequences * self.n_ctx
         require(
-            tokens <= 10**8,
-            f"{key}.evaluation.sequences",
+            tokens <= MAX_EVALUATION,
+            "evaluation.sequences",
             self.evaluation.sequences,
-            f"at most 100,000,000 tokens of evaluation, not {tokens:,} (each has a loss at every "
-            "checkpoint)",
+            f"at most {MAX_EVALUATION:,} tokens of evaluation, not {tokens:,} (each has a loss at "
+            "every checkpoint)",
             "lower it or n_ctx",
         )
 
@@ -100,21 +87,32 @@ class CorpusSettings:
         """The corpus of the entry of `corpora` at `key`."""
         return changed(self, changes, key)
 
-    def _check_files(self, key: str) -> None:
-        """The glob stays in the project: whoever runs another's params.yaml publishes, with the
-        tables, what it reads. Hidden files hold secrets (.git, .dvc/config.local, .env)."""
+    def _check_files(self) -> None:
+        """The glob stays in the project, because whoever runs another's params.yaml publishes,
+        with the tables, what it reads. Hidden files hold secrets (.git, .env, .dvc)."""
         parts = [part for part in self.files.split("/") if part != "."]
         require(
             not self.files.startswith("/") and ".." not in parts,
-            key,
+            "files",
             self.files,
             "a glob inside the project, relative and without ..",
             "put the folder into the project, or a link to it",
         )
         require(
             not any(part.startswith(".") for part in parts),
-            key,
+            "files",
             self.files,
             "a glob without hidden files and folders",
             "rename or link what is meant",
         )
+
+
+def check_available(key: str, sequences: int, available: int) -> None:
+    """Raise ParamsError unless the evaluation set has the `sequences` that `key` asks for."""
+    require(
+        sequences <= available,
+        key,
+        sequences,
+        f"at most corpus.evaluation.sequences = {available}",
+        "lower it or enlarge the evaluation set",
+    )

@@ -1,28 +1,28 @@
 """Section `icl`: where the in-context-learning score is read, and its interval."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from induction.config.strict import MAX_SEED, require, require_range
+from induction.config.errors import require
+from induction.config.strict import Pair, Seed, Share, settings, within
 
-LAST_POSITION = 32_765  # of the longest context that the tables can number
+# A 0-based index into the loss vector of the longest context that the tables can number.
+Position = Annotated[int, within(0, 32_765, "corpus.n_ctx is bounded")]
 
 
-@dataclass(frozen=True)
+@settings
 class IclWindows:
-    """Where ICL is read. Positions are 0-based indices into the loss vector; ends included."""
+    """Where ICL is read: first and last position of two windows, both included."""
 
-    early: tuple[int, int]
-    late: tuple[int, int]
+    early: Pair[Position]
+    late: Pair[Position]
 
-    def check(self, key: str) -> None:
+    def __post_init__(self) -> None:
         for name in ("early", "late"):
-            first, last = getattr(self, name)
-            holds = 0 <= first <= last <= LAST_POSITION
-            expected = f"[first, last] within 0 … {LAST_POSITION}"
-            require(holds, f"{key}.{name}", [first, last], expected, "order it")
+            first, last = window = getattr(self, name)
+            require(first <= last, name, list(window), "[first, last], in this order", "order it")
         require(
             self.early[1] < self.late[0],
-            f"{key}.late",
+            "late",
             list(self.late),
             f"a window after early {list(self.early)}",
             "move one of them",
@@ -33,33 +33,22 @@ class IclWindows:
         _check_reach(f"{key}.late", list(self.late), self.late[1], n_ctx)
 
 
-@dataclass(frozen=True)
+@settings
 class IclSettings:
     windows: IclWindows
-    early_point: int
-    late_point: int
-    bootstrap_draws: int
-    bootstrap_seed: int
-    interval: float
+    early_point: Position
+    late_point: Position
+    bootstrap_draws: Annotated[int, within(100, 100_000, "each resamples all sequences")]
+    bootstrap_seed: Seed
+    interval: Share
 
-    def check(self, key: str) -> None:
-        points = ("early_point", "late_point")
-        require_range(self, key, points, 0, LAST_POSITION, "corpus.n_ctx is bounded")
+    def __post_init__(self) -> None:
         require(
             self.early_point < self.late_point,
-            f"{key}.late_point",
+            "late_point",
             self.late_point,
             f"a position after early_point {self.early_point}",
             "move one of them",
-        )
-        require_range(self, key, ("bootstrap_draws",), 100, 100_000)
-        require_range(self, key, ("bootstrap_seed",), 0, MAX_SEED)
-        require(
-            0 < self.interval < 1,
-            f"{key}.interval",
-            self.interval,
-            "a share in (0, 1)",
-            "correct it",
         )
 
     def check_fits(self, key: str, n_ctx: int) -> None:
@@ -68,11 +57,11 @@ class IclSettings:
         _check_reach(f"{key}.late_point", self.late_point, self.late_point, n_ctx)
 
 
-def _check_reach(key: str, found: object, last: int, n_ctx: int) -> None:
+def _check_reach(key: str, value: object, last: int, n_ctx: int) -> None:
     require(
         last <= n_ctx - 2,
         key,
-        found,
+        value,
         f"positions up to {n_ctx - 2}, because corpus.n_ctx is {n_ctx}",
         f"raise corpus.n_ctx to at least {last + 2} or move it",
     )

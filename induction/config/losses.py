@@ -1,13 +1,10 @@
 """Section `losses`: how the evaluation set is fed."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from induction.config.strict import require_range
+from induction.config.strict import settings, within
 
 
-@dataclass(frozen=True)
+@settings
 class LossSettings:
-    batch: int
-
-    def check(self, key: str) -> None:
-        require_range(self, key, ("batch",), 1, 65_536, "their activations fill the memory")
+    batch: Annotated[int, within(1, 65_536, "their activations fill the memory")]

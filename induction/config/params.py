@@ -1,12 +1,17 @@
 """Reading `params.yaml`, one section at a time, so that a stage reads only what it declares."""
 
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from induction.config.errors import ABSENT, ParamsError
 from induction.config.params_yaml import PARAMS, read_yaml
-from induction.config.strict import Absent, ParamsError, parse, parse_named
+from induction.config.strict import parse, parse_named, within
 
 T = TypeVar("T")
+
+Size = Annotated[int, within(1, 65_535, "the tables number them in 16 bits")]
 
 
 class Params:
@@ -29,40 +34,34 @@ class Params:
         value: Any = self._values
         for part in key.split("."):
             if not isinstance(value, dict) or part not in value:
-                raise ParamsError(key, Absent(), "an entry", "add it (params.yaml has no defaults)")
+                raise ParamsError(key, ABSENT, "an entry", "add it (params.yaml has no defaults)")
             value = value[part]
         return value
 
     def section(self, key: str, kind: type[T]) -> T:
-        """The mapping at `key` as the frozen dataclass `kind`."""
+        """The mapping at `key` as the settings class `kind`."""
         return parse(kind, self.get(key), key)
 
-    def sections(self, key: str, kind: type[T], least: int = 1) -> dict[str, T]:
-        """The mapping of `least` or more names at `key`, each as the frozen dataclass `kind`, in
-        file order."""
-        return parse_named(kind, self.get(key), key, least)
+    def sections(self, key: str, kind: type[T]) -> dict[str, T]:
+        """The mapping of names at `key`, each as the settings class `kind`, in file order."""
+        return parse_named(kind, self.get(key), key)
 
     def integer(self, key: str) -> int:
         """One of the sizes that `corpus` gives to other stages, which do not read all of it."""
-        value = self.get(key)
-        if type(value) is not int or not 1 <= value <= 65_535:
-            raise ParamsError(key, value, "an integer in 1 … 65535", "correct the value")
-        return value
+        return parse(Size, self.get(key), key)
 
     def all(self) -> dict[str, Any]:
         """The whole file."""
         self.keys_read |= set(self._values)
         return self._values
 
-    def values(self, keys: set[str]) -> dict[str, Any]:
+    def values(self, keys: Collection[str]) -> dict[str, Any]:
         """The raw values at these keys, those of `keys_read` for what a stage has read so far.
 
         A key that is not there is left out: that differs from every value it could have.
         """
-        found = {}
+        values = {}
         for key in keys:
-            try:
-                found[key] = self._at(key)
-            except ParamsError:
-                continue
-        return found
+            with suppress(ParamsError):
+                values[key] = self._at(key)
+        return values

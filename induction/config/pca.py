@@ -1,13 +1,10 @@
 """Section `pca`: the joint PCA of the loss vectors."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from induction.config.strict import require_range
+from induction.config.strict import settings, within
 
 
-@dataclass(frozen=True)
+@settings
 class PcaSettings:
-    components: int
-
-    def check(self, key: str) -> None:
-        require_range(self, key, ("components",), 2, 10)
+    components: Annotated[int, within(2, 10, "figures show the first two")]

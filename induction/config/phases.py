@@ -1,50 +1,37 @@
 """Section `phases`: the rules that say whether and when something changes."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from induction.config.strict import require, require_range
+from pydantic import Field
+
+from induction.config.strict import Share, settings, within
+
+# Below, what rounding leaves of a flat curve could count as a change, and have no date.
+Rise = Annotated[float, within(0.001, 100, "no signal of these models rises by more")]
+# Guessing among 65,535 tokens costs 11 nats: no loss falls by more than this bound.
+Nats = Annotated[float, Field(gt=0, le=100, description="nats")]
 
 
-@dataclass(frozen=True)
+@settings
 class MinRise:
-    """By how much a signal must rise to have changed, each in the signal's own unit."""
+    """By how much a signal must rise to have changed, each in the signal's unit."""
 
-    ab: float
-    icl: float
-    loss_bump: float
-    pca_turn: float
-    prefix_matching: float
-    qk_trace: float
-
-    def check(self, key: str) -> None:
-        # Below, what rounding leaves of a flat curve could count as a change, and have no date.
-        names = tuple(self.__dataclass_fields__)
-        require_range(self, key, names, 0.001, 100, "no signal of these models rises by more")
+    ab: Rise
+    icl: Rise
+    loss_bump: Rise
+    pca_turn: Rise
+    prefix_matching: Rise
+    qk_trace: Rise
 
 
-@dataclass(frozen=True)
+@settings
 class PhaseSettings:
     """`smoothing` … `min_final` are the published rule for ICL, as implemented in
     induction/stats/change_points.py."""
 
-    smoothing: int
-    peak_share: float
-    min_drop: float
-    min_final: float
-    min_checkpoints: int
+    smoothing: Annotated[int, within(0, 10_000, "there are no more checkpoints")]
+    peak_share: Share
+    min_drop: Nats
+    min_final: Nats
+    min_checkpoints: Annotated[int, within(2, 10_000, "there are no more checkpoints")]
     min_rise: MinRise
-
-    def check(self, key: str) -> None:
-        require_range(self, key, ("smoothing",), 0, 10_000, "there are no more checkpoints")
-        require_range(self, key, ("min_checkpoints",), 2, 10_000, "there are no more checkpoints")
-        require(
-            0 < self.peak_share < 1,
-            f"{key}.peak_share",
-            self.peak_share,
-            "a share in (0, 1)",
-            "correct it",
-        )
-        for name in ("min_drop", "min_final"):
-            value = getattr(self, name)
-            # No loss of these models falls by more: guessing among 65,535 tokens costs 11 nats.
-            require(0 < value <= 100, f"{key}.{name}", value, "nats in (0, 100]", "correct it")

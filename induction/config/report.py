@@ -1,21 +1,21 @@
 """Section `report`: how figures are binned."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from induction.config.strict import require, require_range
+from induction.config.errors import require
+from induction.config.strict import settings, within
 
 
-@dataclass(frozen=True)
+@settings
 class ReportSettings:
-    position_bins: int
-    slope_reach: int
+    position_bins: Annotated[int, within(4, 200, "bins of one picture")]
+    slope_reach: Annotated[int, within(1, 199, "fewer than position_bins")]
 
-    def check(self, key: str) -> None:
-        require_range(self, key, ("position_bins",), 4, 200, "bins of one picture")
+    def __post_init__(self) -> None:
         require(
-            1 <= self.slope_reach < self.position_bins,
-            f"{key}.slope_reach",
+            self.slope_reach < self.position_bins,
+            "slope_reach",
             self.slope_reach,
-            f"1 … {self.position_bins - 1}, fewer than position_bins",
-            "correct it",
+            f"at most {self.position_bins - 1}, fewer than position_bins",
+            "lower it",
         )

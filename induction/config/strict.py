@@ -1,219 +1,214 @@
-"""Plain mappings -> frozen dataclasses: no key unknown, none missing, every type exact."""
+"""Plain mappings -> frozen settings: no key unknown, none missing, every type exact (pydantic)."""
 
-import reprlib
-import types
-import unicodedata
-from dataclasses import MISSING, fields, is_dataclass, replace
-from math import isfinite
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+import math
+from dataclasses import is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args, get_origin
 
-from induction.config.names import EXPECTED, SLUG
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from typing_extensions import TypeForm
+
+from induction.config.errors import ABSENT, ParamsError, require, show
+from induction.config.names import A_SLUG, SLUG
 
 T = TypeVar("T")
+Location = tuple[Any, ...]  # names and places in lists
 
 MAX_ENTRIES = 1_000  # of one list or mapping
-MAX_SEED = 2**31 - 1  # what NumPy and torch both take
+CORRECT = "correct it"
+RENAME = "rename it (names become files, keys and DVC stages)"
 
 
-class ParamsError(ValueError):
-    """One bad entry of `params.yaml`: its key, what was found, what was expected, the remedy."""
+@dataclass_transform(frozen_default=True)
+def settings(cls: type[T]) -> type[T]:
+    """A frozen dataclass that pydantic validates, on construction and from a mapping.
 
-    def __init__(self, key: str, found: object, expected: str, remedy: str):
-        self.key = visible(key, 200)
-        super().__init__(
-            f"params.yaml: {self.key}: found {show(found)}, expected {visible(expected, 400)}; "
-            f"{visible(remedy, 200)}"
-        )
-
-
-class Absent:
-    """Stands for a key that is not there."""
-
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-class _Short(reprlib.Repr):
-    """repr() in bounded time: YAML aliases make small structures whose repr() has no end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel, self.maxstring, self.maxother = 3, 80, 80
-
-    def repr_int(self, x: int, level: int) -> str:
-        # Python refuses to spell out integers of more than 4,300 digits.
-        return repr(x) if x.bit_length() < 256 else f"an integer of {x.bit_length()} bits"
-
-
-def show(found: object) -> str:
-    """What was found, for a message: one line of at most 80 characters, whatever it is."""
-    return visible(_Short().repr(found), 80)
-
-
-def visible(text: str, most: int | None = None) -> str:
-    """`text` on one line, with what does not print spelled out, cut to `most` characters.
-
-    What a stranger wrote reaches terminals and tables: line breaks, escape sequences and bytes
-    that are no Unicode must neither act nor hide there.
+    Its `__post_init__` checks fields against each other, by `require` with the field's name as
+    the key.
     """
-    cut = text if most is None or len(text) <= most else f"{text[: most - 3]}..."
-    if cut.isprintable():
-        return cut
-    spelled = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-    return visible("".join(spelled), most)
+
+    def schema(_: type[T], source: Any, handler: Any) -> Any:
+        # pydantic's strict dataclasses take instances alone; their fields stay strict here, but
+        # the mappings of a file are let in.
+        built = handler(source)
+        handler.resolve_ref_schema(built)["strict"] = False
+        return built
+
+    config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    cls.__get_pydantic_core_schema__ = classmethod(schema)  # pyright: ignore[reportAttributeAccessIssue]
+    return dataclass(cls, frozen=True, config=config)  # pyright: ignore[reportReturnType]
 
 
-def _name(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return " or ".join(repr(choice) for choice in get_args(kind))
-    if get_origin(kind) in (Union, types.UnionType):
-        return " or ".join(_name(part) for part in get_args(kind))
-    if get_origin(kind) in (tuple, list):
-        return f"a list of {_name(get_args(kind)[0])}"
-    plain = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
-    return plain.get(kind, "null" if kind is type(None) else str(kind))
-
-
-def _value(kind: Any, found: Any, key: str) -> Any:
-    origin, args = get_origin(kind), get_args(kind)
-    if is_dataclass(kind):
-        return parse(kind, found, key)
-    if origin in (Union, types.UnionType):
-        for part in args:
-            if part is type(None) and found is None:
-                return None
-        return _value(next(part for part in args if part is not type(None)), found, key)
-    if origin is Literal and isinstance(found, str) and found in args:
-        return found
-    if origin is tuple and isinstance(found, list):
-        if args[-1] is not Ellipsis and len(found) != len(args):
-            raise ParamsError(key, found, f"exactly {len(args)} entries", "correct the list")
-        _check_count(found, key)
-        return tuple(_value(args[0], entry, f"{key}[{i}]") for i, entry in enumerate(found))
-    if origin is dict and isinstance(found, dict) and is_dataclass(args[1]):
-        return parse_named(args[1], found, key, least=0)
-    if origin is dict and isinstance(found, dict):
-        _check_count(found, key)
-        return {
-            _value(str, name, _dotted(key, name)): _value(args[1], own, _dotted(key, name))
-            for name, own in found.items()
-        }
-    # bool is an int to Python; `n_layers: true` must not pass for 1.
-    if kind is float and isinstance(found, int | float) and not isinstance(found, bool):
-        return _finite(found, key)
-    if kind in (int, str, bool) and type(found) is kind:
-        if kind is str:
-            _check_text(found, key)
-        return found
-    remedy = "correct the value"
-    if kind is float and isinstance(found, str):
-        remedy = "YAML reads 1e-3 as text: write 0.001 or 1.0e-3"
-    raise ParamsError(key, found, _name(kind), remedy)
-
-
-def _finite(found: float, key: str) -> float:
-    try:
-        number = float(found)
-    except OverflowError:  # an integer beyond the largest float
-        number = float("inf")
-    require(isfinite(number), key, found, "a finite number", "correct the value")
-    return number
-
-
-def _check_text(found: str, key: str) -> None:
-    # Line breaks and lone surrogates, which YAML writes as "\n" and "\ud800", stand in no name of
-    # a file, a package or a column, and neither paths nor UTF-8 take all of them.
-    odd = any(unicodedata.category(c) in ("Cc", "Cs") for c in found)
-    require(not odd, key, found, "text without control characters", "remove them")
-
-
-def _check_count(found: list | dict, key: str) -> None:
-    expected = f"at most {MAX_ENTRIES:,} entries, not {len(found):,}"
-    require(len(found) <= MAX_ENTRIES, key, found, expected, "split the study")
-
-
-def _dotted(key: str, name: object) -> str:
-    own = name if isinstance(name, str) and name else show(name)
-    return f"{key}.{own}" if key else own
-
-
-def parse(kind: type[T], found: Any, key: str) -> T:
-    """Build dataclass `kind` from the mapping `found`, which stands at `key` of `params.yaml`.
-
-    The empty key stands for the whole file. Raises ParamsError for the first entry that is
-    unknown, missing or of another type, and for whatever the dataclass's own `check` finds.
-    """
-    if not isinstance(found, dict):
-        raise ParamsError(key, found, "a mapping", "indent its keys below it")
-    hints = get_type_hints(kind)
-    wanted = {field.name: field for field in fields(kind)}
-    for name in found:
-        if name not in wanted:
-            expected = f"one of {', '.join(wanted)}"
-            raise ParamsError(_dotted(key, name), found[name], expected, "remove or rename it")
-    values = {}
-    for name, field in wanted.items():
-        if name in found:
-            values[name] = _value(hints[name], found[name], _dotted(key, name))
-        elif field.default is MISSING:
-            remedy = "add it (params.yaml has no defaults)"
-            raise ParamsError(_dotted(key, name), Absent(), _name(hints[name]), remedy)
-    parsed = kind(**values)
-    if hasattr(parsed, "check"):
-        parsed.check(key)
-    return parsed
-
-
-def parse_named(kind: type[T], found: Any, key: str, least: int = 1) -> dict[str, T]:
-    """The mapping of at least `least` names at `key`, each as the dataclass `kind`, in the order
-    of the file."""
-    if not isinstance(found, dict) or len(found) < least:
-        expected = f"a mapping of at least {least} name(s)" if least else "a mapping"
-        raise ParamsError(key, found, expected, "add one below it")
-    _check_count(found, key)
-    for name in found:
-        require_slug(_dotted(key, name), name)
-    return {name: parse(kind, own, _dotted(key, name)) for name, own in found.items()}
-
-
-def require(holds: bool, key: str, found: object, expected: str, remedy: str) -> None:
-    """Raise ParamsError unless `holds`."""
-    if not holds:
-        raise ParamsError(key, found, expected, remedy)
-
-
-def changed(base: T, changes: Any, key: str) -> T:
-    """`base` with the fields that `changes`, a dataclass of optional ones, gives; checked at `key`.
-
-    Raises ParamsError as `parse` does.
-    """
-    given = {f.name: getattr(changes, f.name) for f in fields(changes)}
-    made = replace(base, **{name: value for name, value in given.items() if value is not None})
-    made.check(key)
-    return made
-
-
-def require_slug(key: str, name: object) -> None:
-    """Raise ParamsError unless `name` is harmless as a path, a dotted key and an SQL literal."""
-    holds = isinstance(name, str) and SLUG.fullmatch(name) is not None
-    require(holds, key, name, EXPECTED, "rename it (names become files, keys and DVC stages)")
-
-
-def require_range(
-    owner: object, key: str, names: tuple[str, ...], least: float, most: float, why: str = ""
-) -> None:
-    """Raise ParamsError unless the numbers `names` of the section at `key` lie within bounds.
+def within(least: float, most: float, why: str | None = None) -> Any:
+    """Inclusive bounds of a number.
 
     Upper bounds are beyond any study, for the reason `why`: they keep a slip of the keyboard, or
     a stranger's file, from hanging the machine or filling its memory.
     """
-    reason = f" ({why})" if why else ""
-    for name in names:
-        value = getattr(owner, name)
-        require(
-            least <= value <= most,
-            f"{key}.{name}",
-            value,
-            f"at least {least:,} and at most {most:,}{reason}",
-            "correct it",
-        )
+    return Field(strict=True, ge=least, le=most, description=why)
+
+
+def _each_once(entries: tuple[T, ...]) -> tuple[T, ...]:
+    require(len(set(entries)) == len(entries), "", list(entries), "each once", "drop one")
+    return entries
+
+
+Seed = Annotated[int, within(0, 2**31 - 1, "what NumPy and torch both take")]
+Share = Annotated[float, Field(gt=0, lt=1, description="a share")]
+# Neither paths nor UTF-8 nor column names take all of what YAML can write as "\n" or "\ud800".
+Text = Annotated[str, Field(pattern=r"^\P{Cc}*$", description="text without control characters")]
+Slug = Annotated[str, Field(strict=True, pattern=f"^{SLUG.pattern}$", description=A_SLUG)]
+# Lists are lax only in that YAML's lists become tuples.
+Listed = Annotated[tuple[T, ...], Field(strict=False, max_length=MAX_ENTRIES)]
+Distinct = Annotated[
+    tuple[T, ...],
+    Field(strict=False, min_length=1, max_length=MAX_ENTRIES),
+    AfterValidator(_each_once),
+]
+Pair = Annotated[tuple[T, T], Field(strict=False)]
+Named = Annotated[dict[Slug, T], Field(max_length=MAX_ENTRIES)]
+NamedOrMore = Annotated[dict[Slug, T], Field(min_length=1, max_length=MAX_ENTRIES)]
+
+
+def parse(kind: TypeForm[T], values: Any, key: str, file: str = "params.yaml") -> T:
+    """`values`, which stand at `key` of `file`, as `kind`: settings, or any other type.
+
+    The empty key stands for the whole file. Raises ParamsError for the entry that comes first in
+    the file among those that are unknown, missing, of another type or out of bounds.
+    """
+    try:
+        return _adapter(kind).validate_python(values)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+    first = min(faults, key=lambda fault: _place(values, fault["loc"]))
+    raise _translated(kind, first, key, file)
+
+
+def parse_named(kind: type[T], values: Any, key: str) -> dict[str, T]:
+    """The mapping of names at `key`, each as `kind`, in file order. Raises ParamsError."""
+    return parse(Named[kind], values, key)  # pyright: ignore[reportInvalidTypeForm]
+
+
+def changed(base: T, changes: Any, key: str) -> T:
+    """`base` with those fields of `changes`, settings with the same names, that are not None.
+
+    Raises ParamsError at `key` as `parse` does.
+    """
+    updates = {name: value for name, value in vars(changes).items() if value is not None}
+    return parse(type(base), vars(base) | updates, key)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter:
+    return TypeAdapter(kind)
+
+
+def _place(values: Any, location: Location) -> list[float]:
+    """Where an entry stands in the file: after its own entries; at the end if it is missing."""
+    place = []
+    for part in location:
+        if isinstance(values, dict) and part in values:
+            place.append(list(values).index(part))
+        elif isinstance(values, list) and isinstance(part, int) and part < len(values):
+            place.append(part)
+        else:
+            break
+        values = values[part]
+    return [*place, math.inf]
+
+
+def _declared(kind: Any, location: Location) -> FieldInfo:
+    """The declaration of the entry at `location` below `kind`, without `| None`."""
+    field = FieldInfo.from_annotation(kind)
+    for part in location:
+        inner: Any = field.annotation
+        if is_dataclass(inner):
+            field = inner.__pydantic_fields__[part]  # pyright: ignore[reportAttributeAccessIssue]
+        else:  # a list, or a mapping of names
+            field = FieldInfo.from_annotation(get_args(inner)[-1 if isinstance(part, str) else 0])
+        if get_origin(field.annotation) in (Union, UnionType):
+            field = FieldInfo.from_annotation(get_args(field.annotation)[0])
+    return field
+
+
+def _translated(kind: Any, fault: ErrorDetails, key: str, file: str) -> ParamsError:
+    """pydantic's `fault` in the form of all our errors."""
+    location, value, cause = fault["loc"], fault["input"], fault.get("ctx", {}).get("error")
+    if location[-1:] == ("[key]",):
+        location = (*location[:-2], value if isinstance(value, str) else show(value))
+        return ParamsError(_dotted(key, location), value, A_SLUG, RENAME, file)
+    if fault["type"] == "string_unicode" and is_dataclass(_declared(kind, location).annotation):
+        # A lone surrogate in a name, which pydantic reports at the section.
+        fault["type"], fault["loc"] = "invalid_key", (location := (*location, value))
+    where = _dotted(key, location)
+    if isinstance(cause, ParamsError):
+        where = _dotted(where, (cause.key,) if cause.key else ())
+        return ParamsError(where, cause.value, cause.expected, cause.remedy, file)
+    if fault["type"] == "missing":
+        value = ABSENT
+        annotation: Any = _declared(kind, location).annotation
+        try:
+            TypeAdapter(annotation).validate_python(value)  # which fits nowhere
+        except ValidationError as error:
+            fault = error.errors()[0]
+    return ParamsError(where, value, *_expected(kind, fault, value), file)
+
+
+_KINDS = {
+    "int_type": "an integer",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "dataclass_type": "a mapping",
+    "finite_number": "a finite number",
+    "string_unicode": "text without control characters",
+}
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
+def _expected(kind: Any, fault: ErrorDetails, value: Any) -> tuple[str, str]:
+    """What was expected instead of `value`, and the remedy."""
+    context = fault.get("ctx", {})
+    match fault["type"]:
+        case "unexpected_keyword_argument" | "invalid_key":
+            section: Any = _declared(kind, fault["loc"][:-1]).annotation
+            return f"one of {', '.join(section.__pydantic_fields__)}", "remove or rename it"
+        case "too_long":
+            expected = f"at most {context['max_length']:,} entries, not {len(value):,}"
+            return expected, "shorten it"
+        case "too_short":
+            return "at least one entry", "add one"
+        case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
+            field = _declared(kind, fault["loc"])
+            expected = " and ".join(
+                f"{word} {getattr(bound, name):,}"
+                for bound in field.metadata
+                for name, word in _BOUNDS.items()
+                if hasattr(bound, name)
+            )
+            return expected + (f" ({field.description})" if field.description else ""), CORRECT
+        case "string_pattern_mismatch":
+            return _declared(kind, fault["loc"]).description or "another text", CORRECT
+        case "literal_error":
+            expected = context["expected"]
+        case "float_type" if type(value) is int:
+            expected = "a finite number"  # the integer is beyond the largest float
+        case what:
+            expected = _KINDS.get(what, fault["msg"])
+    if value is ABSENT:
+        return expected, "add it (params.yaml has no defaults)"
+    is_quoted = isinstance(value, str) and fault["type"] in ("int_type", "float_type")
+    return expected, "write it as a number, such as 0.001" if is_quoted else CORRECT
+
+
+def _dotted(key: str, location: Location) -> str:
+    for part in location:
+        part = f"[{part}]" if isinstance(part, int) else part or show(part)
+        key += part if part.startswith("[") or not key else f".{part}"
+    return key

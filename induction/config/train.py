@@ -1,89 +1,80 @@
 """Section `train`: optimiser, length, and the checkpoint schedule."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from induction.config.strict import changed, require, require_range
+from pydantic import Field
 
-MAX_TOKENS = 10**13
+from induction.config.errors import require
+from induction.config.strict import Listed, changed, settings, within
+
 MAX_CHECKPOINTS = 10_000
 MAX_STEPS = 999_999
 TextKind = Literal["stream", "shuffled", "periodic"]
+Optimizer = Literal["muon", "adamw"]
+Tokens = Annotated[int, within(1, 10**13, "no model has read more")]
+Span = Annotated[int, within(1, 32_767, "no context is longer")]
+Rate = Annotated[float, Field(gt=0, le=1e30, description="training is in fp32")]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
-@dataclass(frozen=True)
+@settings
 class CheckpointSpacing:
     """A stretch of training with one spacing: every `every` tokens until `until` tokens."""
 
-    until: int
-    every: int
-
-    def check(self, key: str) -> None:
-        require_range(self, key, ("until", "every"), 1, MAX_TOKENS, "no model has read more")
+    until: Tokens
+    every: Tokens
 
 
-@dataclass(frozen=True)
+@settings
 class TrainChanges:
-    """What one cell may do otherwise: anything that leaves its checkpoints where they are."""
+    """What one cell may change: anything that leaves its checkpoints where they are."""
 
     text: TextKind | None = None
     shuffle_span: int | None = None
     period: int | None = None
-    optimizer: Literal["muon", "adamw"] | None = None
+    optimizer: Optimizer | None = None
     muon_lr: float | None = None
     adamw_lr: float | None = None
     weight_decay: float | None = None
     warmup_steps: int | None = None
 
 
-@dataclass(frozen=True)
+@settings
 class TrainSettings:
-    tokens: int
-    batch: int
+    tokens: Tokens
+    batch: Annotated[int, within(1, 65_536, "a step holds all sequences in memory")]
     text: TextKind
-    shuffle_span: int
-    period: int
-    optimizer: Literal["muon", "adamw"]
-    muon_lr: float
-    muon_momentum: float
-    adamw_lr: float
-    adamw_beta1: float
-    adamw_beta2: float
-    weight_decay: float
-    warmup_steps: int
-    clip_norm: float
-    checkpoints: tuple[CheckpointSpacing, ...]
+    shuffle_span: Span
+    period: Span
+    optimizer: Optimizer
+    muon_lr: Rate
+    muon_momentum: Decay
+    adamw_lr: Rate
+    adamw_beta1: Decay
+    adamw_beta2: Decay
+    weight_decay: Decay
+    warmup_steps: Annotated[int, within(1, MAX_STEPS, "training has no more steps")]
+    clip_norm: Rate
+    checkpoints: Listed[CheckpointSpacing]
 
-    def check(self, key: str) -> None:
-        require_range(self, key, ("tokens",), 1, MAX_TOKENS, "no model has read more")
-        require_range(self, key, ("batch",), 1, 65_536, "a step holds them all in memory")
-        spans = ("shuffle_span", "period")
-        require_range(self, key, spans, 1, 32_767, "no context is longer")
-        require_range(self, key, ("warmup_steps",), 1, MAX_STEPS, "training has no more steps")
-        for name in ("muon_lr", "adamw_lr", "clip_norm"):
-            value = getattr(self, name)
-            expected = "a number above 0, up to 1e+30 (training is in fp32)"
-            require(0 < value <= 1e30, f"{key}.{name}", value, expected, "correct it")
-        for name in ("muon_momentum", "adamw_beta1", "adamw_beta2", "weight_decay"):
-            value = getattr(self, name)
-            require(0 <= value < 1, f"{key}.{name}", value, "a number in [0, 1)", "correct it")
+    def __post_init__(self) -> None:
         untils = [stretch.until for stretch in self.checkpoints]
         require(
             len(untils) > 0 and untils == sorted(set(untils)),
-            f"{key}.checkpoints",
+            "checkpoints",
             untils,
             "at least one stretch, each `until` larger than the one before",
             "order the stretches",
         )
-        asked = sum(
+        count = sum(
             max(0, stretch.until - start) // stretch.every
             for start, stretch in zip([0, *untils], self.checkpoints, strict=False)
         )
         require(
-            asked <= MAX_CHECKPOINTS,
-            f"{key}.checkpoints",
+            count <= MAX_CHECKPOINTS,
+            "checkpoints",
             untils,
-            f"at most {MAX_CHECKPOINTS:,} checkpoints, not {asked:,} (each is a file, and costs a "
+            f"at most {MAX_CHECKPOINTS:,} checkpoints, not {count:,} (each is a file, and costs a "
             "pass over the evaluation set)",
             "raise `every` or lower `until`",
         )

@@ -1,78 +1,12 @@
-"""What a head attends to and writes: probe sequences with a known answer, the scores on them."""
+"""What a head attends to and copies: masks over keys, and the scores of patterns by them."""
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from induction.interp.activations import layers
 from induction.interp.weights import unembedding
 from induction.models.transformer import Transformer
-
-
-def usable_tokens(counts: Int[np.ndarray, "vocab"], exclude_share: float) -> Int[np.ndarray, "n"]:
-    """Token ids for random probes: those seen in training, without the most and least common.
-
-    `exclude_share` of the vocabulary goes from either end (Olsson et al. 2022, Data Collection
-    (3), gives no cut-offs: ours). Id 0 is end-of-text, which serves as BOS, and never drawn.
-    """
-    ids = np.arange(1, len(counts))
-    ids = ids[counts[1:] > 0]
-    by_count = ids[np.argsort(counts[ids], kind="stable")]
-    cut = round(exclude_share * len(counts))
-    return np.sort(by_count[cut : len(by_count) - cut])
-
-
-def repeated_blocks(
-    rng: np.random.Generator, usable: Int[np.ndarray, "n"], count: int, block: int, repeats: int
-) -> Int[Tensor, "batch pos"]:
-    """BOS, then one block of distinct random tokens, `repeats` times: [batch, 1 + block * repeats].
-
-    Olsson et al. 2022, Data Collection (3): 25 tokens, 4 times, 10 sequences.
-    """
-    rows = [np.tile(rng.choice(usable, block, replace=False), repeats) for _ in range(count)]
-    return _with_bos(np.stack(rows))
-
-
-def gapped_blocks(
-    rng: np.random.Generator,
-    usable: Int[np.ndarray, "n"],
-    count: int,
-    block: int,
-    repeats: int,
-    max_gap: int,
-) -> tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]:
-    """The same with 1 … max_gap random other tokens after every repeat, and which are the block's.
-
-    The distance between repeats varies within a sequence, so that attending a fixed distance
-    back, which one layer can learn, earns nothing here. Sequences are filled up to one length.
-    """
-    length = repeats * (block + max_gap)
-    rows, marks = [], []
-    for _ in range(count):
-        order = rng.permutation(usable)
-        own, others = order[:block], order[block:]
-        row, mark = [], []
-        for _ in range(repeats):
-            gap = int(rng.integers(1, max_gap + 1))
-            row += [*own, *rng.choice(others, gap)]
-            mark += [True] * block + [False] * gap
-        tail = length - len(row)
-        rows.append([*row, *rng.choice(others, tail)])
-        marks.append([*mark, *([False] * tail)])
-    in_block = torch.tensor(marks)
-    return _with_bos(np.array(rows)), torch.cat([in_block[:, :1] & False, in_block], dim=1)
-
-
-def _with_bos(rows: Int[np.ndarray, "batch pos"]) -> Int[Tensor, "batch pos+1"]:
-    bos = np.zeros((len(rows), 1), dtype=np.int64)
-    return torch.from_numpy(np.concatenate([bos, rows.astype(np.int64)], axis=1))
-
-
-def distinct_tokens(
-    rng: np.random.Generator, usable: Int[np.ndarray, "n"], count: int, block: int
-) -> Int[Tensor, "batch pos"]:
-    """`block` distinct random tokens, without BOS and without a repeat: the copying probe."""
-    return repeated_blocks(rng, usable, count, block, 1)[:, 1:]
 
 
 def same_token(tokens: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch query key"]:
@@ -121,7 +55,7 @@ def same_token_attention(
     tokens: Int[Tensor, "batch pos"],
     in_block: Bool[Tensor, "batch pos"],
 ) -> Float[Tensor, "head"]:
-    """The -1 control of prefix matching: attention to the earlier occurrences themselves."""
+    """Attention to the earlier occurrences themselves, a control for prefix matching."""
     earlier = same_token(tokens)
     return attention_on(pattern, earlier, in_block & earlier.any(-1))
 
@@ -131,8 +65,8 @@ def first_token(
     tokens: Int[Tensor, "batch pos"],
     in_block: Bool[Tensor, "batch pos"],
 ) -> Float[Tensor, "head"]:
-    """Attention to the first token, BOS, where nothing matches: from tokens of the block that
-    have not occurred before. Induction heads are said to rest there (Elhage et al. 2021)."""
+    """Attention to the first token, BOS, from tokens of the block that have not occurred before:
+    where nothing matches, induction heads are said to rest there (Elhage et al. 2021)."""
     target = torch.zeros_like(same_token(tokens))
     target[:, 1:, 0] = True
     scored = in_block & ~same_token(tokens).any(-1)
@@ -140,8 +74,11 @@ def first_token(
     return attention_on(pattern, target, scored)
 
 
-def previous_token(pattern: Float[Tensor, "batch head query key"]) -> Float[Tensor, "head"]:
-    """Mean attention from each position but the first to the one before (Data Collection (3))."""
+def previous_token(
+    pattern: Float[Tensor, "batch head query key"], *_: Tensor
+) -> Float[Tensor, "head"]:
+    """Mean attention from each position but the first to the one before (Data Collection (3)),
+    whatever the tokens."""
     return pattern.diagonal(-1, 2, 3).mean((0, 2))
 
 
@@ -150,12 +87,7 @@ def patterns(
     model: Transformer, tokens: Int[Tensor, "batch pos"]
 ) -> list[Float[Tensor, "batch head query key"]]:
     """The attention patterns of every layer."""
-    resid, found = model.embedding(tokens), []
-    for layer, block in enumerate(model.layers):
-        if layer > 0:
-            resid = model.layers[layer - 1](resid)[0]
-        found.append(block.attn.pattern(block.ln1(resid)))
-    return found
+    return [layer.pattern for layer in layers(model, model.embedding(tokens))]
 
 
 @torch.inference_mode()
@@ -170,18 +102,14 @@ def copying(model: Transformer, tokens: Int[Tensor, "batch pos"]) -> Float[Tenso
     sample copies nothing: -1. A head that raises tokens at random is near 4/n - 1, n of them.
     """
     raised_by = unembedding(model)[tokens]
-    resid, found = model.embedding(tokens), []
-    for layer, block in enumerate(model.layers):
-        if layer > 0:
-            resid = model.layers[layer - 1](resid)[0]
-        x = block.ln1(resid)
-        moved = torch.stack(
-            [block.attn.head_out(block.attn.values(x), h) for h in range(model.arch.n_heads)], 1
-        )
+    scores = []
+    for layer in layers(model, model.embedding(tokens)):
+        heads = range(layer.v.shape[1])
+        moved = torch.stack([layer.block.attn.head_out(layer.v, head) for head in heads], 1)
         # [batch, head, source, token of the sample]
         raises = (moved @ raised_by.mT[:, None]).relu()
-        own, total = raises.diagonal(0, 2, 3), raises.sum(-1)
-        ratio = torch.where(own + total > 0, own / (own + total), torch.zeros_like(own))
-        attended = block.attn.pattern(x).mean(2)
-        found.append((attended * (4 * ratio - 1)).sum(-1).mean(0))
-    return torch.stack(found)
+        source, total = raises.diagonal(0, 2, 3), raises.sum(-1)
+        ratio = torch.where(source + total > 0, source / (source + total), torch.zeros_like(source))
+        attended = layer.pattern.mean(2)
+        scores.append((attended * (4 * ratio - 1)).sum(-1).mean(0))
+    return torch.stack(scores)

@@ -1,112 +1,60 @@
-"""Everything measured of the heads of one checkpoint, as columns of the tables of stage `heads`."""
+"""What is measured of the heads of one checkpoint, as columns of the tables of stage `heads`."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from induction.config.heads import KindThresholds
-from induction.interp.attention_scores import (
-    copying,
-    first_token,
-    patterns,
-    prefix_matching,
-    previous_token,
-    same_token_attention,
-)
 from induction.interp.composition import compositions, compositions_by_chance, pairs
 from induction.interp.head_kinds import kind_of
-from induction.interp.weights import (
-    Weights,
-    folded,
-    ov_positivity,
-    qk_positivity,
-    qk_trace,
-    smear_gates,
-)
-from induction.models.transformer import Transformer
+from induction.interp.weights import Weights
+from induction.tables.heads import SCORES, SEQUENCE_SCORES
 
 # Columns of a table, all but `step`.
 Columns = dict[str, np.ndarray | list[str]]
 
 
-def on_probe(
-    model: Transformer, probe: tuple[Int[Tensor, "batch pos"], Bool[Tensor, "batch pos"]]
-) -> Float[Tensor, "score layer head"]:
-    """Prefix matching, its -1 control, and rest on the first token, on a probe: tokens, and which
-    of them are the block's."""
-    found = patterns(model, probe[0])
-    scores = (prefix_matching, same_token_attention, first_token)
-    return torch.stack([torch.stack([score(p, *probe) for p in found]) for score in scores])
-
-
-def on_text(model: Transformer, text: Int[Tensor, "batch pos"]) -> Float[Tensor, "layer head"]:
-    """Attention to the previous token."""
-    return torch.stack([previous_token(p) for p in patterns(model, text)])
-
-
 def head_columns(
-    model: Transformer,
-    fixed: Float[Tensor, "seq score layer head"],
-    gap: Float[Tensor, "seq score layer head"],
-    previous: Float[Tensor, "layer head"],
-    sample: Int[Tensor, "seq pos"],
-    kinds: KindThresholds,
+    scores: Mapping[str, Float[Tensor, "layer head"]], thresholds: KindThresholds
 ) -> Columns:
-    """Table `heads`, from the scores of `on_probe` per sequence and of `on_text`.
-
-    Every probe has as many scored positions as the next, so that the mean over sequences is the
-    mean over positions.
-    """
-    weights = folded(model)
-    layer, head = _numbers(*previous.shape)
-    attends = {
-        "prefix_matching": _flat(fixed[:, 0].mean(0)),
-        "prefix_matching_gap": _flat(gap[:, 0].mean(0)),
-        "same_token": _flat(fixed[:, 1].mean(0)),
-        "previous_token": _flat(previous),
-    }
-    scores = zip(*(own.tolist() for own in attends.values()), strict=True)
-    return {
-        "layer": layer,
-        "head": head,
-        **attends,
-        "first_token": _flat(fixed[:, 2].mean(0)),
-        "copying": _flat(copying(model, sample)),
-        "ov_positivity": _flat(ov_positivity(weights)),
-        "qk_trace": _flat(qk_trace(weights, previous)),
-        "qk_positivity": _flat(qk_positivity(weights, previous)),
-        "smear_gate": _flat(smear_gates(model)),
-        "kind": [kind_of(*own, kinds) for own in scores],
-    }
+    """Table `heads`, from the scores by column."""
+    layer, head = _numbers(*scores["previous_token"].shape)
+    columns = {column.name: _flat(scores[column.name]) for column in SCORES}
+    decisive = ("prefix_matching", "prefix_matching_gap", "same_token", "previous_token")
+    of_heads = zip(*(columns[name].tolist() for name in decisive), strict=True)
+    kinds = [
+        kind_of(**dict(zip(decisive, values, strict=True)), thresholds=thresholds)
+        for values in of_heads
+    ]
+    return {"layer": layer, "head": head, **columns, "kind": kinds}
 
 
 def composition_columns(
     weights: Weights, cosines: Float[Tensor, "draw d_head d_head"], quantile: float
 ) -> Columns:
-    """Table `compositions`; no rows where there is but one layer."""
-    keys = np.array(pairs(*weights.W_Q.shape[:2]), np.int16).reshape(-1, 4)
+    """Table `compositions`; no rows if the model has one layer."""
+    n_layers, n_heads = weights.W_Q.shape[:2]
+    keys = np.array(pairs(n_layers, n_heads), np.int16).reshape(-1, 4)
     mean, high = compositions_by_chance(weights, cosines, quantile)
-    found: Columns = dict(zip(("layer", "head", "from_layer", "from_head"), keys.T, strict=True))
-    for reader, scores in compositions(weights).items():
-        found[reader] = _flat(scores)
-        found[f"{reader}_random"] = _flat(mean[reader])
-        found[f"{reader}_high"] = _flat(high[reader])
-    return found
+    columns: Columns = dict(zip(("layer", "head", "from_layer", "from_head"), keys.T, strict=True))
+    for receiver_input, scores in compositions(weights).items():
+        columns[receiver_input] = _flat(scores)
+        columns[f"{receiver_input}_random"] = _flat(mean[receiver_input])
+        columns[f"{receiver_input}_high"] = _flat(high[receiver_input])
+    return columns
 
 
-def probe_columns(
-    fixed: Float[Tensor, "seq score layer head"], gap: Float[Tensor, "seq score layer head"]
-) -> Columns:
-    """Table `probes`."""
-    layer, head, seq = _numbers(*fixed.shape[2:], len(fixed))
-    return {
-        "layer": layer,
-        "head": head,
-        "seq": seq,
-        "prefix_matching": _flat(fixed[:, 0].permute(1, 2, 0)),
-        "prefix_matching_gap": _flat(gap[:, 0].permute(1, 2, 0)),
+def probe_columns(scores: Mapping[str, Float[Tensor, "seq layer head"]]) -> Columns:
+    """Table `probes`, from the scores of every sequence by column."""
+    columns = {
+        column.name: _flat(scores[column.name].permute(1, 2, 0)) for column in SEQUENCE_SCORES
     }
+    n_seq, *heads = scores["prefix_matching"].shape
+    layer, head, seq = _numbers(*heads, n_seq)
+    return {"layer": layer, "head": head, "seq": seq, **columns}
 
 
 def repeat_columns(losses: dict[tuple[str, int], Float[Tensor, "seq repeat"]]) -> Columns:
@@ -129,5 +77,5 @@ def _flat(values: Tensor) -> np.ndarray:
 
 
 def _numbers(*sizes: int) -> list[np.ndarray]:
-    """The columns that number the entries of a flattened array of these sizes."""
-    return [own.ravel().astype(np.int16) for own in np.indices(sizes)]
+    """The indices along each axis of a flattened array of these sizes."""
+    return [axis.ravel().astype(np.int16) for axis in np.indices(sizes)]

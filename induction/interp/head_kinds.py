@@ -1,4 +1,4 @@
-"""What a head is called."""
+"""The kind of a head, from its scores."""
 
 from typing import Literal
 
@@ -14,12 +14,12 @@ def kind_of(
     previous_token: float,
     thresholds: KindThresholds,
 ) -> Kind:
-    """The name of a head with these scores, all shares of attention in [0, 1].
+    """The kind of a head with these scores, all shares of attention in [0, 1].
 
     Olsson et al. 2022 colour heads "previous token", "induction" and "other" without giving
     thresholds: these are ours. A head that matches prefixes only where the repeat comes at a fixed
-    distance, or that looks at the token itself rather than the one after, is `positional`: what it
-    does could be done without comparing tokens, and it is never called induction.
+    distance, or that attends to the token itself more than to the one after, is `positional`: it
+    need not compare tokens to do so.
     """
     if prefix_matching >= thresholds.induction:
         finds_tokens = prefix_matching_gap >= thresholds.shortcut * prefix_matching

@@ -1,6 +1,6 @@
 """Joint edits of attention heads: sets removed, and patterns knocked out or made ideal."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import chain, combinations, product
 from math import comb, prod
@@ -11,11 +11,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from induction.interp.activations import Edits, Head, Site
 from induction.interp.attention_scores import after_same_token
-from induction.interp.losses import nll
-from induction.models.transformer import Transformer
 
-Head = tuple[int, int]  # layer, head of the layer
 PatternEdit = Callable[[Float[Tensor, "batch query key"]], Float[Tensor, "batch query key"]]
 Rule = Literal["knockout", "knockout_random", "previous", "induction", "trigram"]
 
@@ -37,8 +35,8 @@ PATTERNS: dict[str, dict[str, Rule]] = {
 
 
 @dataclass(frozen=True)
-class Edits:
-    """One run of the model: the heads set to zero, and the rules that the patterns follow."""
+class HeadEdits:
+    """The edits of one run: heads removed (z = 0), and the rules that patterns of others follow."""
 
     removed: frozenset[Head] = frozenset()
     rules: dict[Head, Rule] = field(default_factory=dict)
@@ -50,42 +48,14 @@ class Intervention:
 
     name: str
     heads: frozenset[Head]
-    runs: list[Edits]
+    runs: list[HeadEdits]
     reason: str = ""
 
     @property
     def names(self) -> str:
-        """The heads, as in table `sets`; random sets have none in particular."""
+        """The heads, as in table `intervention_heads`; random sets have none in particular."""
         is_drawn = self.name.startswith("random_")
         return "" if is_drawn else " ".join(f"L{la}H{head}" for la, head in sorted(self.heads))
-
-
-@torch.inference_mode()
-def edited_nll(
-    model: Transformer,
-    tokens: Int[Tensor, "batch pos"],
-    removed: Collection[Head] = (),
-    patterns: Mapping[Head, PatternEdit] | None = None,
-) -> Float[Tensor, "batch pos-1"]:
-    """Token losses [nats] with the heads `removed` (z = 0) and the patterns of others edited.
-
-    Everything downstream is computed anew, from what the edits leave (full ablation).
-    """
-    inputs, edits = tokens[:, :-1], patterns or {}
-    resid = model.embedding(inputs)
-    for layer, block in enumerate(model.layers):
-        x = block.ln1(resid)
-        z = block.attn.z(x)
-        own = {head: edit for (at, head), edit in edits.items() if at == layer}
-        if own:
-            pattern, values = block.attn.pattern(x), block.attn.values(x)
-            for head, edit in own.items():
-                z[:, head] = edit(pattern[:, head]) @ values[:, head]
-        for at, head in removed:
-            if at == layer:
-                z[:, head] = 0
-        resid = block.after_attention(resid + block.attn.out(z))
-    return nll(model, resid, tokens[:, 1:])
 
 
 def knocked_out(
@@ -117,21 +87,21 @@ def random_keys(
 def trigram_keys(targets: Bool[Tensor, "batch query key"]) -> Bool[Tensor, "batch query key"]:
     """Those of the keys `after_same_token` whose earlier occurrence has the query's context: the
     token before it is the token before the query, too."""
-    found = torch.zeros_like(targets)
-    found[:, 1:, 1:] = targets[:, 1:, 1:] & targets[:, :-1, :-1]
-    return found
+    keys = torch.zeros_like(targets)
+    keys[:, 1:, 1:] = targets[:, 1:, 1:] & targets[:, :-1, :-1]
+    return keys
 
 
 def _uniform(
     keys: Bool[Tensor, "batch query key"], fallback: Bool[Tensor, "batch query key"]
 ) -> Float[Tensor, "batch query key"]:
     """Equal attention on all `keys` of a query; where it has none, on those of `fallback`."""
-    found = torch.where(keys.any(-1, keepdim=True), keys, fallback).float()
-    return found / found.sum(-1, keepdim=True)
+    attended = torch.where(keys.any(-1, keepdim=True), keys, fallback).float()
+    return attended / attended.sum(-1, keepdim=True)
 
 
 class Rules:
-    """What each rule does to a pattern over `tokens`. Only masks are kept: a byte per key.
+    """What each rule does to a pattern over `tokens`. Holds masks only: a byte per key.
 
     knockout         no attention to keys after earlier occurrences of the query's token
     knockout_random  its control: as many other keys, drawn by `rng`
@@ -149,6 +119,11 @@ class Rules:
         self.targets = after_same_token(inputs)
         self.others = random_keys(rng, self.targets)
 
+    def edits(self, edits: HeadEdits) -> Edits:
+        """The edits of a forward pass over these tokens."""
+        removed = {Site("z", *head): 0.0 for head in edits.removed}
+        return removed | {Site("pattern", *head): self.edit(r) for head, r in edits.rules.items()}
+
     def edit(self, rule: Rule) -> PatternEdit:
         if rule == "knockout":
             return lambda pattern: knocked_out(pattern, self.targets)
@@ -160,57 +135,57 @@ class Rules:
         first = torch.zeros_like(self.targets)
         first[:, :, 0] = True
         if rule == "previous":
-            return _uniform(
-                torch.ones_like(first).tril(-1) & torch.ones_like(first).triu(-1), first
-            )
-        found = torch.where(self.targets.any(-1, keepdim=True), self.targets, first)
-        return _uniform(trigram_keys(self.targets) if rule == "trigram" else found, found)
+            previous = torch.ones_like(first).tril(-1) & torch.ones_like(first).triu(-1)
+            return _uniform(previous, first)
+        matches = torch.where(self.targets.any(-1, keepdim=True), self.targets, first)
+        return _uniform(trigram_keys(self.targets) if rule == "trigram" else matches, matches)
 
 
 def shortage(chosen: frozenset[Head], n_heads: int) -> str:
     """Which layer has too few other heads to match `chosen` layer by layer; '' if none."""
-    for layer, own in _by_layer(chosen).items():
-        others = n_heads - len(own)
-        if others < len(own):
+    for layer, heads in _by_layer(chosen).items():
+        others = n_heads - len(heads)
+        if others < len(heads):
             plural = "" if others == 1 else "s"
-            return f"layer {layer} has {others} other head{plural}, the set has {len(own)}"
+            return f"layer {layer} has {others} other head{plural}, the set has {len(heads)}"
     return ""
 
 
 def matched_sets(
     chosen: frozenset[Head], n_heads: int, draws: int, rng: np.random.Generator
 ) -> list[frozenset[Head]]:
-    """`draws` different sets with as many heads of every layer as `chosen`, and none of its own.
+    """`draws` different sets with as many heads of every layer as `chosen`, and none of its heads.
 
     All of them, once and in order, where there are no more than that. Layers must have enough
     other heads: see `shortage`. (Crosbie & Shutova 2024, for the idea of matching layers.)
     """
     layers = [
-        (layer, [head for head in range(n_heads) if head not in own], len(own))
-        for layer, own in _by_layer(chosen).items()
+        (layer, [head for head in range(n_heads) if head not in heads], len(heads))
+        for layer, heads in _by_layer(chosen).items()
     ]
     if prod(comb(len(others), count) for _, others, count in layers) <= draws:
-        every = [
-            [tuple((layer, head) for head in own) for own in combinations(others, count)]
+        choices = [
+            [tuple((layer, head) for head in heads) for heads in combinations(others, count)]
             for layer, others, count in layers
         ]
-        return [frozenset(chain(*own)) for own in product(*every)]
-    found: dict[frozenset[Head], None] = {}
-    while len(found) < draws:
-        drawn = [
+        return [frozenset(chain(*choice)) for choice in product(*choices)]
+    # A dict, because a set would not keep the order of the draws.
+    drawn: dict[frozenset[Head], None] = {}
+    while len(drawn) < draws:
+        heads = frozenset(
             (layer, int(head))
             for layer, others, count in layers
             for head in rng.choice(others, count, replace=False)
-        ]
-        found[frozenset(drawn)] = None
-    return list(found)
+        )
+        drawn[heads] = None
+    return list(drawn)
 
 
 def _by_layer(heads: frozenset[Head]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
+    by_layer: dict[int, list[int]] = {}
     for layer, head in sorted(heads):
-        found.setdefault(layer, []).append(head)
-    return found
+        by_layer.setdefault(layer, []).append(head)
+    return by_layer
 
 
 def interventions(
@@ -221,26 +196,25 @@ def interventions(
     Every name is there at every checkpoint; which of them are defined depends on the kinds. A
     control is never made smaller than its set: it is undefined where heads are too few.
     """
-    found = [Intervention("none", frozenset(), [Edits()])]
 
-    def heads_of(*wanted: str) -> frozenset[Head]:
-        return frozenset(head for head, kind in kinds.items() if kind in wanted)
+    def heads_of(chosen_kinds: Collection[str]) -> tuple[frozenset[Head], str]:
+        """The heads, and the reason if there are none."""
+        heads = frozenset(head for head, kind in kinds.items() if kind in chosen_kinds)
+        names = " or ".join(kind.replace("_token", "-token") for kind in chosen_kinds)
+        return heads, "" if heads else f"no {names} head at this checkpoint"
 
-    def lack(*wanted: str) -> str:
-        named = " or ".join(kind.replace("_token", "-token") for kind in wanted)
-        return f"no {named} head at this checkpoint"
-
-    for i, (name, wanted) in enumerate(SETS.items()):
-        chosen = heads_of(*wanted)
-        why = "" if chosen else lack(*wanted)
-        runs = [Edits(chosen)] if chosen else []
-        found.append(Intervention(f"without_{name}", chosen, runs, why))
-        why = why or shortage(chosen, n_heads)
+    planned = [Intervention("none", frozenset(), [HeadEdits()])]
+    for i, (name, chosen_kinds) in enumerate(SETS.items()):
+        chosen, reason = heads_of(chosen_kinds)
+        runs = [HeadEdits(chosen)] if chosen else []
+        planned.append(Intervention(f"without_{name}", chosen, runs, reason))
+        reason = reason or shortage(chosen, n_heads)
         rng = np.random.default_rng((*seed, i))
-        sets = [] if why else matched_sets(chosen, n_heads, draws, rng)
-        found.append(Intervention(f"random_{name}", chosen, [Edits(own) for own in sets], why))
+        sets = [] if reason else matched_sets(chosen, n_heads, draws, rng)
+        runs = [HeadEdits(heads) for heads in sets]
+        planned.append(Intervention(f"random_{name}", chosen, runs, reason))
     for name, rules in PATTERNS.items():
-        chosen = heads_of(*rules)
-        runs = [Edits(rules={head: rules[kinds[head]] for head in chosen})] if chosen else []
-        found.append(Intervention(name, chosen, runs, "" if chosen else lack(*rules)))
-    return sorted(found, key=lambda own: own.name)
+        chosen, reason = heads_of(rules)
+        runs = [HeadEdits(rules={head: rules[kinds[head]] for head in chosen})] if chosen else []
+        planned.append(Intervention(name, chosen, runs, reason))
+    return sorted(planned, key=lambda intervention: intervention.name)

@@ -1,9 +1,13 @@
 """Per-token losses without ever holding all logits."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from induction.config.icl import IclWindows
+from induction.interp.activations import Edits, final_resid
 from induction.models.transformer import Transformer
 
 # Logits of one chunk, rows x vocabulary x 4 bytes, should stay near the cache of one core.
@@ -19,16 +23,46 @@ def nll(
     vocab_size = model.head.weight.shape[0]
     rows = max(16, CHUNK_BYTES // (4 * vocab_size)) if x.device.type == "cpu" else 1 << 14
     losses = []
-    for part, wanted in zip(x.split(rows), flat.split(rows), strict=True):
+    for part, target in zip(x.split(rows), flat.split(rows), strict=True):
         logits = model.head(part)
-        losses.append(logits.logsumexp(-1) - logits.gather(1, wanted[:, None])[:, 0])
+        losses.append(logits.logsumexp(-1) - logits.gather(1, target[:, None])[:, 0])
     return torch.cat(losses).unflatten(0, targets.shape)
 
 
 @torch.inference_mode()
-def token_nll(model: Transformer, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos-1"]:
+def token_nll(
+    model: Transformer, tokens: Int[Tensor, "batch pos"], edits: Edits | None = None
+) -> Float[Tensor, "batch pos-1"]:
     """Loss [nats] of every token but the first: entry i predicts token i + 1 from tokens 0 … i.
 
-    Olsson et al. 2022, Data Collection (1).
+    Olsson et al. 2022, Data Collection (1). Under `edits`, everything downstream of them is
+    computed from what they leave.
     """
-    return nll(model, model.final_resid(tokens[:, :-1]), tokens[:, 1:])
+    resid = final_resid(model, model.embedding(tokens[:, :-1]), edits=edits)
+    return nll(model, resid, tokens[:, 1:])
+
+
+def sequence_losses(
+    losses: Float[Tensor, "batch pos"],
+    windows: IclWindows,
+    sampled: Int[Tensor, "batch"] | None = None,
+) -> dict[str, Float[Tensor, "batch"]]:
+    """Losses [nats] of each sequence, named like the columns of tables: means over the `early` and
+    the `late` window (both ends included), the `mean` over all positions, and the loss at its
+    `sampled` position if there is one."""
+    columns = {
+        name: losses[:, first : last + 1].mean(1)
+        for name, (first, last) in (("early", windows.early), ("late", windows.late))
+    }
+    columns["mean"] = losses.mean(1)
+    if sampled is not None:
+        columns["sampled"] = losses.gather(1, sampled[:, None])[:, 0]
+    return columns
+
+
+def joined(
+    parts: Sequence[Mapping[str, Tensor]], join: Callable[[list[Tensor]], Tensor] = torch.cat
+) -> dict[str, Tensor]:
+    """Columns of several parts as columns of the whole: batches by `torch.cat`, runs over the same
+    sequences by `torch.stack`."""
+    return {name: join([part[name] for part in parts]) for name in parts[0]}

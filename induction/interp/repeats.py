@@ -1,4 +1,4 @@
-"""What a repeat is worth: the loss of a random block each time it comes round."""
+"""Loss per repetition: how well a random block is predicted each time it comes round."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -18,9 +18,8 @@ def repeat_losses(
     """Mean loss [nats] of predicting the block's tokens in each of its repeats, from 0.
 
     `in_block` marks them; BOS, which nothing predicts, may be marked or not. The first token of
-    every repeat is left out: after a random gap nobody can know that the block begins again, and
-    so that probes compare, it counts in neither. Repeat 0 is the block before it was seen.
+    every repeat is left out, because after a random gap it cannot be predicted, and probes with
+    and without gaps should compare. Repeat 0 is the block before it was seen.
     """
-    own = in_block[:, 1:]
-    losses = token_nll(model, tokens)[own].view(len(tokens), repeats, -1)
+    losses = token_nll(model, tokens)[in_block[:, 1:]].view(len(tokens), repeats, -1)
     return losses[:, :, 1:].mean(-1)

@@ -1,11 +1,11 @@
 """What a head copies and matches by its weights alone.
 
-Row vectors, as in TransformerLens: scores are x W_Q W_K^T x^T, a head writes x W_V W_O. No product
-of weights knows of positions or of smeared keys. Traces and eigenvalues of vocab × vocab matrices
-are taken through their d_head × d_head core: AB and BA have the same.
+Row vectors, as in TransformerLens: scores are x W_Q W_K^T x^T, a head writes x W_V W_O. Positions
+and smeared keys enter no product of weights. Traces and eigenvalues of vocab × vocab matrices are
+taken through their d_head × d_head core: AB and BA have the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -30,10 +30,10 @@ def raw(model: Transformer) -> Weights:
     """The weights as they are, in double precision, without LayerNorms."""
 
     def of(name: str) -> Float[Tensor, "layer head d_head d_model"]:
-        found = torch.stack([getattr(block.attn, name).weight for block in model.layers])
+        matrices = torch.stack([getattr(block.attn, name).weight for block in model.layers])
         # Heads stand side by side in the rows of W_Q, W_K and W_V, and in the columns of W_O.
-        found = found.mT if name == "o" else found
-        return found.detach().double().unflatten(1, (model.arch.n_heads, model.arch.d_head))
+        matrices = matrices.mT if name == "o" else matrices
+        return matrices.detach().double().unflatten(1, (model.arch.n_heads, model.arch.d_head))
 
     return Weights(
         of("q").mT,
@@ -46,7 +46,7 @@ def raw(model: Transformer) -> Weights:
 
 
 def unembedding(model: Transformer) -> Float[Tensor, "vocab d_model"]:
-    """W_U with `ln_out` folded in, centred over the vocabulary besides, which no softmax sees:
+    """W_U with `ln_out` folded in, and centred over the vocabulary, which changes no softmax:
     logits have mean zero."""
     W_U = (model.head.weight * model.ln_out.weight).detach()
     W_U = W_U - W_U.mean(1, keepdim=True)
@@ -54,34 +54,38 @@ def unembedding(model: Transformer) -> Float[Tensor, "vocab d_model"]:
 
 
 def folded(model: Transformer) -> Weights:
-    """The same with the linear part of every LayerNorm in the matrix that reads it.
+    """The weights with the linear part of every LayerNorm in the matrix that reads it.
 
     A LayerNorm centres, divides by a scale and multiplies by its gain: gain and centring go into
     W_Q, W_K, W_V and W_U; the scale, one number per token, and the bias are left out (Elhage et
     al. 2021 fold likewise, Olsson et al. 2022 do not say).
     """
-    own = raw(model)
+    unfolded = raw(model)
     gain = torch.stack([block.ln1.weight.detach() for block in model.layers]).double()
 
     def read(matrix: Tensor) -> Tensor:
-        found = gain[:, None, :, None] * matrix
-        return found - found.mean(-2, keepdim=True)
+        scaled = gain[:, None, :, None] * matrix
+        return scaled - scaled.mean(-2, keepdim=True)
 
-    return Weights(
-        read(own.W_Q), read(own.W_K), read(own.W_V), own.W_O, own.W_E, unembedding(model).double()
+    return replace(
+        unfolded,
+        W_Q=read(unfolded.W_Q),
+        W_K=read(unfolded.W_K),
+        W_V=read(unfolded.W_V),
+        W_U=unembedding(model).double(),
     )
 
 
 def ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """part / whole, and 0 where the whole is 0: what does nothing has no share in anything."""
+    """part / whole, and 0 where the whole is 0, as in a head whose weights are all zero."""
     return torch.where(whole > 0, part / whole, torch.zeros_like(part))
 
 
 def positivity(square: Float[Tensor, "*heads n n"]) -> Float[Tensor, "*heads"]:
     """sum(l) / sum|l| over the eigenvalues l of each matrix, in [-1, 1]; 0 without any.
 
-    Near 1 where a map mostly returns what it is given (Elhage et al. 2021, Detecting Copying
-    Behavior); near 0 for random matrices.
+    Near 1 for a map that mostly copies its input (Elhage et al. 2021, Detecting Copying Behavior);
+    near 0 for random matrices.
     """
     eigenvalues = torch.linalg.eigvals(square)
     return ratio(eigenvalues.real.sum(-1), eigenvalues.abs().sum(-1))
@@ -107,13 +111,13 @@ def previous_token_terms(
     the trace and the nonzero eigenvalues of W.
     """
     gram = weights.W_E.T @ weights.W_E
-    moved, found = torch.zeros_like(gram), []
+    moved, terms = torch.zeros_like(gram), []
     for layer in range(1, len(weights.W_Q)):
         p = previous[layer - 1].to(gram.dtype)[:, None, None]
         moved = moved + (p * (weights.W_V[layer - 1] @ weights.W_O[layer - 1])).sum(0)
-        found.append(weights.W_K[layer].mT @ moved.T @ gram @ weights.W_Q[layer])
+        terms.append(weights.W_K[layer].mT @ moved.T @ gram @ weights.W_Q[layer])
     n_heads, d_head = weights.W_Q.shape[1], weights.W_Q.shape[3]
-    return torch.stack(found) if found else gram.new_zeros(0, n_heads, d_head, d_head)
+    return torch.stack(terms) if terms else gram.new_zeros(0, n_heads, d_head, d_head)
 
 
 def qk_trace(
@@ -121,20 +125,20 @@ def qk_trace(
 ) -> Float[Tensor, "layer head"]:
     """Trace of the previous-token term: positive where equal tokens attract; NaN in layer 0."""
     terms = previous_token_terms(weights, previous)
-    return _below_nan(terms.diagonal(dim1=-2, dim2=-1).sum(-1), previous)
+    return _after_layer_0(terms.diagonal(dim1=-2, dim2=-1).sum(-1), previous)
 
 
 def qk_positivity(
     weights: Weights, previous: Float[Tensor, "layer head"]
 ) -> Float[Tensor, "layer head"]:
-    """Positivity of the same term, which is its trace freed of its scale; NaN in layer 0."""
-    return _below_nan(positivity(previous_token_terms(weights, previous)), previous)
+    """Positivity of the previous-token term: like its trace, without its scale; NaN in layer 0."""
+    return _after_layer_0(positivity(previous_token_terms(weights, previous)), previous)
 
 
-def _below_nan(
-    later: Float[Tensor, "later_layer head"], every: Float[Tensor, "layer head"]
+def _after_layer_0(
+    later: Float[Tensor, "later_layer head"], like: Float[Tensor, "layer head"]
 ) -> Float[Tensor, "layer head"]:
-    return torch.cat([torch.full_like(every[:1], torch.nan, dtype=later.dtype), later])
+    return torch.cat([torch.full_like(like[:1], torch.nan, dtype=later.dtype), later])
 
 
 def smear_gates(model: Transformer) -> Float[Tensor, "layer head"]:

@@ -5,8 +5,8 @@
     logits, cache = bridge.run_with_cache(tokens)
     cache["blocks.1.attn.hook_pattern"]      # [batch, head, query, key]
 
-A caution where a model has smeared keys or positions on queries and keys only: `hook_k` is the
-output of W_K, before smearing, and products of weights alone (`bridge.QK`) know of neither.
+Where a model has smeared keys, or positions on queries and keys only: `hook_k` is the output of
+W_K, before smearing, and products of weights (`bridge.QK`) contain neither smearing nor positions.
 """
 
 import copy
@@ -37,8 +37,8 @@ def open_in_transformer_lens(checkpoint: str | Path) -> TransformerBridge:
 def bridge(model: Transformer, name: str) -> TransformerBridge:
     """A `TransformerBridge` over a copy of `model`: TransformerLens edits what it wraps."""
     arch = model.arch
-    # "rotary" tells TransformerLens that there is no module of position embeddings to wrap; our
-    # own forward pass decides what positions do.
+    # "rotary" tells TransformerLens that there is no module of position embeddings to wrap; what
+    # positions do is up to our forward pass.
     positions = "standard" if arch.positions == "learned" else "rotary"
     config = TransformerBridgeConfig(
         d_model=arch.d_model,
@@ -48,7 +48,7 @@ def bridge(model: Transformer, name: str) -> TransformerBridge:
         n_ctx=model.n_ctx,
         d_vocab=model.head.out_features,
         d_mlp=arch.d_mlp if arch.mlp else None,
-        act_fn="gelu" if arch.mlp else None,
+        act_fn="gelu",
         attn_only=not arch.mlp,
         normalization_type="LN",
         positional_embedding_type=positions,

@@ -1,8 +1,8 @@
-"""What training needs to go on: after a crash, and beyond its own end when it is extended.
+"""What a training needs to continue, after a crash or when it is extended.
 
-It lies in `.scratch/train/<cell>-<key>/`, outside of what DVC knows: DVC removes a stage's
+It is kept in `.scratch/train/<cell>-<key>/`, outside of what DVC tracks: DVC removes a stage's
 outputs before it runs the stage, and `persist: true` would cost the run cache. The key is a hash
-of everything that decides about the weights, so a state is never taken up by another training.
+of everything that affects the weights, so no other training can load the state.
 """
 
 import hashlib
@@ -18,41 +18,44 @@ from torch import Tensor
 
 from induction.config.paths import TRAINING_STATES
 from induction.models import checkpoints
-from induction.models.checkpoints import tensors
+from induction.models.checkpoints import read_tensors
 from induction.tables.atomic import write
 from induction.tables.provenance import Provenance
 
 KEY = "state"
-EVERY = 10.0  # seconds; a state is also kept with every checkpoint
+SAVE_INTERVAL = 10.0  # seconds; a state is also saved with every checkpoint
 
 
-class State:
-    """The latest state of one training, and the checkpoints it has left so far."""
+class TrainingState:
+    """The latest state of one training, and its checkpoints so far.
 
-    def __init__(self, cell: str, decides: dict):
-        text = json.dumps(decides, sort_keys=True, default=str)
+    `weight_inputs` is everything that affects the weights.
+    """
+
+    def __init__(self, cell: str, weight_inputs: dict):
+        text = json.dumps(weight_inputs, sort_keys=True, default=str)
         self.key = hashlib.sha256(text.encode()).hexdigest()
         self.folder = TRAINING_STATES / f"{cell}-{self.key[:16]}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        # The age of the folder tells when it was last of use.
+        # The age of the folder tells when it was last used.
         os.utime(self.folder)
         self._path = self.folder / "state.safetensors"
-        self._next = time.monotonic() + EVERY
+        self._next = time.monotonic() + SAVE_INTERVAL
 
     def load(self, needed: list[int]) -> tuple[int, dict[str, Tensor]] | None:
-        """(steps done, tensors), if every checkpoint `needed` up to there was left; else None."""
+        """(steps done, tensors), or None unless each checkpoint in `needed` up to there exists."""
         try:
             with safe_open(self._path, framework="pt") as file:
                 header = json.loads((file.metadata() or {}).get(KEY, "{}"))
                 if header.get("key") != self.key:
                     return None
-                found = tensors(file)
+                tensors = read_tensors(file)
                 step = int(header["step"])
         except (SafetensorError, OSError, ValueError, AttributeError, LookupError, TypeError):
             return None
         if not all(self.checkpoint(n).exists() for n in needed if n <= step):
             return None
-        return step, found
+        return step, tensors
 
     def save(self, step: int, tensors: dict[str, Tensor]) -> None:
         start = time.monotonic()
@@ -60,8 +63,8 @@ class State:
         on_cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         write(self._path, save(on_cpu, metadata={KEY: header}))
         now = time.monotonic()
-        # Large models write for long: that must stay a small share of the time.
-        self._next = now + max(EVERY, 20 * (now - start))
+        # Large models take long to write: keep that a small share of the time.
+        self._next = now + max(SAVE_INTERVAL, 20 * (now - start))
 
     @property
     def is_due(self) -> bool:
@@ -71,20 +74,20 @@ class State:
         return checkpoints.path_of(self.folder, step)
 
     def publish(self, steps: list[int], folder: Path, provenance: Provenance) -> None:
-        """Put the checkpoints of `steps` into `folder`; what is left twice takes no space twice."""
+        """Put the checkpoints of `steps` into `folder`, as hard links where possible."""
         for step in steps:
             source = self.checkpoint(step)
             with checkpoints.opened(source, lambda: f"remove {self.folder}") as (_, header):
-                made_now = header.provenance == provenance
-            if made_now:
+                is_current = header.provenance == provenance
+            if is_current:
                 _link(source, checkpoints.path_of(folder, step))
             else:
-                checkpoints.stamp_anew(source, folder, provenance)
+                checkpoints.restamp(source, folder, provenance)
 
 
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        # Not every file system has hard links; a full disk says so in the copy.
+        # Not every file system has hard links; on a full disk, the copy fails too.
         shutil.copyfile(source, target)

@@ -13,6 +13,8 @@ checkpoint without converting a weight.
 """
 
 import math
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +25,7 @@ from induction.config.model import Architecture
 
 
 def sinusoids(n_ctx: int, d_model: int) -> Float[Tensor, "pos d_model"]:
-    """Fixed sinusoids of Vaswani et al. (2017), amplitude 1: sines first, cosines after."""
+    """Fixed sinusoids of Vaswani et al. (2017), amplitude 1: first the sines, then the cosines."""
     frequency = torch.exp(torch.arange(0, d_model, 2) * (-math.log(10_000) / d_model))
     angle = torch.arange(n_ctx)[:, None] * frequency
     return torch.cat([angle.sin(), angle.cos()], dim=1)[:, :d_model]
@@ -57,6 +59,7 @@ class Attention(nn.Module):
 
     # TransformerLens passes `pattern_fn` only to an attention that says it calls it.
     accepts_pattern_fn = True
+    sinusoids: Float[Tensor, "pos d_model"]
 
     def __init__(self, arch: Architecture, n_ctx: int):
         super().__init__()
@@ -78,12 +81,13 @@ class Attention(nn.Module):
         return x.unflatten(-1, (self.arch.n_heads, self.arch.d_head)).transpose(1, 2)
 
     def qk(
-        self, x: Float[Tensor, "batch pos d_model"]
+        self, x: Float[Tensor, "batch pos d_model"], smear_gate: Float[Tensor, "head"] | None = None
     ) -> tuple[Float[Tensor, "batch head pos d_head"], Float[Tensor, "batch head pos d_head"]]:
         """Queries and keys of every head, with positions and smearing applied.
 
         `qk_sinusoidal` adds fixed sinusoids to the inputs of W_Q and W_K only: nothing positional
         enters the residual stream or the values (Olsson et al. 2022, Model Details, note 25).
+        `smear_gate` replaces the trained gates of a model with smeared keys.
         """
         if self.arch.positions == "qk_sinusoidal":
             x = x + self.sinusoids[: x.shape[1]]
@@ -91,7 +95,7 @@ class Attention(nn.Module):
         if self.arch.positions == "rotary":
             q, k = rotate(q), rotate(k)
         if self.arch.smeared_keys:
-            k = smear(k, self.smear_gate)
+            k = smear(k, self.smear_gate if smear_gate is None else smear_gate)
         return q, k
 
     def values(
@@ -100,18 +104,21 @@ class Attention(nn.Module):
         return self._heads(self.v(x))
 
     def pattern(
-        self, x: Float[Tensor, "batch pos d_model"]
+        self, q: Float[Tensor, "batch head pos d_head"], k: Float[Tensor, "batch head pos d_head"]
     ) -> Float[Tensor, "batch head query key"]:
         """Attention patterns: softmax(q k^T / sqrt(d_head)), causal; rows sum to one."""
-        q, k = self.qk(x)
         scores = (q @ k.transpose(-1, -2)) / math.sqrt(self.arch.d_head)
-        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
         return scores.masked_fill(future, -torch.inf).softmax(-1)
 
-    def z(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch head pos d_head"]:
-        """Every head's mixed values, before W_O (`hook_z`)."""
-        q, k = self.qk(x)
-        return F.scaled_dot_product_attention(q, k, self.values(x), is_causal=True)
+    def z(
+        self,
+        q: Float[Tensor, "batch *head pos d_head"],
+        k: Float[Tensor, "batch *head pos d_head"],
+        v: Float[Tensor, "batch *head pos d_head"],
+    ) -> Float[Tensor, "batch *head pos d_head"]:
+        """Mixed values before W_O (`hook_z`), by fused attention: no pattern is formed."""
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
     def out(self, z: Float[Tensor, "batch head pos d_head"]) -> Float[Tensor, "batch pos d_model"]:
         return self.o(z.transpose(1, 2).flatten(2))
@@ -119,18 +126,19 @@ class Attention(nn.Module):
     def head_out(
         self, z: Float[Tensor, "batch head pos d_head"], head: int
     ) -> Float[Tensor, "batch pos d_model"]:
-        """What one head writes: z_h W_O[h]; subtracting it from the residual ablates the head."""
+        """One head's output, z_h W_O[h]; subtracting it from the residual ablates the head."""
         d_head = self.arch.d_head
         return z[:, head] @ self.o.weight[:, head * d_head : (head + 1) * d_head].T
 
     def forward(self, hidden_states, attention_mask=None, position_ids=None, pattern_fn=None, **_):
-        """(output, pattern). With `pattern_fn` the pattern is built and passed through it before
-        the values are mixed, which is how TransformerLens reads and edits patterns; without it
-        the pattern is never formed and None is returned in its place."""
+        """(output, pattern). With `pattern_fn`, the pattern is passed through it before the values
+        are mixed, which is how TransformerLens reads and edits patterns. Without it, the pattern
+        is never formed, and None takes its place."""
+        (q, k), v = self.qk(hidden_states), self.values(hidden_states)
         if pattern_fn is None:
-            return self.out(self.z(hidden_states)), None
-        pattern = pattern_fn(self.pattern(hidden_states))
-        return self.out(pattern @ self.values(hidden_states)), pattern
+            return self.out(self.z(q, k, v)), None
+        pattern = pattern_fn(self.pattern(q, k))
+        return self.out(pattern @ v), pattern
 
 
 class MLP(nn.Module):
@@ -170,6 +178,8 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """Decoder-only transformer with LayerNorm before each layer and before the unembedding."""
 
+    layers: Sequence[Block]
+
     def __init__(self, arch: Architecture, vocab_size: int, n_ctx: int):
         super().__init__()
         self.arch = arch
@@ -177,7 +187,8 @@ class Transformer(nn.Module):
         self.tok_embed = nn.Embedding(vocab_size, arch.d_model)
         if arch.positions == "learned":
             self.pos = nn.Embedding(n_ctx, arch.d_model)
-        self.layers = nn.ModuleList([Block(arch, n_ctx) for _ in range(arch.n_layers)])
+        blocks = nn.ModuleList([Block(arch, n_ctx) for _ in range(arch.n_layers)])
+        self.layers = cast(Sequence[Block], blocks)
         self.ln_out = nn.LayerNorm(arch.d_model)
         self.head = nn.Linear(arch.d_model, vocab_size, bias=False)
 
@@ -210,19 +221,15 @@ class Transformer(nn.Module):
             resid = resid + self.pos(torch.arange(tokens.shape[1], device=tokens.device))
         return resid
 
-    def final_resid(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
-        """The residual stream after the last layer, before `ln_out`."""
+    def forward(self, tokens: Int[Tensor, "batch pos"], **_) -> Float[Tensor, "batch pos vocab"]:
         resid = self.embedding(tokens)
         for block in self.layers:
             resid = block(resid)[0]
-        return resid
-
-    def forward(self, tokens: Int[Tensor, "batch pos"], **_) -> Float[Tensor, "batch pos vocab"]:
-        return self.head(self.ln_out(self.final_resid(tokens)))
+        return self.head(self.ln_out(resid))
 
 
 def weight_shapes(arch: Architecture, vocab_size: int, n_ctx: int) -> dict[str, list[int]]:
-    """The names and shapes of `Transformer(arch, vocab_size, n_ctx).state_dict()`, without it."""
+    """Names and shapes of the model's `state_dict()`, without building the model."""
     d = arch.d_model
     shapes = {"tok_embed.weight": [vocab_size, d], "head.weight": [vocab_size, d]}
     if arch.positions == "learned":

@@ -1,8 +1,8 @@
-"""Cores are shared out by sequence, not inside an operation.
+"""Sequences are divided among the cores, rather than the work inside one operation.
 
-Every sequence is computed by one thread, and sums over sequences are taken in their order, so the
-results have the same bits however many cores there are. The small operations between the big
-products are shared out too; `make bench` compares the two ways on the machine at hand.
+One thread computes a whole sequence, and sums over sequences are taken in their order, so the
+results have the same bits however many cores there are. The small operations between the matrix
+products run in parallel too; `make bench` compares both ways on the machine at hand.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ B = TypeVar("B")
 
 
 class Workers:
-    """One thread per core on a CPU; a single one for a GPU, which wants whole batches."""
+    """One thread per core on a CPU; a single one for a GPU, which is given whole batches."""
 
     def __init__(self, device: torch.device):
         self.on_gpu = device.type == "cuda"
@@ -25,12 +25,12 @@ class Workers:
         self._pool = ThreadPoolExecutor(count)
 
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> list[B]:
-        """`work` of every item, in their order."""
+        """The results of `work` on every item, in the order of the items."""
         return list(self._pool.map(work, items))
 
     def __enter__(self) -> "Workers":
         return self
 
     def __exit__(self, *_: object) -> None:
-        # After Ctrl-C nobody waits for work that was not begun.
+        # After Ctrl-C, do not wait for work that has not begun.
         self._pool.shutdown(wait=True, cancel_futures=True)

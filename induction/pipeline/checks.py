@@ -20,7 +20,7 @@ from induction.tables.contract import Table
 from induction.tables.parquet import provenance_of, row_groups
 from induction.tables.provenance import Provenance, loads
 from induction.tables.source import Source
-from induction.text.stream import training_stream
+from induction.text.stream import load_stream
 
 Problems = Iterator[str]
 # The provenance an artifact should have, if these params do not decide about it.
@@ -86,11 +86,11 @@ def check_provenance(
 
 def check_table(table: Table, source: Source, expected: Provenance, rows: int | None) -> Problems:
     """Schema, version, keys, NaN, the number of rows, and what made it."""
-    parts = row_groups(table, source.path, source.stage)
+    parts = row_groups(table, source)
     count = sum(len(part[table.grain[0]]) for part in parts)
     if rows is not None and count != rows:
         yield f"{source.path}: found {count} rows, expected {rows}; {_anew(source.stage)}"
-    actual = provenance_of(table, source.path, source.stage)
+    actual = provenance_of(table, source)
     yield from check_provenance(actual, expected, source.path, source.stage)
 
 
@@ -154,7 +154,7 @@ def check_corpus(
     if manifest["tokenizer_sha256"] != hashlib.sha256(tokenizer.read_bytes()).hexdigest():
         yield f"{tokenizer}: not that of manifest.json; {_anew(label)}"
     stream = layout.source_of(TRAIN_TOKENS, corpus)
-    tokens, _, actual = training_stream(stream, vocab_size)
+    tokens, _, actual = load_stream(stream, vocab_size)
     yield from check_provenance(actual, expected(TRAIN_TOKENS.without), stream.path, label)
     if manifest["train_tokens"] != len(tokens):
         named = manifest["train_tokens"]

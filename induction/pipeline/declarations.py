@@ -37,7 +37,7 @@ class Stage:
     @property
     def artifacts_read(self) -> tuple[Artifact, ...]:
         """The inputs that other stages write."""
-        plain = (own.table if isinstance(own, OnStudyText) else own for own in self.inputs)
+        plain = (each.table if isinstance(each, OnStudyText) else each for each in self.inputs)
         return tuple(artifact for artifact in plain if isinstance(artifact, Table | File))
 
 

@@ -1,4 +1,4 @@
-"""What dvc.lock says of every stage, against the files and params as they are."""
+"""What dvc.lock says of every stage."""
 
 import hashlib
 import json
@@ -13,11 +13,17 @@ from induction.config.remedy import address
 
 LOCK = Path("dvc.lock")
 LOCKS = (LOCK, Path(PUBLISHED) / LOCK)
-READ = 2**20
 IGNORED = "__pycache__"  # as in .dvcignore
 # What reading something else as a lock file raises.
-NOT_ONE = (yaml.YAMLError, OSError, ValueError, RecursionError, LookupError, TypeError)
-NOT_ONE += (AttributeError,)
+DAMAGE = (
+    yaml.YAMLError,
+    OSError,
+    ValueError,
+    RecursionError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
 
 
 def lock_of(label: str) -> Path:
@@ -28,44 +34,53 @@ def lock_of(label: str) -> Path:
 def read_locks() -> dict[str, dict]:
     """The stages of every dvc.lock there is, by their names, which differ.
 
-    Raises StageError if one cannot be read, or the study's own is not there.
+    Raises StageError if one cannot be read, or the study's is missing.
     """
-    found = read_lock(LOCK)
+    stages = read_lock(LOCK)
     for lock in LOCKS[1:]:
-        found |= read_lock(lock) if lock.exists() else {}
-    return found
+        stages |= read_lock(lock) if lock.exists() else {}
+    return stages
 
 
 def read_lock(lock: Path) -> dict[str, dict]:
     """The stages of one dvc.lock, by their names. Raises StageError if it cannot be read."""
     try:
-        found = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
-        for stage in found.values():
-            # What is asked for later must be there.
-            str(stage["cmd"]), hashes(stage, "deps"), hashes(stage, "outs"), params_of(stage)
-        return found
+        with open(lock, "rb") as file:
+            stages = yaml.load(file, Loader=yaml.CSafeLoader)["stages"]
+        for stage in stages.values():
+            _check(stage)
+        return stages
     except FileNotFoundError:
         raise StageError(f"{lock}: not found; nothing has run here: run `make study`") from None
-    except NOT_ONE as error:
+    except DAMAGE as error:
         detail = " ".join(str(error).split())
         raise StageError(
             f"{lock}: not a lock file of DVC ({detail}); `git checkout {lock}` or `dvc repro`"
         ) from None
 
 
+def _check(stage: dict) -> None:
+    """Read every entry that is read later, so that a damaged file is reported as a whole."""
+    if not isinstance(stage["cmd"], str):
+        raise TypeError(f"found cmd {stage['cmd']!r}, expected text")
+    for kind in ("deps", "outs"):
+        hashes(stage, kind)
+    params_of(stage)
+
+
 def md5(path: Path) -> str:
     """DVC's hash of a file, or of a folder: that of a list of its files with theirs."""
     if not path.is_dir():
-        found = hashlib.md5(usedforsecurity=False)
         with open(path, "rb") as file:
-            while part := file.read(READ):
-                found.update(part)
-        return found.hexdigest()
+            return hashlib.file_digest(file, _md5).hexdigest()
     files = [p for p in path.rglob("*") if p.is_file() and IGNORED not in p.parts]
-    listed = [{"md5": md5(p), "relpath": p.relative_to(path).as_posix()} for p in files]
-    listed.sort(key=lambda entry: entry["relpath"])
-    text = json.dumps(listed, sort_keys=True)
-    return f"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}.dir"
+    entries = [{"md5": md5(p), "relpath": p.relative_to(path).as_posix()} for p in files]
+    entries.sort(key=lambda entry: entry["relpath"])
+    return f"{_md5(json.dumps(entries, sort_keys=True).encode()).hexdigest()}.dir"
+
+
+def _md5(data: bytes = b"") -> Any:
+    return hashlib.md5(data, usedforsecurity=False)
 
 
 def hashes(stage: dict, kind: str) -> dict[str, str]:

@@ -15,10 +15,9 @@ import numpy as np
 from induction import STARTED
 from induction.config.cells import Cell
 from induction.config.errors import StageError
-from induction.config.names import EXPECTED, PUBLISHED, SLUG
+from induction.config.names import A_SLUG, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH
-from induction.config.strict import ParamsError
 from induction.pipeline import code_digests, layout, status
 from induction.pipeline.artifacts import DIGESTS, PARAMS_FILE, Artifact, OnStudyText, Output
 from induction.pipeline.declarations import Stage, stages, writer_of
@@ -101,14 +100,11 @@ class Job:
     def read(self, table: Table) -> dict[str, np.ndarray]:
         """The columns of a small table with one file, held to its contract."""
         source = self.source(table)
-        return read_table(table, source.path, source.stage)
+        return read_table(table, source)
 
     def read_cells(self, table: Table) -> dict[str, dict[str, np.ndarray]]:
         """The same of a table with one file per cell, by the names of the cells."""
-        return {
-            str(source.cell): read_table(table, source.path, source.stage)
-            for source in self.sources(table)
-        }
+        return {str(source.cell): read_table(table, source) for source in self.sources(table)}
 
     def views(self) -> dict[Table, list[Source]]:
         """The files of every table among the inputs, for `tables.duck.connect`."""
@@ -282,11 +278,11 @@ def _execute(main: Callable[[Job], None], stage: Stage, instance: str) -> None:
     try:
         start = time.perf_counter()
         if instance and not SLUG.fullmatch(instance):
-            raise StageError(f"--{stage.per}: found {instance!r}, expected {EXPECTED}")
+            raise StageError(f"--{stage.per}: found {instance!r}, expected {A_SLUG}")
         with exclusive(label), status.reported(stage.name, instance):
             main(Job(stage.name, instance))
         _note_time(stage.name, label, time.perf_counter() - start)
-    except (ParamsError, StageError) as error:
+    except StageError as error:
         sys.exit(f"error: {label}: {error}")
     except TableError as error:
         sys.exit(

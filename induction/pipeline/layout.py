@@ -64,5 +64,5 @@ def cells_of_grid(params: Params, grid: str) -> dict[str, Cell]:
     or those and the published run's."""
     cells = params.sections("cells", Cell)
     if grid:
-        cells |= params.sections("published", Cell, least=0)
+        cells |= params.sections("published", Cell)
     return dict(sorted(cells.items()))

@@ -1,6 +1,6 @@
 """How many rows each table must have."""
 
-from induction.claims.registry import EVERY
+from induction.claims.registry import DEFINITIONS
 from induction.config.study import Study
 from induction.interp.interventions import PATTERNS, SETS
 from induction.stats.change_points import ESTIMATORS
@@ -31,7 +31,7 @@ def row_count(study: Study, table: str, instance: str, documents: dict[str, int]
             "pca": len(compared) * len(steps) * study.pca.components,
             "phases": len(grid) * len(SIGNALS) * len(ESTIMATORS),
             "phases_windows": len(grid),
-            "claims": len(EVERY),
+            "claims": len(DEFINITIONS),
         }.get(table)
     model = study.models[study.every_cell[instance].model]
     heads = model.n_layers * model.n_heads

@@ -9,7 +9,7 @@ from induction.config.study import Study
 
 
 def read_study() -> Study:
-    """The settings of the project. Raises StageError or ParamsError for the first fault."""
+    """The settings of the project. Raises StageError for the first fault."""
     return study_of(Params().all())
 
 

@@ -3,6 +3,7 @@
 Hashes, provenance, schemas, row counts, keys, NaN, and checkpoints that should differ.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from induction.config.errors import StageError
@@ -46,7 +47,7 @@ class Verification:
                 problems.append(f"{error.filename}: {error.strerror}; give read access to it")
         return problems
 
-    def _checks(self, stage: Expanded) -> checks.Problems:
+    def _checks(self, stage: Expanded) -> Iterator[checks.Problems]:
         def expected(without: tuple[str, ...]) -> Provenance:
             read = hash_params(self.params.values(stage.params), without)
             code = self._code(stage.name)

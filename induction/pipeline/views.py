@@ -56,8 +56,8 @@ def _list(connection: duckdb.DuckDBPyConnection, views: dict[str, Views]) -> Non
     """Make the view `catalog`, which lists itself, too."""
     connection.register(LISTING.name, LISTING.schema.empty_table())
     rows = listed(LISTING.name, LISTING, "query", per_cell=False)
-    for schema, own in views.items():
-        for table, files in own.items():
+    for schema, tables in views.items():
+        for table, files in tables.items():
             name = f"{schema}.{table.name}" if schema else table.name
             rows += listed(name, table, writer_of(table).name, per_cell=files[0].cell is not None)
     columns = connection.sql(
@@ -78,8 +78,8 @@ def _lock(connection: duckdb.DuckDBPyConnection, views: dict[str, Views]) -> Non
 
     Allowed paths may be written as well as read: `induction.tables.question` keeps writing out.
     """
-    files = [source for own in views.values() for found in own.values() for source in found]
-    paths = sorted({str(source.path) for source in files})
+    files = [file for tables in views.values() for files in tables.values() for file in files]
+    paths = sorted({str(file.path) for file in files})
     # DuckDB lets every query into the folder that it spills into.
     connection.execute("set temp_directory = $path", {"path": str(SCRATCH / "duckdb")})
     connection.execute("set allowed_paths = $paths", {"paths": paths})

@@ -15,8 +15,9 @@ HEAD_COLUMNS = (
     "ov_above", "ov_rank", "qk_diagonal", "qk_above", "qk_rank", "inexact", "inexact_position",
 )  # fmt: skip
 EDGE_COLUMNS = (
-    "edge", "reader", "k_diagonal", "k_above", "k_composition", "k_high", "q_composition",
-    "q_high", "v_composition", "v_high", "cut", "cut_low", "cut_high", "share", "is_circuit",
+    "edge", "receiver_input", "k_diagonal", "k_above", "k_composition", "k_high", "q_composition",
+    "q_high", "v_composition", "v_high", "icl_lost", "icl_lost_low", "icl_lost_high", "share",
+    "is_circuit",
 )  # fmt: skip
 
 

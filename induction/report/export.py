@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
-from pyarrow.csv import CSVWriter
-from pyarrow.parquet import ParquetWriter
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
 from induction.config.errors import StageError
 from induction.report.formatting import NONE
@@ -65,7 +65,7 @@ def _distinct(result: Result) -> None:
 def csv(result: Result, file: BinaryIO) -> None:
     """With a header, text in quotes, nothing for null."""
     reader = _as_text(result, NESTED | ODD | BYTES).to_arrow_reader(BATCH)
-    with CSVWriter(file, reader.schema) as writer:
+    with pa_csv.CSVWriter(file, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
 
@@ -73,7 +73,7 @@ def csv(result: Result, file: BinaryIO) -> None:
 def parquet(result: Result, file: BinaryIO) -> None:
     _distinct(result)
     reader = _as_text(result, ODD).to_arrow_reader(BATCH)
-    with ParquetWriter(file, reader.schema, compression="zstd") as writer:
+    with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
 

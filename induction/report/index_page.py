@@ -15,7 +15,7 @@ from induction.report.formatting import short
 from induction.report.rendering import encode
 from induction.report.rows import Results, Rows
 from induction.report.sparkline import Sparkline, sparkline, stretch
-from induction.text.token_display import legible, shown
+from induction.text.token_display import display_tokens, show_invisible
 
 # Digits in a CSV of the page; the tables have all.
 DIGITS = 6
@@ -86,10 +86,10 @@ def token_changes(results: Results, end: int) -> dict[str, dict[str, Rows]]:
     steps = _checkpoints(results)
     changes: dict[str, dict[str, Rows]] = {}
     for row in results["token_changes"]:
-        *before, token = shown(row["tokens"])
+        *before, token = display_tokens(row["tokens"])
         losses = losses_of[row["cell"], row["seq"], row["pos"]]
         change = row | {
-            "document": legible(row["document"]),
+            "document": show_invisible(row["document"]),
             "text": "".join(before),
             "token": token,
             "sparkline": sparkline(steps[row["cell"]], losses, end, 0.0, max(losses)),
@@ -108,10 +108,10 @@ def passages(results: Results) -> Rows:
     return [
         {
             "seq": row["seq"],
-            "document": legible(row["document"]),
+            "document": show_invisible(row["document"]),
             "start": row["start"],
             "name": names[i] if len(rows) == len(names) else f"passage {i + 1}",
-            "tokens": shown(row["tokens"]),
+            "tokens": display_tokens(row["tokens"]),
         }
         for i, row in enumerate(rows)
     ]
@@ -137,7 +137,7 @@ def first_passage(results: Results, cell: str) -> list[tuple[str, str]]:
 
     pairs = zip(losses_at(moment["before"]), losses_at(moment["after"]), strict=True)
     changes = [None, *((after - before) / 1000 for before, after in pairs)]
-    tokens = shown(passage["tokens"])
+    tokens = display_tokens(passage["tokens"])
     return [(token, shade(change)) for token, change in zip(tokens, changes, strict=False)]
 
 
@@ -195,7 +195,7 @@ def patterns(results: Results) -> dict[str, dict]:
             cell = cells.setdefault(row["cell"], {"shown": {}, "readings": [], "heads": {}})
             cell["readings"].append({key: row[key] for key in ("step", "tokens", "at")})
     for row in results["circuit_shown"]:
-        cells[row["cell"]]["shown"][row["probe"]] = shown(row["tokens"])
+        cells[row["cell"]]["shown"][row["probe"]] = display_tokens(row["tokens"])
     for row in results["circuit_attention"]:
         head = cells[row["cell"]]["heads"].setdefault(f"L{row['layer']}H{row['head']}", {})
         head.setdefault(row["probe"], []).append(encode(bytes(row["weights"])))

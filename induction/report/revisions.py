@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from induction.config.errors import StageError
+from induction.config.errors import StageError, visible
 from induction.config.names import PUBLISHED
 from induction.config.params_yaml import PARAMS, read_yaml
 from induction.config.paths import REPORTS
-from induction.config.strict import visible
 from induction.report import sequences
 from induction.report.compare import measures, paired, sides
 from induction.report.compare.sides import Side

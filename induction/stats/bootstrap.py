@@ -1,7 +1,8 @@
-"""Bootstrap resamples of sequences, as weights that SQL can join."""
+"""Bootstrap resamples of sequences, as rows that SQL can join and as weights."""
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Float
 
 
 def draws(n_seq: int, n_draws: int, seed: int) -> pa.Table:
@@ -21,6 +22,10 @@ def draws(n_seq: int, n_draws: int, seed: int) -> pa.Table:
     )
 
 
-def tails(interval: float) -> dict[str, float]:
-    """The quantiles that cut an equal-tailed interval, named as the SQL files bind them."""
-    return {"low": (1 - interval) / 2, "high": (1 + interval) / 2}
+def resamples(n_seq: int, n_draws: int, seed: int) -> Float[np.ndarray, "draw seq"]:
+    """How often each sequence counts: once in draw 0, then as in the n_draws of `draws`."""
+    drawn = draws(n_seq, n_draws, seed)
+    weights = np.zeros((1 + n_draws, n_seq))
+    weights[0] = 1
+    weights[1 + drawn["draw"].to_numpy(), drawn["seq"].to_numpy()] = drawn["weight"].to_numpy()
+    return weights

@@ -1,90 +1,121 @@
-"""The tables of stage `phases`, row by row: every signal of every cell, and what it does."""
+"""The tables of stage `phases`, row by row: every signal of every cell, and when it changes."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from induction.config.cells import Cell
 from induction.config.icl import IclSettings
 from induction.config.model import Architecture
 from induction.config.phases import PhaseSettings
+from induction.stats.bootstrap import resamples
 from induction.stats.change_points import (
     ESTIMATORS,
-    change,
+    detect_change,
     icl_window,
     overlaps,
-    unknown,
-    with_interval,
+    undefined_change,
 )
+from induction.stats.intervals import with_interval
 from induction.stats.signals import (
-    SIGNALS,
-    Measured,
-    Missing,
-    control_of,
-    curves_of,
+    Measurements,
+    Undefined,
+    find_control,
     means,
-    plane,
-    resamples,
+    principal_plane,
+    signal_curves,
 )
 from induction.tables.contract import Table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
 
-# Of every table its rows, each in the order of the table's columns.
-Rows = dict[Table, list[tuple]]
+NO_CHANGE = Undefined("the phase rule finds no change of ICL, so no before and after")
 
 
-def dated(
+def phase_rows(
     grid: dict[str, Cell],
     models: dict[str, Architecture],
-    found: dict[str, Measured],
+    measurements: dict[str, Measurements],
     tokens_per_step: int,
     icl: IclSettings,
     rule: PhaseSettings,
-) -> Rows:
+) -> dict[Table, list[dict[str, Any]]]:
     """The rows of all tables of a grid, whose cells are sorted; cells on one text are alike."""
 
     @cache
     def weights(n_seq: int) -> np.ndarray:
         return resamples(n_seq, icl.bootstrap_draws, icl.bootstrap_seed)
 
-    compared = [found[cell].sampled for cell, own in grid.items() if own.is_on_its_text]
-    axes = plane(np.concatenate(compared)) if compared else None
-    rows: Rows = {table: [] for table in (CURVES, OVERLAPS, PHASES, WINDOWS)}
-    for cell in grid:
-        own, control = found[cell], control_of(cell, grid, models)
-        control = control if isinstance(control, Missing) else found[control]
-        tokens = own.steps.astype(np.float64) * tokens_per_step
-        icl_curves = means(own.icl, weights(len(own.icl)))
+    compared = [measurements[name].loss_vectors for name in grid if grid[name].is_on_its_text]
+    plane = principal_plane(np.concatenate(compared)) if compared else None
+    rows: dict[Table, list[dict[str, Any]]] = {
+        table: [] for table in (CURVES, OVERLAPS, PHASES, WINDOWS)
+    }
+    for name in grid:
+        cell, control = measurements[name], find_control(name, grid, models)
+        tokens = cell.steps.astype(np.float64) * tokens_per_step
+        icl_curves = means(cell.icl, weights(len(cell.icl)))
         final_low = with_interval(icl_curves[:, -1], icl.interval)[1]
         window = icl_window(icl_curves[0], final_low, tokens, rule)
-        edges = (
-            (window.first, window.last)
-            if window.is_phase_change
-            else Missing("the phase rule finds no change of ICL, so no before and after")
+        rows[WINDOWS].append(
+            {
+                "cell": name,
+                "is_phase_change": window.is_phase_change,
+                "start_tokens": int(tokens[window.first]),
+                "middle_tokens": int(tokens[window.peak]),
+                "end_tokens": int(tokens[window.last]),
+                "icl_drop": window.drop,
+            }
         )
-        first, peak, last = (int(tokens[i]) for i in window[:3])
-        rows[WINDOWS].append((cell, window.is_phase_change, first, peak, last, window.drop))
-
-        dates = {}
-        curves = curves_of(own, control, edges, axes, weights)
-        for signal in SIGNALS:
-            curve = curves[signal]
-            if isinstance(curve, Missing):
-                dates[signal] = unknown(curve.reason)
+        curves = signal_curves(
+            cell,
+            control if isinstance(control, Undefined) else measurements[control],
+            (window.first, window.last) if window.is_phase_change else NO_CHANGE,
+            plane,
+            weights,
+        )
+        changes = {}
+        for signal, curve in sorted(curves.items()):
+            if isinstance(curve, Undefined):
+                changes[signal] = undefined_change(curve.reason)
                 continue
-            least = getattr(rule.min_rise, signal)
-            dates[signal] = change(curve, tokens, least, rule, icl.interval)
-            ends = with_interval(curve, icl.interval)
-            rows[CURVES] += [(cell, signal, *at) for at in zip(own.steps, *ends.T, strict=True)]
-        changes = {signal: its for signal, its in dates.items() if not its.reason}
+            min_rise = getattr(rule.min_rise, signal)
+            changes[signal] = detect_change(curve, tokens, min_rise, rule, icl.interval)
+            rows[CURVES] += [
+                {"cell": name, "signal": signal, "step": step, **_columns("value", at, "")}
+                for step, at in zip(cell.steps, with_interval(curve, icl.interval), strict=True)
+            ]
         rows[PHASES] += [
-            (cell, signal, name, not its.reason, its.reason, *its.rise, *its.dates[name].ravel())
-            for signal, its in dates.items()
-            for name in ESTIMATORS
+            {
+                "cell": name,
+                "signal": signal,
+                "estimator": estimator,
+                "is_defined": not change.reason,
+                "reason": change.reason,
+                **_columns("rise", change.rise, "rise_"),
+                **_columns("start_tokens", change.dates[estimator][0], "start_"),
+                **_columns("middle_tokens", change.dates[estimator][1], "middle_"),
+                **_columns("end_tokens", change.dates[estimator][2], "end_"),
+            }
+            for signal, change in changes.items()
+            for estimator in ESTIMATORS
         ]
         rows[OVERLAPS] += [
-            (cell, name, *pair)
-            for name in ESTIMATORS
-            for pair in overlaps({s: its.dates[name][:, 0] for s, its in changes.items()})
+            {"cell": name, "estimator": estimator, **pair._asdict()}
+            for estimator in ESTIMATORS
+            for pair in overlaps(
+                {
+                    signal: change.dates[estimator][:, 0]
+                    for signal, change in changes.items()
+                    if not change.reason
+                }
+            )
         ]
     return rows
+
+
+def _columns(
+    name: str, triple: Float[np.ndarray, "value_low_high=3"], ends: str
+) -> dict[str, float]:
+    return dict(zip((name, f"{ends}low", f"{ends}high"), triple, strict=True))

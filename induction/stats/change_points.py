@@ -1,6 +1,6 @@
 """Whether and when a curve changes: two estimators of where a change begins, is midway, ends.
 
-Curves are [draw, step] and turned so that a change is a rise: draw 0 is the curve itself, the
+Curves are [draw, step] and signed so that a change is a rise: draw 0 is the curve itself, the
 others, where there are any, its bootstrap resamples. The paper selects its window "based on the
 derivative of the in-context score" (Olsson et al. 2022, Data Collection) and gives no rule; these
 are ours, fixed in section `phases` of params.yaml.
@@ -17,16 +17,16 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 
 from induction.config.phases import PhaseSettings
-from induction.stats.bootstrap import tails
+from induction.stats.intervals import with_interval
 
 ESTIMATORS = ("levels", "slope")
 
 
-class Window(NamedTuple):
-    """Checkpoints, by their index, of the steepest rise of an ICL curve; `drop` is in nats."""
+class PhaseWindow(NamedTuple):
+    """Indices of the checkpoints where ICL falls fastest; `drop` is its fall between them, nats."""
 
     first: int
     peak: int
@@ -36,15 +36,25 @@ class Window(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a curve does. Triples are a value and its interval, NaN where not defined.
+    """Whether and when a curve changes. Triples are a value and its interval, NaN if undefined.
 
     `dates` holds, by estimator, start, middle and end in tokens. `reason` says why there is no
-    change; empty, there is one.
+    change; it is empty if there is one.
     """
 
-    rise: Float[np.ndarray, "3"]
-    dates: dict[str, Float[np.ndarray, "3 3"]]
+    rise: Float[np.ndarray, "value_low_high=3"]
+    dates: dict[str, Float[np.ndarray, "start_middle_end=3 value_low_high=3"]]
     reason: str
+
+
+class Overlap(NamedTuple):
+    """Whether the spans of two signals share a point; `distance` is `other`'s middle minus
+    `signal`'s, in tokens."""
+
+    signal: str
+    other: str
+    overlap: bool
+    distance: float
 
 
 def smoothed(curves: Float[np.ndarray, "draw step"], reach: int) -> Float[np.ndarray, "draw step"]:
@@ -94,24 +104,24 @@ def icl_window(
     final_low: float,
     tokens: Float[np.ndarray, "step"],
     rule: PhaseSettings,
-) -> Window:
-    """The published rule: the window of ICL, here with its sign turned, and what it makes of it.
+) -> PhaseWindow:
+    """The window of ICL by the published rule, and whether it is a phase change.
 
-    It is a phase change if ICL falls by at least `min_drop` inside the window and the last ICL
-    (not smoothed) lies `min_final` or more below zero, with its whole interval below zero:
-    `final_low`, also with its sign turned, is the end of that interval nearer to zero.
+    `curve` and `final_low` have the sign of early minus late loss. It is a phase change if ICL
+    changes by at least `min_drop` inside the window, its last value (not smoothed) is `min_final`
+    or more, and the interval of that value, which begins at `final_low`, lies above zero.
     """
-    own = smoothed(curve[None], rule.smoothing)
-    first, peak, last = (int(i) for i in slope_window(slopes(own, tokens), rule.peak_share)[0])
-    drop = float(own[0, last] - own[0, first])
+    smooth = smoothed(curve[None], rule.smoothing)
+    first, peak, last = (int(i) for i in slope_window(slopes(smooth, tokens), rule.peak_share)[0])
+    drop = float(smooth[0, last] - smooth[0, first])
     is_change = drop >= rule.min_drop and curve[-1] >= rule.min_final and final_low > 0
-    return Window(first, peak, last, drop, bool(is_change))
+    return PhaseWindow(first, peak, last, drop, bool(is_change))
 
 
 def levels(
     curves: Float[np.ndarray, "draw step"],
 ) -> tuple[Int[np.ndarray, "draw"], Float[np.ndarray, "draw"], Float[np.ndarray, "draw"]]:
-    """What each curve rises from and to: the index of its low, the value there, the value after.
+    """The levels that each curve rises between: the index of its low, the value there, and after.
 
     `after` is the median of the last quarter of checkpoints: one odd checkpoint does not move it.
     `before` is the lowest value up to the checkpoint that is first halfway from the first value
@@ -151,8 +161,8 @@ def crossings(
         hits: Bool[np.ndarray, "draw gap"], gap: Int[np.ndarray, "draw 1"], level: np.ndarray
     ) -> Float[np.ndarray, "draw"]:
         low, high = (np.take_along_axis(curves, i, axis=1) for i in (gap, gap + 1))
-        found = np.take_along_axis(hits, gap, axis=1)
-        share = np.divide(level - low, high - low, out=np.full_like(low, np.nan), where=found)
+        crosses = np.take_along_axis(hits, gap, axis=1)
+        share = np.divide(level - low, high - low, out=np.full_like(low, np.nan), where=crosses)
         return (tokens[gap] + share * (tokens[gap + 1] - tokens[gap]))[:, 0]
 
     hits, level = upward(0.5)
@@ -168,7 +178,7 @@ def crossings(
     return np.stack([start, middle, end], axis=1)
 
 
-def change(
+def detect_change(
     curves: Float[np.ndarray, "draw step"],
     tokens: Float[np.ndarray, "step"],
     min_rise: float,
@@ -197,37 +207,23 @@ def change(
     return Change(rise, dates, "")
 
 
-def unknown(reason: str) -> Change:
-    """Of a signal that has no curve."""
+def undefined_change(reason: str) -> Change:
+    """The change of a signal that has no curve."""
     nowhere = np.full((3, 3), np.nan)
     return Change(np.full(3, np.nan), dict.fromkeys(ESTIMATORS, nowhere), reason)
 
 
-def with_interval(
-    values: Shaped[np.ndarray, "draw *more"], interval: float
-) -> Float[np.ndarray, "*more 3"]:
-    """The value of draw 0, and the equal-tailed interval of the others; NaN if there are none."""
-    if len(values) == 1:
-        low = high = np.full(values.shape[1:], np.nan)
-    else:
-        low, high = np.quantile(values[1:], list(tails(interval).values()), axis=0)
-    return np.stack([values[0], low, high], axis=-1)
+def overlaps(dates: dict[str, Float[np.ndarray, "start_middle_end=3"]]) -> list[Overlap]:
+    """Which signals change together, by start, middle and end in tokens.
 
-
-def overlaps(
-    dates: dict[str, Float[np.ndarray, "3"]],
-) -> list[tuple[str, str, bool, float]]:
-    """Of every two signals, with their start, middle and end in tokens: do they change together?
-
-    Each pair once, in alphabetical order: the two names, whether their spans share a point, and
-    the second's middle minus the first's.
+    Each pair once, in alphabetical order.
     """
-    found = []
+    pairs = []
     for signal, other in combinations(sorted(dates), 2):
         (start, middle, end), (other_start, other_middle, other_end) = dates[signal], dates[other]
         meet = bool(start <= other_end and other_start <= end)
-        found.append((signal, other, meet, float(other_middle - middle)))
-    return found
+        pairs.append(Overlap(signal, other, meet, float(other_middle - middle)))
+    return pairs
 
 
 def _reason(

@@ -1,4 +1,4 @@
-"""Files and folders that exist as a whole or not at all, whatever stops the process."""
+"""Files that are written whole or not at all, whatever stops the process."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ def remove(path: Path) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file at once; it outlives a crash of the machine, too."""
+    """Write a file in one piece, synced to disk: it survives a crash of the machine, too."""
     partial = path.with_name(f"{path.name}.partial")
     with open(partial, "wb") as file:
         file.write(data)

@@ -8,9 +8,9 @@ _STEP = Column("step", pa.int32(), "optimiser steps done")
 _LAYER = Column("layer", pa.int16(), "layer, from 0")
 _HEAD = Column("head", pa.int16(), "head of the layer, from 0")
 _HEADS = (_STEP, _LAYER, _HEAD)
-_WRITER = (
-    Column("from_layer", pa.int16(), "layer of the head that writes; -1 for the smeared key"),
-    Column("from_head", pa.int16(), "head that writes; -1 for the smeared key"),
+_SENDER = (
+    Column("from_layer", pa.int16(), "layer of the sender; -1 for the smeared key"),
+    Column("from_head", pa.int16(), "head that sends; -1 for the smeared key"),
 )
 _LOSSES = (
     Column("seq", pa.int16(), "sequence of the evaluation set"),
@@ -31,7 +31,7 @@ def _token(name: str, what: str) -> Column:
 
 READINGS = Table(
     "readings",
-    "the checkpoints whose weights are read, and what circuit is found there",
+    "the checkpoints whose weights are read, and the circuit of each",
     ("step",),
     (
         _STEP,
@@ -122,7 +122,7 @@ HEAD_CIRCUITS = Table(
         Column("qk_diagonal", pa.float32(), "share of destinations that attend to themselves most"),
         Column("qk_above", pa.float32(), "mean share of tokens attended to more; 0.5 by chance"),
         Column("by_position", pa.float32(), "attention to the previous token by pos W_QK pos^T"),
-        Column("previous_token", pa.float32(), "the same as measured on held-out text"),
+        Column("previous_token", pa.float32(), "the same, measured on held-out text"),
         Column("inexact", pa.string(), "what makes the token circuits not exact; '' if nothing"),
         Column("inexact_position", pa.string(), "the same of the position circuit"),
     ),
@@ -210,15 +210,15 @@ EDGES = Table(
     ("step", "layer", "head", "from_layer", "from_head"),
     (
         *_HEADS,
-        *_WRITER,
-        Column("k_diagonal", pa.float32(), "share of rows of the K circuit with their own maximum"),
-        Column("k_above", pa.float32(), "mean share of tokens above the row's own; 0.5 by chance"),
-        Column("by_position", pa.float32(), "writer's attention to the previous token by weights; "
-               "of smeared keys, their share of the previous position's"),
-        Column("previous_token", pa.float32(), "the same as measured on held-out text"),
-        Column("ov_positivity", pa.float32(), "reader's, -1 … 1: copying by eigenvalues"),
-        Column("prefix_matching", pa.float32(), "reader's, on repeated random tokens"),
-        Column("cut", pa.float32(), "nats; what ICL loses without the edge"),
+        *_SENDER,
+        Column("k_diagonal", pa.float32(), "share of K circuit rows with maximum on diagonal"),
+        Column("k_above", pa.float32(), "mean share of a row above the diagonal; 0.5 by chance"),
+        Column("by_position", pa.float32(), "sender's attention to the previous token by weights; "
+               "of smeared keys, the share of the previous position"),
+        Column("previous_token", pa.float32(), "the same, measured on held-out text"),
+        Column("ov_positivity", pa.float32(), "receiver's, -1 … 1: copying by eigenvalues"),
+        Column("prefix_matching", pa.float32(), "receiver's, on repeated random tokens"),
+        Column("icl_lost", pa.float32(), "nats of ICL that the model loses without the edge"),
         Column("is_circuit", pa.bool_(), "whether all of it meets circuits.rule and heads.kinds"),
     ),
     may_be_empty=True,
@@ -226,12 +226,12 @@ EDGES = Table(
 
 EDGE_ABLATIONS = Table(
     "edge_ablations",
-    "losses with one edge cut; edges of the last checkpoint's circuit into queries and values, too",
-    ("step", "layer", "head", "from_layer", "from_head", "reader", "seq"),
+    "losses without one edge; of the last checkpoint's circuit also into queries and values",
+    ("step", "layer", "head", "from_layer", "from_head", "receiver_input", "seq"),
     (
         *_HEADS,
-        *_WRITER,
-        Column("reader", pa.string(), "what the edge goes into: k, q or v"),
+        *_SENDER,
+        Column("receiver_input", pa.string(), "what the edge goes into: k, q or v"),
         *_LOSSES,
     ),
     may_be_empty=True,
@@ -239,13 +239,13 @@ EDGE_ABLATIONS = Table(
 
 PATHS = Table(
     "paths",
-    "losses with the circuit of the last checkpoint cut, or kept alone beside the direct path",
+    "losses without the last checkpoint's circuit, or with it and the direct path alone",
     ("step", "path", "run", "replacement", "seq"),
     (
         _STEP,
         Column("path", pa.string(), "circuit, direct (no head at all) or whole"),
-        Column("run", pa.string(), "cut, kept or whole"),
-        Column("replacement", pa.string(), "of what is cut: mean or zero; none"),
+        Column("run", pa.string(), "cut (all but the path), kept (the path alone) or whole"),
+        Column("replacement", pa.string(), "what ablated parts write: mean or zero; none"),
         *_LOSSES,
     ),
 )
@@ -276,7 +276,7 @@ ATTENTION = Table(
 
 SHOWN = Table(
     "shown",
-    "the tokens of those probes",
+    "the tokens of the probes of table attention",
     ("probe", "pos"),
     (_PROBE, Column("pos", pa.int16(), "position, from 0"), _token("token", "token")),
 )

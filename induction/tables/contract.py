@@ -1,4 +1,4 @@
-"""What a table is: columns with type and unit, a grain, and the checks every batch must pass."""
+"""Contracts: a table's columns with types and units, its grain, and the checks of every batch."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ import pyarrow as pa
 
 
 class TableError(ValueError):
-    """A batch that breaks its table's contract; nothing of it may reach the disk."""
+    """A batch that breaks its table's contract; nothing of it is written."""
 
 
 @dataclass(frozen=True)
 class Column:
     """`unit` is what a reader needs to use the number: a unit, or what an index counts.
 
-    A column of floats may be `nullable`, where a number is not defined everywhere; `unit` says
-    where. Arrays hold NaN in its place, files null.
+    A column of floats is `nullable` if the number is undefined in some rows; `unit` says in which.
+    Arrays hold NaN there, files null.
     """
 
     name: str
@@ -29,8 +29,8 @@ class Table:
     """A Parquet table sorted by `grain`, whose columns together identify a row.
 
     `version` rises when a column changes its meaning but not its name. `without` are params that
-    its stage reads and that do not decide about this table. `may_be_empty` is for what some
-    models have none of.
+    its stage reads and that do not affect this table. `may_be_empty` is for tables that have no
+    rows for some models.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Table:
             **{f"unit.{column.name}": column.unit for column in self.columns},
         }
         return pa.schema(
-            [pa.field(own.name, own.type, nullable=own.nullable) for own in self.columns],
+            [pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns],
             metadata=metadata,
         )
 
@@ -62,7 +62,7 @@ class Table:
 
         Raises TableError unless: the columns are exactly the declared ones, equally long, of the
         declared type (arrays) or convertible to it (lists), without null, NaN or infinity, and
-        the rows strictly increase along the grain, beginning beyond `after`.
+        the rows strictly increase along the grain, starting after the key `after`.
         """
         names = [column.name for column in self.columns]
         if sorted(data) != sorted(names):
@@ -71,17 +71,15 @@ class Table:
         for column in self.columns:
             values = data[column.name]
             if isinstance(values, np.ndarray) and values.dtype.kind not in "UO":
-                found = pa.from_numpy_dtype(values.dtype)
-                if found != column.type:
+                dtype = pa.from_numpy_dtype(values.dtype)
+                if dtype != column.type:
                     raise TableError(
                         f"table {self.name}, column {column.name}: expected {column.type}, "
-                        f"found {found}"
+                        f"found {dtype}"
                     )
-                odd = np.zeros(len(values), dtype=bool)
-                if values.dtype.kind == "f":
-                    odd = np.isinf(values) if column.nullable else ~np.isfinite(values)
-                if odd.any():
-                    row = int(np.flatnonzero(odd)[0])
+                bad = np.isinf(values) if column.nullable else ~np.isfinite(values)
+                if bad.any():
+                    row = int(np.flatnonzero(bad)[0])
                     raise TableError(
                         f"table {self.name}, column {column.name}: {values[row]} in row {row} of "
                         f"the batch, where {self.grain} = {self._key(data, row)}"

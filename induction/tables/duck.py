@@ -1,6 +1,7 @@
 """DuckDB over the Parquet tables: in memory, read-only files, one view per table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from induction.tables.parquet import open_table
 from induction.tables.source import Source
 
 SQL = Path(__file__).parent.parent / "sql"
+MACROS = """
+    create macro last_rows(name) as table
+    select rows.*
+    from query_table(name) as rows
+    join (select cell, max(step) as step from query_table(name) group by cell) using (cell, step)
+"""
 
 
 def connect(
@@ -21,16 +28,19 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory database with a view per table, over an explicit list of files.
 
-    Views of `schemas` are asked for by the name of theirs, as in `published.icl`.
+    Queries name the views of `schemas` by schema, as in `published.icl`.
 
-    One thread: sums of floats come out the same on every run. Every file is opened first, so
-    that a broken one is named with its remedy rather than by DuckDB.
+    One thread, because sums of floats then are the same on every run. Every file is opened first,
+    so that errors about broken ones name the remedy, which DuckDB's do not.
+
+    Queries can call `last_rows('table')`: the rows at the last checkpoint of each cell.
     """
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("set enable_progress_bar = false")
-    for schema, own in {"main": views, **schemas}.items():
+    connection.execute(MACROS)
+    for schema, tables in {"main": views, **schemas}.items():
         connection.execute(f"create schema if not exists {schema}")
-        for table, sources in own.items():
+        for table, sources in tables.items():
             parts = [_select(connection, table, source) for source in sources]
             view = f"{schema}.{table.name}"
             connection.execute(f"create view {view} as {' union all '.join(parts)}")
@@ -38,7 +48,7 @@ def connect(
 
 
 def _select(connection: duckdb.DuckDBPyConnection, table: Table, source: Source) -> str:
-    open_table(table, source.path, source.stage)
+    open_table(table, source)
     cell = f"'{source.cell}' as cell, " if source.cell else ""
     quoted = str(source.path).replace("'", "''")
     sql = f"select {cell}* from read_parquet('{quoted}')"
@@ -55,9 +65,25 @@ def query(
     connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any] | None = None
 ) -> pa.Table:
     """The result of `induction/sql/<name>.sql`, with `$name` parameters bound."""
-    text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
+    with _named(name):
+        return connection.sql(_text(name), params=params or {}).to_arrow_table()
+
+
+def define(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Run `induction/sql/<name>.sql`, which defines views for later queries."""
+    with _named(name):
+        connection.execute(_text(name))
+
+
+def _text(name: str) -> str:
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Errors of DuckDB name the file that it ran."""
     try:
-        return connection.sql(text, params=params or {}).to_arrow_table()
+        yield
     except duckdb.Error as error:
         raise StageError(
             f"induction/sql/{name}.sql: {' '.join(str(error).split())}; correct the query or, if a "
@@ -65,6 +91,6 @@ def query(
         ) from None
 
 
-def arrays(found: pa.Table) -> dict[str, Any]:
+def arrays(rows: pa.Table) -> dict[str, Any]:
     """Columns of a result as arrays, for the table writer."""
-    return {name: found[name].to_numpy() for name in found.column_names}
+    return {name: rows[name].to_numpy() for name in rows.column_names}

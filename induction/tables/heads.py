@@ -9,15 +9,60 @@ _HEAD = (
     Column("layer", pa.int16(), "layer, from 0"),
     Column("head", pa.int16(), "head of the layer, from 0"),
 )
-_PREFIX_MATCHING = Column(
-    "prefix_matching",
-    pa.float32(),
-    "attention, summed over the tokens after earlier occurrences; repeated random block",
+SEQUENCE_SCORES = (
+    Column(
+        "prefix_matching",
+        pa.float32(),
+        "attention, summed over the tokens after earlier occurrences; repeated random block",
+    ),
+    Column(
+        "prefix_matching_gap",
+        pa.float32(),
+        "the same where random gaps separate the repeats, so that no fixed distance helps",
+    ),
 )
-_PREFIX_MATCHING_GAP = Column(
-    "prefix_matching_gap",
-    pa.float32(),
-    "the same where random gaps separate the repeats, so that no fixed distance helps",
+# Computed in `induction.interp.head_scores`, which has an entry for each.
+SCORES = (
+    *SEQUENCE_SCORES,
+    Column(
+        "same_token",
+        pa.float32(),
+        "attention, summed over the earlier occurrences themselves; the -1 control",
+    ),
+    Column("previous_token", pa.float32(), "attention to the previous token on held-out text"),
+    Column(
+        "first_token",
+        pa.float32(),
+        "attention to the first token where nothing matches; first of the repeated blocks",
+    ),
+    Column(
+        "copying",
+        pa.float32(),
+        "-1 … 1; share of the logits raised in a random sample that goes to the attended token",
+    ),
+    Column(
+        "ov_positivity",
+        pa.float32(),
+        "-1 … 1; sum(l)/sum|l| over the eigenvalues of the OV circuit from token to token",
+    ),
+    Column(
+        "qk_trace",
+        pa.float32(),
+        "trace of the previous-token term of the QK circuit; null in layer 0",
+        nullable=True,
+    ),
+    Column(
+        "qk_positivity",
+        pa.float32(),
+        "-1 … 1; sum(l)/sum|l| over the eigenvalues of the same term; null in layer 0",
+        nullable=True,
+    ),
+    Column(
+        "smear_gate",
+        pa.float32(),
+        "share of its own key that a position keeps; null where keys are not smeared",
+        nullable=True,
+    ),
 )
 
 HEADS = Table(
@@ -26,47 +71,7 @@ HEADS = Table(
     ("step", "layer", "head"),
     (
         *_HEAD,
-        _PREFIX_MATCHING,
-        _PREFIX_MATCHING_GAP,
-        Column(
-            "same_token",
-            pa.float32(),
-            "attention, summed over the earlier occurrences themselves; the -1 control",
-        ),
-        Column("previous_token", pa.float32(), "attention to the previous token on held-out text"),
-        Column(
-            "first_token",
-            pa.float32(),
-            "attention to the first token where nothing matches; first of the repeated blocks",
-        ),
-        Column(
-            "copying",
-            pa.float32(),
-            "-1 … 1; share of the logits raised in a random sample that goes to the attended token",
-        ),
-        Column(
-            "ov_positivity",
-            pa.float32(),
-            "-1 … 1; sum(l)/sum|l| over the eigenvalues of the OV circuit from token to token",
-        ),
-        Column(
-            "qk_trace",
-            pa.float32(),
-            "trace of the previous-token term of the QK circuit; null in layer 0",
-            nullable=True,
-        ),
-        Column(
-            "qk_positivity",
-            pa.float32(),
-            "-1 … 1; sum(l)/sum|l| over the eigenvalues of the same term; null in layer 0",
-            nullable=True,
-        ),
-        Column(
-            "smear_gate",
-            pa.float32(),
-            "share of its own key that a position keeps; null where keys are not smeared",
-            nullable=True,
-        ),
+        *SCORES,
         Column("kind", pa.string(), "induction, previous_token, positional or other: heads.kinds"),
     ),
 )
@@ -111,8 +116,7 @@ PROBES = Table(
     (
         *_HEAD,
         Column("seq", pa.int16(), "random probe, from 0"),
-        _PREFIX_MATCHING,
-        _PREFIX_MATCHING_GAP,
+        *SEQUENCE_SCORES,
     ),
 )
 

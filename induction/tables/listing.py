@@ -33,7 +33,7 @@ def listed(name: str, table: Table, stage: str, per_cell: bool) -> list[dict]:
             "column_name": column.name,
             "unit": column.unit,
             "is_nullable": column.nullable,
-            "grain": ", ".join([*(own.name for own in added), *table.grain]),
+            "grain": ", ".join([*(column.name for column in added), *table.grain]),
             "about": table.about,
             "stage": stage,
         }

@@ -1,37 +1,37 @@
-"""Which code, params and versions made an artifact: one JSON string inside each of them."""
+"""The code, params and versions that made an artifact: one JSON string in each of them."""
 
 import hashlib
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 from induction.config.errors import StageError
-from induction.config.strict import ParamsError, parse
+from induction.config.strict import Listed, Text, parse, settings
 
 KEY = "provenance"
-# What decides about the bits of an artifact.
+# Packages that affect the bits of artifacts.
 PACKAGES = ("duckdb", "numpy", "pyarrow", "safetensors", "scikit-learn", "tokenizers", "torch")
 
 
-@dataclass(frozen=True)
+@settings
 class Provenance:
-    """Nothing in it names a time, a place or a person: the same study gives the same bytes.
+    """It names no time, place or person, so that the same study gives the same bytes.
 
     `code` is the hash of the stage's code when it started (`pipeline.code_digests.combine`),
     `params` that of the params it read; `cell` is the cell, corpus or grid it was made for, empty
     for what the default study has once.
     """
 
-    stage: str
-    cell: str
-    code: str
-    params: str
-    versions: tuple[str, ...]
-    device: str
-    dtype: str
+    stage: Text
+    cell: Text
+    code: Text
+    params: Text
+    versions: Listed[Text]
+    device: Text
+    dtype: Text
 
     def dumps(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -42,13 +42,13 @@ def loads(text: str | bytes | None, where: object, remedy: Callable[[], str]) ->
     if text is None:
         raise StageError(f"{where}: carries no {KEY!r}, so not made by this pipeline; {remedy()}")
     try:
-        return parse(Provenance, json.loads(text), KEY)
-    except (ValueError, RecursionError, ParamsError) as error:
+        return parse(Provenance, json.loads(text), KEY, file="")
+    except (ValueError, RecursionError) as error:
         raise StageError(f"{where}: unreadable {KEY!r} ({error}); {remedy()}") from None
 
 
 def hash_params(values: dict[str, Any], without: tuple[str, ...] = ()) -> str:
-    """sha256 over dotted keys of params.yaml and their values, `without` some below them."""
+    """sha256 over dotted keys of params.yaml and their values, leaving out keys in `without`."""
 
     def kept(key: str, value: Any) -> Any:
         if not isinstance(value, dict):
@@ -56,16 +56,16 @@ def hash_params(values: dict[str, Any], without: tuple[str, ...] = ()) -> str:
         inner = {name: f"{key}.{name}" for name in value}
         return {n: kept(k, value[n]) for n, k in inner.items() if k not in without}
 
-    left = {key: kept(key, value) for key, value in values.items() if key not in without}
-    text = json.dumps(left, sort_keys=True, default=str)
+    hashed = {key: kept(key, value) for key, value in values.items() if key not in without}
+    text = json.dumps(hashed, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def versions() -> tuple[str, ...]:
-    """Python and the packages that decide about bits, as `name==version`.
+    """Python and the packages that affect bits, as `name==version`.
 
-    Without what names a build (`+cpu`), and Python without its patch level: neither moves a bit,
-    and they differ between machines that may share artifacts.
+    Builds (`+cpu`) and Python's patch level are left out: they change no bits, and they differ
+    between machines that may share artifacts.
     """
-    found = [f"{package}=={metadata.version(package).split('+')[0]}" for package in PACKAGES]
-    return (f"python=={'.'.join(platform.python_version_tuple()[:2])}", *found)
+    packages = [f"{package}=={metadata.version(package).split('+')[0]}" for package in PACKAGES]
+    return (f"python=={'.'.join(platform.python_version_tuple()[:2])}", *packages)

@@ -1,7 +1,7 @@
 """Where text comes from: installed packages, their docstrings, or a glob of files.
 
-Files may come from strangers: what is no text is skipped and counted, what would leave the folder
-or fill the memory is refused, and nothing is waited for.
+Files may come from strangers. What is not text is skipped and counted; links out of the folder and
+amounts that would fill the memory are refused; pipes and devices are never opened.
 """
 
 import csv
@@ -20,36 +20,36 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from induction.config.corpus import MAX_CHARACTERS, CorpusSettings
-from induction.config.errors import StageError
-from induction.config.strict import visible
+from induction.config.errors import StageError, visible
+from induction.tables.parquet import DAMAGE
 from induction.text.documents import Document, docstrings
 
 MAX_FILE = 10**9  # bytes
-MAX_RECORD = 5 * 10**7  # bytes; as lists in lists, JSON takes fifty times as much in memory
+MAX_RECORD = 5 * 10**7  # bytes; nested lists in JSON take fifty times as much memory once parsed
 MAX_RECORDS = 10**7  # files and records, read or skipped
-ROWS = 8  # read at once from Parquet: each may be the same huge string, stored only once
-# What pyarrow raises for bytes that are not what they should be.
-DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError)
+BATCH_ROWS = 8  # of Parquet: each row may be the same huge string, stored only once
 NARROW = "name fewer files or packages"
+WILDCARD = re.compile(r"[*?[]")
 
-# None stands for a file or a record that was skipped: it counts, too.
+# None stands for a skipped file or record, which counts towards MAX_RECORDS.
 Documents = Iterator[Document | None]
 
 
 def read(params: CorpusSettings) -> tuple[list[Document], Counter]:
-    """All documents of the configured source, and how many files or records were skipped, by why.
+    """All documents of the configured source, and the number of skipped files or records by reason.
 
-    Raises StageError if a package is not installed, if nothing or too much is found, or if a link
-    leads out of the folder.
+    Raises StageError if a package is not installed, if there is no text or too much of it, or if a
+    link leads out of the folder.
     """
     skipped: Counter = Counter()
     if params.source == "files":
-        found, where = _from_files(params, skipped), f"corpus.files {params.files!r}"
+        documents, where = _from_files(params, skipped), f"corpus.files {params.files!r}"
     else:
-        found, where = _from_packages(params, skipped), f"corpus.packages {list(params.packages)}"
+        documents = _from_packages(params, skipped)
+        where = f"corpus.packages {list(params.packages)}"
     where = f"params.yaml: {visible(where, 300)}: found"
     kept, characters = [], 0
-    for count, document in enumerate(found, start=1):
+    for count, document in enumerate(documents, start=1):
         if count > MAX_RECORDS:
             raise StageError(f"{where} more than {MAX_RECORDS:,} records; {NARROW}")
         if document is None:
@@ -75,7 +75,7 @@ def read(params: CorpusSettings) -> tuple[list[Document], Counter]:
 
 
 def _is_unicode(text: str) -> bool:
-    """False for lone surrogates, which JSON can smuggle in and no UTF-8 can hold."""
+    """False for lone surrogates, which JSON can spell and UTF-8 cannot."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -135,57 +135,49 @@ def _from_files(params: CorpusSettings, skipped: Counter) -> Documents:
 
 
 def _glob(pattern: str, skipped: Counter) -> set[Path]:
-    """The files that `glob.glob(pattern, recursive=True)` finds, if it comes back.
+    """The files that `glob.glob(pattern, recursive=True)` finds, without its endless link cycles.
 
-    Python's follows links out of the folder, and links to folders above round and round. Here **
-    follows no link to a folder: what it leads to inside the folder has a path of its own.
+    Neither `glob` nor `pathlib` will do: with several `**` they take exponential time, they pass
+    over unreadable folders in silence, and before Python 3.12 they fail in folders 1,000 deep.
+    Here every folder is listed once per part of the pattern, and `**` follows no link to a folder,
+    because what the link leads to has a path of its own.
 
-    Raises StageError for a link out of the fixed folder that the pattern begins with: the tables
-    would publish what it leads to.
+    Raises StageError for a link out of the base, which is the folder that the pattern names before
+    its first wildcard: the tables would publish what the link leads to.
     """
-    parts = PurePath(pattern).parts
-    fixed = 0
-    while fixed < len(parts) - 1 and not re.search(r"[*?[]", parts[fixed]):
-        fixed += 1
-    base = Path(*parts[:fixed])
-    inside = Path(os.path.realpath(base))
-    found: set[Path] = set()
-    # Each folder is looked at once for each part, however many ** lead to it.
-    todo, seen = [(base, fixed)], set()
-    while todo:
-        folder, at = todo.pop()
-        if at == len(parts) or (folder, at) in seen:
-            continue
-        seen.add((folder, at))
-        is_last, is_deep = at == len(parts) - 1, parts[at] == "**"
-        if is_deep and not is_last:
-            todo.append((folder, at + 1))
-        for path in _entries(folder, "*" if is_deep else parts[at], skipped):
-            is_folder, is_link = os.path.isdir(path), os.path.islink(path)
-            if is_link and (is_folder or is_last):
-                _check_link(path, inside)
-            if is_folder and not (is_deep and is_link):
-                todo.append((path, at if is_deep else at + 1))
-            elif is_last and not is_folder:
-                found.add(path)
-    return found
+    *parents, last = PurePath(pattern).parts
+    depth = next((i for i, part in enumerate(parents) if WILDCARD.search(part)), len(parents))
+    base = Path(*parents[:depth])
+    folders, files = {base} if os.path.isdir(base) else set(), set()
+    for part in [*parents[depth:], last]:
+        depth += 1
+        is_deep, queue, files = part == "**", list(folders), set()
+        folders = folders if is_deep else set()
+        for folder in queue:  # `**` appends to it
+            for path in _entries(folder, "*" if is_deep else part, skipped):
+                is_folder, is_link = os.path.isdir(path), os.path.islink(path)
+                if is_link and (is_folder or depth > len(parents)):
+                    _check_link(path, base)
+                if not is_folder:
+                    files.add(path)
+                elif not (is_deep and (is_link or path in folders)):
+                    folders.add(path)
+                    queue += [path] if is_deep else []
+    return files
 
 
 def _entries(folder: Path, pattern: str, skipped: Counter) -> list[Path]:
-    """What matches in one folder; hidden files never do."""
+    """The paths in one folder that match; hidden ones never do."""
     try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        names = fnmatch.filter(os.listdir(folder), pattern)
     except OSError:
         skipped["not readable"] += 1
         return []
-    matches = re.compile(fnmatch.translate(pattern)).match
-    return [folder / name for name in names if matches(name) and not name.startswith(".")]
+    return [folder / name for name in names if not name.startswith(".")]
 
 
-def _check_link(link: Path, inside: Path) -> None:
-    target = Path(os.path.realpath(link))
+def _check_link(link: Path, base: Path) -> None:
+    target, inside = Path(os.path.realpath(link)), Path(os.path.realpath(base))
     if not target.is_relative_to(inside):
         raise StageError(
             f"{_name(link)}: found a link to {_name(target)}, expected what lies in "
@@ -201,14 +193,14 @@ def _name(path: PurePath) -> str:
 def _open(path: Path, skipped: Counter) -> BinaryIO | None:
     """The file, if it is a regular one that can be read. Raises StageError if it is too large."""
     try:
-        found = path.stat()
+        status = path.stat()
         # Opening a named pipe would wait for a writer.
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             skipped["not a regular file"] += 1
             return None
-        if found.st_size > MAX_FILE:
+        if status.st_size > MAX_FILE:
             raise StageError(
-                f"{_name(path)}: found {found.st_size:,} bytes, expected at most {MAX_FILE:,}; "
+                f"{_name(path)}: found {status.st_size:,} bytes, expected at most {MAX_FILE:,}; "
                 "split it"
             )
         return open(path, "rb")
@@ -218,7 +210,7 @@ def _open(path: Path, skipped: Counter) -> BinaryIO | None:
 
 
 def _whole(path: Path, skipped: Counter) -> str | None:
-    """The text of a file, if it is one."""
+    """The text of a whole file, or None if it is skipped."""
     file = _open(path, skipped)
     if file is None:
         return None
@@ -245,32 +237,31 @@ def _from_parquet(path: Path, column: str, skipped: Counter) -> Documents:
         yield None
         return
     with source:
-        row = 0
         try:
             file = pq.ParquetFile(source)
             _check_column(file.schema_arrow, path, column)
-            for batch in file.iter_batches(batch_size=ROWS, columns=[column], use_threads=False):
-                for value in batch.column(column):
-                    row += 1
-                    text = _value(value.as_buffer(), skipped)
-                    yield None if text is None else Document(f"{_name(path)}:{row:09d}", text)
+            batches = file.iter_batches(batch_size=BATCH_ROWS, columns=[column], use_threads=False)
+            values = (value for batch in batches for value in batch.column(column))
+            for row, value in enumerate(values, start=1):
+                text = _value(value.as_buffer(), skipped)
+                yield None if text is None else Document(f"{_name(path)}:{row:09d}", text)
         except DAMAGE:
             skipped["not readable"] += 1
             yield None
 
 
 def _check_column(schema: pa.Schema, path: Path, column: str) -> None:
-    found = [field.type for field in schema if field.name == column]
+    types = [field.type for field in schema if field.name == column]
     remedy = "set corpus.text_column in params.yaml"
-    if len(found) != 1:
+    if len(types) != 1:
         raise StageError(
             f"{_name(path)}: found columns {visible(str(schema.names), 300)}, expected {column!r} "
             f"once; {remedy}"
         )
     is_text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    if not any(kind(found[0]) for kind in is_text):
+    if not any(check(types[0]) for check in is_text):
         raise StageError(
-            f"{_name(path)}: found column {column!r} of type {visible(str(found[0]), 100)}, "
+            f"{_name(path)}: found column {column!r} of type {visible(str(types[0]), 100)}, "
             f"expected strings; write it as such, or {remedy}"
         )
 
@@ -282,7 +273,7 @@ def _value(data: pa.Buffer | None, skipped: Counter) -> str | None:
     if data.size > MAX_RECORD:
         skipped["too long"] += 1
         return None
-    # Not `as_py`: no reader checks that what Parquet calls a string is UTF-8.
+    # Not `as_py`: no reader checks that the strings of a Parquet file are UTF-8.
     return _decode(data.to_pybytes(), skipped)
 
 
@@ -306,7 +297,7 @@ def _from_jsonl(path: Path, column: str, skipped: Counter) -> Documents:
 
 
 def _record(line: bytes, column: str, skipped: Counter) -> str | None:
-    """The text of one line of JSON, if it is there."""
+    """The text in one line of JSON, or None if it is skipped or blank."""
     if len(line) > MAX_RECORD:
         skipped["too long"] += 1
         return None

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,21 @@ from induction.tables.provenance import Provenance, loads
 from induction.tables.source import Source
 
 KEY, TENSOR = "stream", "tokens"
+END_OF_TEXT_ID = 0
+
+
+class TrainingStream(NamedTuple):
+    """All training tokens in order, their hash, and what made them."""
+
+    tokens: UInt16[np.ndarray, "stream"]
+    sha256: str
+    provenance: Provenance
+
+
+def join_documents(documents: list[np.ndarray]) -> UInt16[np.ndarray, "stream"]:
+    """The tokens of all documents, each after one end-of-text token."""
+    separator = np.array([END_OF_TEXT_ID], dtype=np.uint16)
+    return np.concatenate([part for tokens in documents for part in (separator, tokens)])
 
 
 def save_stream(path: Path, tokens: UInt16[np.ndarray, "stream"], provenance: Provenance) -> None:
@@ -26,33 +42,31 @@ def save_stream(path: Path, tokens: UInt16[np.ndarray, "stream"], provenance: Pr
     write(path, save({TENSOR: torch.from_numpy(tokens)}, metadata=metadata))
 
 
-def training_stream(
-    source: Source, vocab_size: int
-) -> tuple[UInt16[np.ndarray, "stream"], str, Provenance]:
-    """All training tokens of a corpus in order, their hash, and who made them.
+def load_stream(source: Source, vocab_size: int) -> TrainingStream:
+    """The training stream of a corpus.
 
-    Raises StageError if the file is missing, damaged, not what its hash says, or holds tokens
-    beyond `vocab_size`.
+    Raises StageError if the file is missing, damaged or does not match its hash, or if it holds
+    tokens beyond `vocab_size`.
     """
     path, label = source.path, source.stage
-    tokens, header = _opened(path, label)
+    tokens, header = _open(path, label)
     if _hash(tokens) != header["sha256"]:
-        raise StageError(f"{path}: its tokens are not those it was made with; {rebuild(label)}")
+        raise StageError(f"{path}: the tokens do not match their hash; {rebuild(label)}")
     largest = int(tokens.max(initial=0))
     if largest >= vocab_size:
         raise StageError(
             f"{path}: found token {largest}, but corpus.vocab_size is {vocab_size}; "
             f"{rebuild(label)}"
         )
-    made = loads(header.get("provenance"), path, lambda: rebuild(label))
-    return tokens, header["sha256"], made
+    provenance = loads(header.get("provenance"), path, lambda: rebuild(label))
+    return TrainingStream(tokens, header["sha256"], provenance)
 
 
 def _hash(tokens: UInt16[np.ndarray, "stream"]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(tokens, "<u2")).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(tokens, "<u2").data).hexdigest()
 
 
-def _opened(path: Path, label: str) -> tuple[UInt16[np.ndarray, "stream"], dict[str, str]]:
+def _open(path: Path, label: str) -> tuple[UInt16[np.ndarray, "stream"], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
@@ -66,5 +80,5 @@ def _opened(path: Path, label: str) -> tuple[UInt16[np.ndarray, "stream"], dict[
             f"{path}: truncated or not safetensors ({error}); {rebuild(label)}"
         ) from None
     if tokens.dtype != torch.uint16 or tokens.ndim != 1:
-        raise StageError(f"{path}: expected tokens as 16-bit integers in a row; {rebuild(label)}")
+        raise StageError(f"{path}: expected one row of 16-bit tokens; {rebuild(label)}")
     return tokens.numpy(), header

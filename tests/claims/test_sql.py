@@ -1,12 +1,22 @@
 """The statistics of the claims, each on tables made by hand."""
 
 import math
+import re
+from dataclasses import fields
 
+import pyarrow as pa
 import pytest
 
-from tests.report.test_sql import ask
+from induction.claims.statistics import QUERIES, describe
+from induction.config.cells import Cell
+from induction.config.model import Architecture
+from induction.config.params import Params
+from induction.config.train import TrainChanges, TrainSettings
+from induction.tables.duck import SQL, connect, define, query
+from induction.tables.phases import WINDOWS
+from tests.conftest import architecture
 
-STEP = {"tokens_per_step": 10}
+SETTINGS = {"tokens_per_step": 10, "training_tokens": 50, "late_first": 80, "late_last": 90}
 NO_WINDOW = "the phase rule finds no change"
 
 
@@ -19,10 +29,8 @@ def cell(name: str, **changed) -> dict:
         "corpus": "",
         "changes": "",
         "is_main": True,
+        "family": "attention_only",
         "n_layers": 2,
-        "mlp": False,
-        "smeared_keys": False,
-        "positions": "qk_sinusoidal",
         "optimizer": "muon",
         "warmup_steps": 100,
         "text": "stream",
@@ -42,9 +50,14 @@ def window(name: str, start: int, end: int, drop: float, holds: bool = True) -> 
     }
 
 
-def found(name: str, tables: dict[str, list[dict]], **bound) -> dict[tuple[str, str], float | str]:
+def values(name: str, tables: dict[str, list[dict]]) -> dict[tuple[str, str], float | str]:
     """(claim, cell) -> value, or the reason why there is none."""
-    rows = ask(f"claims/{name}", tables, **bound)
+    with connect({}) as connection:
+        connection.register("phases_windows", WINDOWS.schema.empty_table())
+        for table, rows in (tables | {"settings": [SETTINGS]}).items():
+            connection.register(table, pa.Table.from_pylist(rows))
+        define(connection, "claims/views")
+        rows = query(connection, f"claims/{name}").to_pylist()
     keys = [(row["claim"], row["cell"]) for row in rows]
     assert len(keys) == len(set(keys)), "one row per claim and cell"
     return {
@@ -60,15 +73,15 @@ def icl(name: str, *values: float) -> list[dict]:
 
 def test_how_much_is_gained_and_when():
     cells = [
-        cell("attn1_s0", n_layers=1),
+        cell("attn1_s0", family="one_layer", n_layers=1),
         cell("attn2_s0"),
         cell("attn3_s0", n_layers=3),
-        cell("smear1_s0", n_layers=1, smeared_keys=True),
+        cell("smear1_s0", family="smeared_one_layer", n_layers=1),
         cell("docs2_s0", corpus="docs", is_main=False),
-        cell("docs1_s0", corpus="docs", is_main=False, n_layers=1),
+        cell("docs1_s0", corpus="docs", is_main=False, family="one_layer", n_layers=1),
         cell("shuffled_s0", text="shuffled", changes="text", is_main=False),
         cell("adamw_s0", optimizer="adamw", changes="optimizer", is_main=False),
-        cell("rotary_s0", positions="rotary", is_main=False),
+        cell("rotary_s0", changes="rotary", is_main=False),
     ]
     curves = {
         "attn1_s0": (0.0, -0.05, -0.05, -0.1),
@@ -86,10 +99,10 @@ def test_how_much_is_gained_and_when():
     windows[8] = window("rotary_s0", 10, 20, 0.0, False)
     tables = {
         "cells": cells,
-        "icl": [row for name, own in curves.items() for row in icl(name, *own)],
+        "icl": [row for name, curve in curves.items() for row in icl(name, *curve)],
         "phases_windows": windows,
     }
-    got = found("icl", tables, **STEP)
+    got = values("icl", tables)
     wanted = {
         ("icl_forms_in_window", "attn2_s0"): 0.3 / 0.5,
         ("icl_forms_in_window", "attn3_s0"): 0.0,
@@ -109,7 +122,7 @@ def test_how_much_is_gained_and_when():
         ("adamw_changes", "adamw_s0"): 1.0,
         ("rotary_changes", "rotary_s0"): 0.0,
     }
-    assert got == {key: pytest.approx(own) for key, own in wanted.items()}
+    assert got == {key: pytest.approx(value) for key, value in wanted.items()}
 
 
 def phase(name: str, signal: str, estimator: str, start=10.0, middle=15.0, end=20.0) -> dict:
@@ -134,9 +147,9 @@ def overlap(name: str, estimator: str, signal: str, other: str, holds: bool) -> 
 
 def test_whether_signals_change_together():
     cells = [
-        cell("attn1_s0", n_layers=1),
+        cell("attn1_s0", family="one_layer", n_layers=1),
         cell("attn2_s0"),
-        cell("smear2_s0", smeared_keys=True),
+        cell("smear2_s0", family="smeared"),
         cell("warm_s0", model="attn2", warmup_steps=103, changes="warmup_steps", is_main=False),
     ]
     both = ("slope", "levels")
@@ -154,7 +167,7 @@ def test_whether_signals_change_together():
         overlap("attn2_s0", "slope", "loss_bump", "qk_trace", True),
     ]
     tables = {"cells": cells, "phases": phases, "phases_overlaps": overlaps}
-    got = found("cooccurrence", tables, tokens=50, **STEP)
+    got = values("cooccurrence", tables)
     wanted = {
         ("prefix_matching_in_window", "attn2_s0"): 1.0,
         ("loss_bump_in_window", "attn2_s0"): 0.5,
@@ -164,7 +177,7 @@ def test_whether_signals_change_together():
         ("smeared_two_layers_earlier", "smear2_s0"): 4 - 15,
         ("not_the_warmup", "warm_s0"): (30 - 15) / (3 * 10),
     }
-    assert got == {key: pytest.approx(own) for key, own in wanted.items()}
+    assert got == {key: pytest.approx(value) for key, value in wanted.items()}
 
 
 def test_a_model_that_does_not_change_overlaps_with_nothing_and_has_no_window():
@@ -178,7 +191,7 @@ def test_a_model_that_does_not_change_overlaps_with_nothing_and_has_no_window():
         ],
         "phases_overlaps": [overlap("x", "slope", "icl", "ab", True)],
     }
-    got = found("cooccurrence", tables, tokens=50, **STEP)
+    got = values("cooccurrence", tables)
     assert got["prefix_matching_in_window", "attn2_s0"] == 0.0
     assert got["window_is_narrow", "attn2_s0"] == "no rise"
     assert got["pca_turns_in_window", "attn2_s0"] == "no control"
@@ -195,7 +208,11 @@ def test_how_far_paths_turn():
         ]
 
     tables = {
-        "cells": [cell("attn1_s0", n_layers=1), cell("attn2_s0"), cell("attn3_s0", n_layers=3)],
+        "cells": [
+            cell("attn1_s0", family="one_layer", n_layers=1),
+            cell("attn2_s0"),
+            cell("attn3_s0", n_layers=3),
+        ],
         "pca": [
             *path("attn1_s0", (0, 0), (1, 0), (2, 0), (3, 0), (4, 0)),
             *path("attn2_s0", (0, 0), (1, 0), (2, 0), (2, 1), (2, 2)),
@@ -207,7 +224,7 @@ def test_how_far_paths_turn():
             window("attn3_s0", 20, 40, 0.3, False),
         ],
     }
-    assert found("pca", tables, **STEP) == {
+    assert values("pca", tables) == {
         ("pca_right_angle", "attn2_s0"): pytest.approx(90),
         ("pca_right_angle", "attn3_s0"): NO_WINDOW,
         ("pca_one_layer_straight", "attn1_s0"): pytest.approx(0),
@@ -236,7 +253,11 @@ def test_what_more_context_buys():
         ]
 
     tables = {
-        "cells": [cell("attn1_s0", n_layers=1), cell("attn2_s0"), cell("attn3_s0", n_layers=3)],
+        "cells": [
+            cell("attn1_s0", family="one_layer", n_layers=1),
+            cell("attn2_s0"),
+            cell("attn3_s0", n_layers=3),
+        ],
         "icl_positions": [
             *positions("attn1_s0", 0, 0.0),
             *positions("attn1_s0", 3, -0.03),
@@ -250,7 +271,7 @@ def test_what_more_context_buys():
             window("attn3_s0", 10, 20, 0.3, False),
         ],
     }
-    got = found("positions", tables, late_first=80, late_last=90, **STEP)
+    got = values("positions", tables)
     wanted = {
         ("no_gain_before", "attn2_s0"): -0.05,
         ("no_gain_before", "attn3_s0"): NO_WINDOW,
@@ -260,8 +281,8 @@ def test_what_more_context_buys():
         ("size_helps_early_tokens", "attn3_s0"): 0.25,
     }
     assert got == {
-        key: own if isinstance(own, str) else pytest.approx(own, abs=1e-9)
-        for key, own in wanted.items()
+        key: value if isinstance(value, str) else pytest.approx(value, abs=1e-9)
+        for key, value in wanted.items()
     }
 
 
@@ -279,15 +300,15 @@ def test_tokens_that_continue_as_before_and_otherwise():
         "eval": [{"seq": 0, "pos": pos, "token": token} for pos, token in enumerate(text)],
         "losses": [
             {"cell": "attn2_s0", "step": step, "seq": 0, "pos": pos, "loss": loss}
-            for step, own in ((0, [8.0] * 13), (1, before), (2, after))
-            for pos, loss in enumerate(own)
+            for step, losses in ((0, [8.0] * 13), (1, before), (2, after))
+            for pos, loss in enumerate(losses)
         ],
         "phases_windows": [
             window("attn2_s0", 10, 20, 0.3),
             window("attn3_s0", 10, 20, 0.3, False),
         ],
     }
-    assert found("tokens", tables, **STEP) == {
+    assert values("tokens", tables) == {
         ("repeats_improve", "attn2_s0"): pytest.approx(-0.8),
         ("new_continuations_worsen", "attn2_s0"): pytest.approx((0.7 - 0.5) / 2),
         ("repeats_improve", "attn3_s0"): NO_WINDOW,
@@ -319,7 +340,7 @@ def test_what_single_heads_carry():
     """The change is b = (-1, -3); without L1H0 half of it is undone, without L0H0 nothing."""
     heads = {(0, 0): "previous_token", (0, 1): "other", (1, 0): "induction", (1, 1): "other"}
     tables = {
-        "cells": [cell("attn2_s0"), cell("mlp2_s0", mlp=True)],
+        "cells": [cell("attn2_s0"), cell("mlp2_s0", family="mlp")],
         "phases_windows": [window("attn2_s0", 10, 20, 0.3), window("mlp2_s0", 10, 20, 0.3)],
         "heads": [
             {"cell": "attn2_s0", "step": 3, "layer": layer, "head": head, "kind": kind}
@@ -338,7 +359,7 @@ def test_what_single_heads_carry():
             *ablated(3, 0, 0, [(3.0, 9.0, 9.0), (3.0, 9.0, 9.0)], "full"),
         ],
     }
-    assert found("ablations", tables, **STEP) == {
+    assert values("ablations", tables) == {
         ("carriers_are_induction_heads", "attn2_s0"): pytest.approx(1 / 2),
         ("others_raise_icl", "attn2_s0"): pytest.approx(2 / 3),
         # a = (0.5, 1.5) against b: (0.5 + 4.5) / 10; the best other head: -0.3 / 10 of it.
@@ -347,7 +368,7 @@ def test_what_single_heads_carry():
 
 
 def test_what_sets_of_heads_carry():
-    def rows(name: str, step: int, *own: tuple) -> list[dict]:
+    def rows(name: str, step: int, *interventions: tuple) -> list[dict]:
         return [
             {
                 "cell": name,
@@ -359,7 +380,7 @@ def test_what_sets_of_heads_carry():
                 "late": 3.0 + icl,
                 "mean": mean,
             }
-            for what, draw, icl, mean in own
+            for what, draw, icl, mean in interventions
         ]
 
     def sets(name: str, random_reason: str = "") -> list[dict]:
@@ -376,7 +397,7 @@ def test_what_sets_of_heads_carry():
         ]
 
     tables = {
-        "cells": [cell("attn2_s0"), cell("mlp2_s0", mlp=True), cell("attn3_s0", n_layers=3)],
+        "cells": [cell("attn2_s0"), cell("mlp2_s0", family="mlp"), cell("attn3_s0", n_layers=3)],
         "phases_windows": [
             window(name, 10, 20, 0.3) for name in ("attn2_s0", "mlp2_s0", "attn3_s0")
         ],
@@ -411,7 +432,7 @@ def test_what_sets_of_heads_carry():
             },
         ],
     }
-    got = found("interventions", tables, **STEP)
+    got = values("interventions", tables)
     wanted = {
         "carry_the_majority": 0.8,
         "carry_almost_all": 0.8,
@@ -434,12 +455,12 @@ def test_what_sets_of_heads_carry():
     assert ("carry_the_majority", "mlp2_s0") not in got
 
 
-def head(name: str, step: int, layer: int, own: int, **changed) -> dict:
+def head(name: str, step: int, layer: int, index: int, **changed) -> dict:
     row = {
         "cell": name,
         "step": step,
         "layer": layer,
-        "head": own,
+        "head": index,
         "prefix_matching": 0.0,
         "same_token": 0.0,
         "previous_token": 0.0,
@@ -456,9 +477,9 @@ def test_what_heads_are():
     induction = {"prefix_matching": 0.8, "same_token": 0.1, "kind": "induction"}
     tables = {
         "cells": [
-            cell("attn1_s0", n_layers=1),
+            cell("attn1_s0", family="one_layer", n_layers=1),
             cell("attn2_s0"),
-            cell("periodic_s0", n_layers=1, text="periodic", changes="text", is_main=False),
+            cell("periodic_s0", family="one_layer", text="periodic", changes="text", is_main=False),
             cell("shuffled_s0", text="shuffled", changes="text", is_main=False),
             cell("spans_s0", text="shuffled", shuffle_span=16, changes="text", is_main=False),
         ],
@@ -484,7 +505,7 @@ def test_what_heads_are():
                 "cell": "attn2_s0",
                 "step": 2,
                 "layer": 1,
-                "head": own,
+                "head": reader,
                 "from_layer": 0,
                 "from_head": earlier,
                 "q": 0.2,
@@ -494,7 +515,7 @@ def test_what_heads_are():
                 "k_random": 0.1,
                 "v_random": 0.1,
             }
-            for own, earlier, k in ((0, 0, 0.6), (0, 1, 0.9), (1, 0, 0.9))
+            for reader, earlier, k in ((0, 0, 0.6), (0, 1, 0.9), (1, 0, 0.9))
         ],
         "repeats": [
             {"cell": "attn2_s0", "step": 2, "probe": probe, "repeat": repeat, "loss": loss}
@@ -503,7 +524,7 @@ def test_what_heads_are():
             )
         ],
     }  # fmt: skip
-    got = found("heads", tables)
+    got = values("heads", tables)
     wanted = {
         ("one_layer_no_induction_head", "attn1_s0"): 0.05,
         ("induction_heads_form", "attn2_s0"): 0.8,
@@ -526,4 +547,61 @@ def test_what_heads_are():
     assert set(got) - set(wanted) == {("copying_is_ov_positivity", "attn2_s0")}
     tables["cells"].append(cell("attn2_s1"))
     tables["heads"].append(head("attn2_s1", 2, 1, 0))
-    assert found("heads", tables)["minus_one_offset", "attn2_s1"] == "no induction head"
+    assert values("heads", tables)["minus_one_offset", "attn2_s1"] == "no induction head"
+
+
+def test_last_rows_are_those_of_each_cell_s_last_checkpoint():
+    rows = [
+        {"cell": cell, "step": step, "n": n}
+        for n, (cell, step) in enumerate([("a", 1), ("a", 2), ("a", 2), ("b", 1)], start=1)
+    ]
+    with connect({}) as connection:
+        connection.register("numbers", pa.Table.from_pylist(rows))
+        last = connection.sql("select n from last_rows('numbers') order by n").fetchall()
+    assert last == [(2,), (3,), (4,)]
+
+
+# What cells are.
+
+
+@pytest.mark.parametrize(
+    ("changed", "family"),
+    [
+        ({"n_layers": 1}, "one_layer"),
+        ({"n_layers": 3}, "attention_only"),
+        ({"mlp": True}, "mlp"),
+        ({"n_layers": 1, "mlp": True}, "mlp_one_layer"),
+        ({"smeared_keys": True}, "smeared"),
+        ({"n_layers": 1, "smeared_keys": True, "mlp": True}, "smeared_one_layer"),
+        ({"positions": "rotary"}, "attention_only"),
+    ],
+)
+def test_the_family_says_what_kind_of_model_it_is(changed, family):
+    assert architecture(**changed).family == family
+
+
+def test_a_cell_changes_its_training_or_its_positions():
+    train = Params().section("train", TrainSettings)
+    models = {"attn2": architecture(), "rotary2": architecture(positions="rotary")}
+    cells = {
+        "main": Cell("attn2", 0),
+        "adamw": Cell("attn2", 0, train=TrainChanges(optimizer="adamw")),
+        "rotary": Cell("rotary2", 0),
+        "docs": Cell("attn2", 0, corpus="docs"),
+    }
+    rows = {row["cell"]: row for row in describe(cells, models, train).to_pylist()}
+    assert {name: row["changes"] for name, row in rows.items()} == {
+        "main": "", "adamw": "optimizer", "rotary": "rotary", "docs": ""
+    }  # fmt: skip
+    assert [name for name, row in rows.items() if row["is_main"]] == ["main"]
+    assert rows["adamw"]["optimizer"] == "adamw"
+
+
+def test_no_statistic_spells_out_an_architecture():
+    """They ask for the family, so that a new kind of model is one line in one place."""
+    flags = {field.name for field in fields(Architecture)} - {"n_layers"}
+    pattern = re.compile(rf"(?<!['\w])({'|'.join(flags)})(?!['\w])|n_layers\s*(>|<)")
+    assert {path.stem for path in SQL.glob("claims/*.sql")} == {*QUERIES, "views"}
+    for path in SQL.glob("claims/*.sql"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert not [line for line in lines if pattern.search(line) and line[:2] != "--"], path

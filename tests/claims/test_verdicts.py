@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import yaml
 
-from induction.claims.registry import EVERY, TESTED
-from induction.claims.verdicts import decide, interval_over_seeds, spelled, untested
+from induction.claims.registry import DEFINITIONS, TESTED
+from induction.claims.verdicts import decide, spelled, untested
 from induction.config.claims import ClaimSettings, Rule
-from induction.config.strict import ParamsError, parse
+from induction.config.errors import ParamsError
+from induction.config.strict import parse
 
 AT_LEAST = Rule(seeds=3, at_least=0.5)
 AT_MOST = Rule(seeds=3, at_most=0.5)
@@ -17,24 +18,6 @@ AT_MOST = Rule(seeds=3, at_most=0.5)
 
 def verdict(values: list[float], rule: Rule) -> str:
     return decide(np.array(values), rule, 0.95, "why").verdict
-
-
-def test_interval_is_students_as_worked_by_hand():
-    """Three values: t(0.975, 2) = 4.3027, so 2 ± 4.3027 × 1 / sqrt(3)."""
-    low, high = interval_over_seeds(np.array([1.0, 2.0, 3.0]), 0.95)
-    assert low == pytest.approx(2 - 2.48414, abs=1e-4)
-    assert high == pytest.approx(2 + 2.48414, abs=1e-4)
-
-
-def test_interval_covers_the_truth_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    pairs = [interval_over_seeds(rng.normal(1, 2, 3), 0.8) for _ in range(2000)]
-    covered = np.mean([low <= 1 <= high for low, high in pairs])
-    assert covered == pytest.approx(0.8, abs=0.03)
-
-
-def test_one_seed_has_no_interval():
-    assert all(map(math.isnan, interval_over_seeds(np.array([1.0]), 0.95)))
 
 
 @pytest.mark.parametrize(
@@ -59,12 +42,12 @@ def test_cells_that_were_left_out_are_named_whatever_the_verdict():
 
 
 def test_too_few_seeds_are_inconclusive_and_said_so():
-    found = decide(np.array([0.9, 0.91]), AT_LEAST, 0.95, "")
-    assert (found.verdict, found.reason) == ("inconclusive", "2 of 3 seeds")
-    assert found.value == pytest.approx(0.905)
-    found = decide(np.array([0.9]), AT_LEAST, 0.95, "no window in attn2_s1")
-    assert found.reason == "1 of 3 seeds; no window in attn2_s1"
-    assert math.isnan(found.low)
+    finding = decide(np.array([0.9, 0.91]), AT_LEAST, 0.95, "")
+    assert (finding.verdict, finding.reason) == ("inconclusive", "2 of 3 seeds")
+    assert finding.value == pytest.approx(0.905)
+    finding = decide(np.array([0.9]), AT_LEAST, 0.95, "no window in attn2_s1")
+    assert finding.reason == "1 of 3 seeds; no window in attn2_s1"
+    assert math.isnan(finding.low)
 
 
 def test_a_rule_for_one_seed_is_decided_by_it():
@@ -74,8 +57,8 @@ def test_a_rule_for_one_seed_is_decided_by_it():
 
 
 def test_no_value_is_no_verdict():
-    found = decide(np.array([]), AT_LEAST, 0.95, "no induction head")
-    assert (found.verdict, found.reason) == ("inconclusive", "no induction head")
+    finding = decide(np.array([]), AT_LEAST, 0.95, "no induction head")
+    assert (finding.verdict, finding.reason) == ("inconclusive", "no induction head")
     assert untested("far too large").verdict == "not tested here"
 
 
@@ -97,8 +80,8 @@ def test_every_tested_claim_has_a_rule_and_every_rule_a_claim():
 
 
 def test_claims_are_named_once_and_say_what_they_measure_or_why_not():
-    names = [claim.name for claim in EVERY]
+    names = [claim.name for claim in DEFINITIONS]
     assert len(names) == len(set(names))
-    for claim in EVERY:
+    for claim in DEFINITIONS:
         assert claim.text.endswith(".") and bool(claim.statistic) != bool(claim.reason)
         assert bool(claim.section) == (claim.kind == "claim")

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 
 from induction.config.ablations import AblationSettings
-from induction.config.icl import IclWindows
-from induction.config.strict import ParamsError
-from induction.interp.ablation import ablated_nll, head_outputs, reduced, substitutes
-from induction.interp.attention_scores import repeated_blocks
+from induction.config.errors import ParamsError
+from induction.config.strict import parse
+from induction.interp.ablation import ablated_nll, head_outputs, substitutes
 from induction.interp.losses import token_nll
+from induction.interp.probes import repeated_blocks
 from induction.models.bridge import bridge
 from tests.conftest import BLOCK, REPEATS, V
 
@@ -27,10 +27,10 @@ def replaced(model, tokens, modes, replacement):
 
 def test_every_head_once_in_every_mode(any_model, tokens):
     n_layers, n_heads = any_model.arch.n_layers, any_model.arch.n_heads
-    wanted = {(-1, -1, "none")}
+    expected = {(-1, -1, "none")}
     for layer in range(n_layers):
-        wanted |= {(layer, head, mode) for head in range(n_heads) for mode in ("full", "pattern")}
-    assert set(ablated_nll(any_model, tokens, BOTH)) == wanted
+        expected |= {(layer, head, mode) for head in range(n_heads) for mode in ("full", "pattern")}
+    assert set(ablated_nll(any_model, tokens, BOTH)) == expected
 
 
 @pytest.mark.parametrize("replacement", ["zero", "mean", "resample"])
@@ -38,8 +38,8 @@ def test_hand_built_circuit_dies_without_either_head(induction_model, replacemen
     """Full ablation of either head kills the copying. Preserving patterns, the previous-token
     head is not needed: all it does is steer the induction head's pattern."""
     tokens = repeated_blocks(np.random.default_rng(0), np.arange(1, V), 5, BLOCK, REPEATS)
-    found = replaced(induction_model, tokens, BOTH, replacement)
-    losses = {key: own[:, BLOCK + 1 :].mean().item() for key, own in found.items()}
+    by_ablation = replaced(induction_model, tokens, BOTH, replacement)
+    losses = {key: nll[:, BLOCK + 1 :].mean().item() for key, nll in by_ablation.items()}
     assert losses[-1, -1, "none"] < 0.2
     assert losses[0, 0, "full"] > 2
     assert losses[0, 0, "pattern"] == pytest.approx(losses[-1, -1, "none"], abs=0.05)
@@ -81,8 +81,8 @@ def test_full_ablation_against_hooks(any_model, tokens, replacement):
         for layer in range(any_model.arch.n_layers):
             for head in range(any_model.arch.n_heads):
                 hook = put(head, SUBSTITUTE[replacement])
-                wanted = hooked_nll(lens, tokens, [(f"blocks.{layer}.attn.hook_z", hook)])
-                torch.testing.assert_close(got[layer, head, "full"], wanted, **CLOSE)
+                expected = hooked_nll(lens, tokens, [(f"blocks.{layer}.attn.hook_z", hook)])
+                torch.testing.assert_close(got[layer, head, "full"], expected, **CLOSE)
 
 
 @pytest.mark.parametrize("replacement", list(SUBSTITUTE))
@@ -97,8 +97,8 @@ def test_pattern_preserving_ablation_against_frozen_patterns(any_model, tokens, 
             for head in range(any_model.arch.n_heads):
                 hook = put(head, SUBSTITUTE[replacement])
                 hooks = [*freeze, (f"blocks.{layer}.attn.hook_z", hook)]
-                wanted = hooked_nll(lens, tokens, hooks)
-                torch.testing.assert_close(got[layer, head, "pattern"], wanted, **CLOSE)
+                expected = hooked_nll(lens, tokens, hooks)
+                torch.testing.assert_close(got[layer, head, "pattern"], expected, **CLOSE)
 
 
 def test_the_two_modes_differ_only_where_a_layer_follows(any_model, tokens):
@@ -110,10 +110,10 @@ def test_the_two_modes_differ_only_where_a_layer_follows(any_model, tokens):
 
 
 def test_nothing_changes_where_all_sequences_are_alike(any_model, tokens):
-    """The next one's output is then the same."""
+    """The next sequence's output is then the same."""
     losses = replaced(any_model, tokens[:1].expand(3, -1), ("full",), "resample")
-    for key, own in losses.items():
-        torch.testing.assert_close(own, losses[-1, -1, "none"], msg=str(key), **CLOSE)
+    for key, nll in losses.items():
+        torch.testing.assert_close(nll, losses[-1, -1, "none"], msg=str(key), **CLOSE)
 
 
 def test_substitutes_by_hand():
@@ -124,27 +124,23 @@ def test_substitutes_by_hand():
     torch.testing.assert_close(resample, z.flip(0))
 
 
-def test_losses_are_reduced_to_windows_mean_and_sampled_position():
-    losses = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 4.0, 3.0, 2.0, 0.0]])
-    got = reduced(losses, IclWindows((0, 1), (2, 4)), torch.tensor([3, 0]))
-    wanted = [[1.5, 4.5], [4.0, 5 / 3], [3.0, 2.8], [4.0, 5.0]]
-    torch.testing.assert_close(got, torch.tensor(wanted))
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"replacements": ("mean",)}, r"ablations\.replacements: .*zero, and"),
+        ({"replacements": ("mean",)}, r"ablations\.replacements: .*zero among them"),
         ({"replacements": ("zero", "zero")}, r"ablations\.replacements: .*each once"),
         ({"other_sequences": 1}, r"ablations\.other_sequences: found 1, expected at least 2"),
-        ({"other_sequences": 33}, r"ablations\.other_sequences: .*at most 32"),
+        (
+            {"other_sequences": 33},
+            r"ablations\.other_sequences: .*\.sequences = 32",
+        ),
     ],
 )
 def test_settings_that_cannot_be_run_are_refused(changed, message):
-    given = {"sequences": 32, "other_sequences": 8, "modes": BOTH, "replacements": ("zero",)}
-    AblationSettings(**given).check("ablations")
+    settings = {"sequences": 32, "other_sequences": 8, "modes": BOTH, "replacements": ("zero",)}
+    parse(AblationSettings, settings, "ablations")
     with pytest.raises(ParamsError, match=message):
-        AblationSettings(**given | changed).check("ablations")
+        parse(AblationSettings, settings | changed, "ablations")
 
 
 def test_rows_are_counted():

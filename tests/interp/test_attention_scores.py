@@ -8,18 +8,15 @@ from induction.interp.attention_scores import (
     after_same_token,
     attention_on,
     copying,
-    distinct_tokens,
     first_token,
-    gapped_blocks,
     patterns,
     prefix_matching,
     previous_token,
-    repeated_blocks,
     same_token,
     same_token_attention,
-    usable_tokens,
 )
 from induction.interp.losses import token_nll
+from induction.interp.probes import Probe, distinct_tokens, gapped_blocks, repeated_blocks
 from induction.models.bridge import bridge
 from tests.conftest import BLOCK, REPEATS, V, random_model
 
@@ -28,12 +25,11 @@ USABLE = np.arange(1, V)
 
 @pytest.fixture
 def probe():
-    tokens = repeated_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS)
-    return tokens, torch.ones_like(tokens, dtype=torch.bool)
+    return Probe.whole(repeated_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS))
 
 
 def test_hand_built_circuit_is_read_as_built(induction_model, probe):
-    first, second = patterns(induction_model, probe[0])
+    first, second = patterns(induction_model, probe.tokens)
     assert previous_token(first)[0] > 0.99
     assert prefix_matching(second, *probe)[0] > 0.99
     assert same_token_attention(second, *probe)[0] < 0.01, "the -1 control"
@@ -42,19 +38,19 @@ def test_hand_built_circuit_is_read_as_built(induction_model, probe):
 
 
 def test_hand_built_smeared_circuit_needs_one_layer(smeared_induction_model, probe):
-    (only,) = patterns(smeared_induction_model, probe[0])
+    (only,) = patterns(smeared_induction_model, probe.tokens)
     assert prefix_matching(only, *probe)[0] > 0.99
     assert previous_token(only)[0] < 0.35
 
 
 def test_hand_built_circuit_also_matches_across_random_gaps(induction_model):
     probe = gapped_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS, max_gap=5)
-    assert prefix_matching(patterns(induction_model, probe[0])[1], *probe)[0] > 0.99
+    assert prefix_matching(patterns(induction_model, probe.tokens)[1], *probe)[0] > 0.99
 
 
 @pytest.mark.parametrize("name", ["induction_model", "smeared_induction_model"])
 def test_hand_built_circuit_predicts_repeats(name, probe, request):
-    losses = token_nll(request.getfixturevalue(name), probe[0])
+    losses = token_nll(request.getfixturevalue(name), probe.tokens)
     assert losses[:, :BLOCK].mean() > 2
     # From the second token of the second repeat on, the answer has been seen.
     assert losses[:, BLOCK + 1 :].mean() < 0.2
@@ -63,8 +59,8 @@ def test_hand_built_circuit_predicts_repeats(name, probe, request):
 def test_a_fixed_distance_head_is_not_called_induction_where_gaps_vary():
     """A head that looks back exactly one block scores 1 on fixed repeats, as peers found to their
     cost; random gaps expose it."""
-    fixed = repeated_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS)
-    gapped, in_block = gapped_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS, 5)
+    fixed = Probe.whole(repeated_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS))
+    gapped = gapped_blocks(np.random.default_rng(0), USABLE, 5, BLOCK, REPEATS, 5)
 
     def looks_back(tokens):
         n = tokens.shape[1]
@@ -73,9 +69,8 @@ def test_a_fixed_distance_head_is_not_called_induction_where_gaps_vary():
             pattern[:, :, query, max(0, query - BLOCK + 1)] = 1
         return pattern
 
-    everywhere = torch.ones_like(fixed, dtype=torch.bool)
-    assert prefix_matching(looks_back(fixed), fixed, everywhere)[0] == 1
-    assert prefix_matching(looks_back(gapped), gapped, in_block)[0] < 0.2
+    assert prefix_matching(looks_back(fixed.tokens), *fixed)[0] == 1
+    assert prefix_matching(looks_back(gapped.tokens), *gapped)[0] < 0.2
 
 
 def test_masks_on_a_worked_example():
@@ -102,46 +97,20 @@ def test_prefix_matching_averages_over_repeats_only(probe):
     n = tokens.shape[1]
     uniform = torch.ones(n, n).tril() / torch.arange(1, n + 1)[:, None]
     got = prefix_matching(uniform.expand(len(tokens), 1, n, n), tokens, in_block)
-    wanted = np.mean([(i - 1) // BLOCK / (i + 1) for i in range(BLOCK + 1, n)])
-    assert got.item() == pytest.approx(wanted, abs=1e-6)
+    expected = np.mean([(i - 1) // BLOCK / (i + 1) for i in range(BLOCK + 1, n)])
+    assert got.item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_patterns_of_every_layer_are_those_of_transformer_lens(any_model, tokens):
     with torch.no_grad():
         _, cache = bridge(any_model, "oracle").run_with_cache(tokens)
-    for layer, found in enumerate(patterns(any_model, tokens)):
-        torch.testing.assert_close(found, cache[f"blocks.{layer}.attn.hook_pattern"])
+    for layer, pattern in enumerate(patterns(any_model, tokens)):
+        torch.testing.assert_close(pattern, cache[f"blocks.{layer}.attn.hook_pattern"])
 
 
 def test_scores_of_random_models_are_small(probe):
-    for layer in patterns(random_model(), probe[0]):
+    for layer in patterns(random_model(), probe.tokens):
         assert prefix_matching(layer, *probe).max() < 0.35
-
-
-def test_probes_are_what_they_say():
-    rng = np.random.default_rng(3)
-    usable = np.arange(10, 60)
-    tokens = repeated_blocks(rng, usable, 4, block=25, repeats=4)
-    assert tokens.shape == (4, 101)
-    assert (tokens[:, 0] == 0).all()
-    for row in tokens[:, 1:].reshape(4, 4, 25):
-        assert len(set(row[0].tolist())) == 25
-        assert (row == row[0]).all()
-        assert np.isin(row, usable).all()
-    gapped, in_block = gapped_blocks(rng, usable, 4, block=25, repeats=4, max_gap=15)
-    assert gapped.shape == in_block.shape == (4, 1 + 4 * 40)
-    for row, own in zip(gapped, in_block, strict=True):
-        block = row[own].reshape(4, 25)
-        assert (block == block[0]).all()
-        assert not np.isin(row[~own][1:], block[0]).any(), "fillers never repeat the block"
-        starts = own.nonzero()[::25, 0].diff()
-        assert len(set(starts.tolist())) > 1, "the distance varies"
-
-
-def test_usable_tokens_leave_out_the_unseen_and_both_ends():
-    counts = np.array([99, 0, 5, 1, 100, 50, 20, 0, 7, 8])
-    assert usable_tokens(counts, 0.1).tolist() == [2, 5, 6, 8, 9]
-    assert usable_tokens(counts, 0.0).tolist() == [2, 3, 4, 5, 6, 8, 9]
 
 
 def test_hand_built_circuit_copies(induction_model):
@@ -170,7 +139,7 @@ def test_copying_against_one_source_at_a_time(any_model):
             values = cache[f"blocks.{layer}.attn.hook_v"]
             for head in range(any_model.arch.n_heads):
                 W_O = block.attn.o.weight[:, head * d_head : (head + 1) * d_head]
-                found = []
+                scores = []
                 for seq, row in enumerate(tokens):
                     for i in range(len(row)):
                         score = 0.0
@@ -182,8 +151,8 @@ def test_copying_against_one_source_at_a_time(any_model):
                             raises = (logits - logits.mean()).relu()[row]
                             a, T = raises[j].item(), raises.sum().item()
                             score += share.item() * (4 * a / (a + T) - 1 if a + T > 0 else -1)
-                        found.append(score)
-                assert got[layer, head].item() == pytest.approx(np.mean(found), abs=1e-4)
+                        scores.append(score)
+                assert got[layer, head].item() == pytest.approx(np.mean(scores), abs=1e-4)
 
 
 def test_random_heads_copy_no_more_than_chance():
@@ -193,20 +162,11 @@ def test_random_heads_copy_no_more_than_chance():
     assert copying(model, tokens).mean().item() == pytest.approx(4 / 25 - 1, abs=0.08)
 
 
-def test_the_copying_probe_has_neither_bos_nor_repeats():
-    tokens = distinct_tokens(np.random.default_rng(0), np.arange(10, 60), 4, 25)
-    assert tokens.shape == (4, 25)
-    for row in tokens:
-        assert len(set(row.tolist())) == 25
-        assert np.isin(row, np.arange(10, 60)).all()
-
-
-def test_rest_on_the_first_token_counts_where_nothing_matches_alone():
+def test_rest_on_the_first_token_counts_only_where_nothing_matches():
     """BOS, a b, a b: only the first a and b have no match; one rests on BOS, one half."""
     tokens = torch.tensor([[0, 1, 2, 1, 2]])
     pattern = torch.zeros(1, 1, 5, 5)
-    for query, (first, own) in enumerate([(1.0, 0.0), (1.0, 0.0), (0.5, 0.5), (0, 1), (0, 1)]):
-        pattern[0, 0, query, query] = own
+    for query, (first, itself) in enumerate([(1.0, 0.0), (1.0, 0.0), (0.5, 0.5), (0, 1), (0, 1)]):
+        pattern[0, 0, query, query] = itself
         pattern[0, 0, query, 0] += first
-    found = first_token(pattern, tokens, torch.ones_like(tokens, dtype=torch.bool))
-    assert found.tolist() == pytest.approx([0.75])
+    assert first_token(pattern, *Probe.whole(tokens)).tolist() == pytest.approx([0.75])

@@ -6,15 +6,14 @@ import torch
 
 from induction.config.heads import KindThresholds
 from induction.interp.attention_scores import (
-    gapped_blocks,
     patterns,
     prefix_matching,
     previous_token,
-    repeated_blocks,
     same_token_attention,
 )
 from induction.interp.head_kinds import kind_of
 from induction.interp.losses import token_nll
+from induction.interp.probes import Probe, gapped_blocks, repeated_blocks
 from tests.conftest import (
     BLOCK,
     LOUD,
@@ -45,28 +44,27 @@ def positional_model():
 
 def kinds_of(model) -> list[list[str]]:
     rng = np.random.default_rng(0)
-    fixed = repeated_blocks(rng, USABLE, 5, BLOCK, REPEATS)
-    everywhere = torch.ones_like(fixed, dtype=torch.bool)
+    fixed = Probe.whole(repeated_blocks(rng, USABLE, 5, BLOCK, REPEATS))
     gapped = gapped_blocks(rng, USABLE, 5, BLOCK, REPEATS, 5)
     return [
         [
             kind_of(*scores, THRESHOLDS)
             for scores in zip(
-                prefix_matching(on_fixed, fixed, everywhere).tolist(),
+                prefix_matching(on_fixed, *fixed).tolist(),
                 prefix_matching(on_gapped, *gapped).tolist(),
-                same_token_attention(on_fixed, fixed, everywhere).tolist(),
+                same_token_attention(on_fixed, *fixed).tolist(),
                 previous_token(on_fixed).tolist(),
                 strict=True,
             )
         ]
         for on_fixed, on_gapped in zip(
-            patterns(model, fixed), patterns(model, gapped[0]), strict=True
+            patterns(model, fixed.tokens), patterns(model, gapped.tokens), strict=True
         )
     ]
 
 
 @pytest.mark.parametrize(
-    ("scores", "wanted"),
+    ("scores", "expected"),
     [
         ((0.9, 0.8, 0.1, 0.0), "induction"),
         ((0.3, 0.15, 0.1, 0.9), "induction"),
@@ -79,8 +77,8 @@ def kinds_of(model) -> list[list[str]]:
         ((0.0, 0.0, 0.9, 0.29), "other"),
     ],
 )
-def test_the_rule(scores, wanted):
-    assert kind_of(*scores, THRESHOLDS) == wanted
+def test_the_rule(scores, expected):
+    assert kind_of(*scores, THRESHOLDS) == expected
 
 
 def test_hand_built_heads_have_their_names(induction_model, smeared_induction_model):

@@ -5,29 +5,34 @@ import pyarrow as pa
 import pytest
 import torch
 
+from induction.config.errors import ParamsError
 from induction.config.heads import HeadSettings, KindThresholds
-from induction.config.strict import ParamsError, parse
+from induction.config.strict import parse
 from induction.interp.attention_scores import (
     copying,
-    distinct_tokens,
     first_token,
     patterns,
     prefix_matching,
     previous_token,
-    repeated_blocks,
     same_token_attention,
 )
 from induction.interp.composition import compositions, orientations, pairs
 from induction.interp.head_columns import (
     composition_columns,
     head_columns,
-    on_probe,
-    on_text,
     probe_columns,
     repeat_columns,
 )
+from induction.interp.head_scores import (
+    ATTENTION_SCORES,
+    CHECKPOINT_SCORES,
+    scores_of_heads,
+    scores_of_sequences,
+)
+from induction.interp.probes import Probe, distinct_tokens, repeated_blocks
 from induction.interp.weights import folded, ov_positivity, qk_positivity, qk_trace, smear_gates
-from induction.tables.heads import COMPOSITIONS, HEADS, PROBES, REPEATS
+from induction.models.workers import Workers
+from induction.tables.heads import COMPOSITIONS, HEADS, PROBES, REPEATS, SCORES
 from tests.conftest import BLOCK, V
 from tests.conftest import REPEATS as TIMES
 
@@ -40,28 +45,36 @@ def with_step(columns):
 
 
 def measured(model):
-    """Scores on three fixed probes, standing for both, and the tables of heads and probes."""
+    """Three fixed probes, standing for all of them, and the tables of heads and probes; the gap
+    scores are halved, so that they can be told from the others."""
     tokens = repeated_blocks(np.random.default_rng(0), np.arange(1, V), 3, BLOCK, TIMES)
-    scores = torch.stack(
-        [on_probe(model, (row, torch.ones_like(row, dtype=torch.bool))) for row in tokens.split(1)]
-    )
+    probes = dict.fromkeys(("fixed", "gap", "text"), Probe.whole(tokens))
+    with Workers(torch.device("cpu")) as workers:
+        scores = scores_of_sequences(model, probes, workers)
+    scores["prefix_matching_gap"] /= 2
     sample = distinct_tokens(np.random.default_rng(0), np.arange(1, V), 3, BLOCK)
-    heads = head_columns(model, scores, scores / 2, on_text(model, tokens), sample, THRESHOLDS)
-    return tokens, scores, heads, probe_columns(scores, scores / 2)
+    heads = head_columns(scores_of_heads(model, scores, sample), THRESHOLDS)
+    return tokens, heads, probe_columns(scores)
+
+
+def test_every_score_column_has_one_entry():
+    entries = [*ATTENTION_SCORES, *CHECKPOINT_SCORES]
+    assert sorted(entries) == sorted(column.name for column in SCORES)
+    assert {score.probe for score in ATTENTION_SCORES.values()} == {"fixed", "gap", "text"}
 
 
 def test_scores_per_sequence_average_to_those_of_all(any_model):
-    tokens, _, heads, probes = measured(any_model)
-    everywhere = torch.ones_like(tokens, dtype=torch.bool)
-    found = patterns(any_model, tokens)
+    tokens, heads, probes = measured(any_model)
+    probe = Probe.whole(tokens)
+    of_layers = patterns(any_model, tokens)
     for name, score in (
-        ("first_token", lambda p: first_token(p, tokens, everywhere)),
-        ("prefix_matching", lambda p: prefix_matching(p, tokens, everywhere)),
-        ("same_token", lambda p: same_token_attention(p, tokens, everywhere)),
+        ("first_token", first_token),
+        ("prefix_matching", prefix_matching),
+        ("same_token", same_token_attention),
         ("previous_token", previous_token),
     ):
-        wanted = torch.cat([score(p) for p in found]).tolist()
-        assert heads[name].tolist() == pytest.approx(wanted, abs=1e-6)
+        expected = torch.cat([score(pattern, *probe) for pattern in of_layers]).tolist()
+        assert heads[name].tolist() == pytest.approx(expected, abs=1e-6)
     means = probes["prefix_matching"].reshape(-1, 3).mean(1)
     assert heads["prefix_matching"].tolist() == pytest.approx(means.tolist(), abs=1e-6)
     halves = heads["prefix_matching"] / 2
@@ -69,7 +82,7 @@ def test_scores_per_sequence_average_to_those_of_all(any_model):
 
 
 def test_every_table_keeps_its_contract(any_model):
-    _, _, heads, probes = measured(any_model)
+    _, heads, probes = measured(any_model)
     HEADS.batch(with_step(heads))
     PROBES.batch(with_step(probes))
     arch = any_model.arch
@@ -80,28 +93,31 @@ def test_every_table_keeps_its_contract(any_model):
 
 
 def test_every_score_stands_in_its_own_column(any_model):
-    tokens, _, heads, _ = measured(any_model)
-    weights, previous = folded(any_model), on_text(any_model, tokens)
+    tokens, heads, _ = measured(any_model)
+    weights = folded(any_model)
+    previous = torch.stack([previous_token(pattern) for pattern in patterns(any_model, tokens)])
     sample = distinct_tokens(np.random.default_rng(0), np.arange(1, V), 3, BLOCK)
-    for name, wanted in (
+    for name, expected in (
         ("copying", copying(any_model, sample)),
         ("ov_positivity", ov_positivity(weights)),
         ("qk_trace", qk_trace(weights, previous)),
         ("qk_positivity", qk_positivity(weights, previous)),
         ("smear_gate", smear_gates(any_model)),
     ):
-        assert heads[name].tolist() == pytest.approx(wanted.flatten().tolist(), nan_ok=True)
+        assert heads[name].tolist() == pytest.approx(
+            expected.flatten().tolist(), abs=1e-6, nan_ok=True
+        )
 
 
 def test_null_is_where_it_is_said_to_be(any_model):
-    _, _, heads, _ = measured(any_model)
+    _, heads, _ = measured(any_model)
     for name in ("qk_trace", "qk_positivity"):
         assert (np.isnan(heads[name]) == (heads["layer"] == 0)).all()
     assert (np.isnan(heads["smear_gate"]) == (not any_model.arch.smeared_keys)).all()
 
 
 def test_hand_built_heads_are_named_at_their_keys(induction_model):
-    _, _, heads, _ = measured(induction_model)
+    _, heads, _ = measured(induction_model)
     named = dict(zip(zip(heads["layer"], heads["head"], strict=True), heads["kind"], strict=True))
     assert named == {
         (0, 0): "previous_token",
@@ -114,22 +130,20 @@ def test_hand_built_heads_are_named_at_their_keys(induction_model):
 def test_compositions_stand_at_their_keys(induction_model):
     arch, weights = induction_model.arch, folded(induction_model)
     cosines = orientations(100, arch.d_model, arch.d_head, 0)
-    found = composition_columns(weights, cosines, 0.975)
-    best = int(found["k"].argmax())
+    columns = composition_columns(weights, cosines, 0.975)
+    best = int(columns["k"].argmax())
     names = ("layer", "head", "from_layer", "from_head")
-    assert [int(found[name][best]) for name in names] == [1, 0, 0, 0]
-    assert found["k"][best] > 2 * found["k_high"][best] > 2 * found["k_random"][best] > 0
-    assert found["k"].tolist() == pytest.approx(compositions(weights)["k"].tolist())
+    assert [int(columns[name][best]) for name in names] == [1, 0, 0, 0]
+    assert columns["k"][best] > 2 * columns["k_high"][best] > 2 * columns["k_random"][best] > 0
+    assert columns["k"].tolist() == pytest.approx(compositions(weights)["k"].tolist())
 
 
 def test_one_layer_composes_with_none(smeared_induction_model):
     arch = smeared_induction_model.arch
     cosines = orientations(100, arch.d_model, arch.d_head, 0)
-    found = composition_columns(folded(smeared_induction_model), cosines, 0.975)
-    assert {name: len(own) for name, own in found.items()}.keys() == {
-        column.name for column in COMPOSITIONS.columns
-    } - {"step"}
-    assert all(len(own) == 0 for own in found.values())
+    columns = composition_columns(folded(smeared_induction_model), cosines, 0.975)
+    assert set(columns) == {column.name for column in COMPOSITIONS.columns} - {"step"}
+    assert all(len(values) == 0 for values in columns.values())
 
 
 def test_repeats_stand_at_their_keys():
@@ -140,11 +154,11 @@ def test_repeats_stand_at_their_keys():
         for probe in ("gap", "fixed")
         for block in (5, 3)
     }
-    found = repeat_columns(losses)
-    REPEATS.batch(with_step(found))
-    assert found["probe"] == ["fixed"] * 8 + ["gap"] * 8
-    wanted = 10.0 * found["block"] + 2 * found["seq"] + found["repeat"]
-    assert found["loss"].tolist() == wanted.tolist()
+    columns = repeat_columns(losses)
+    REPEATS.batch(with_step(columns))
+    assert columns["probe"] == ["fixed"] * 8 + ["gap"] * 8
+    expected = 10.0 * columns["block"] + 2 * columns["seq"] + columns["repeat"]
+    assert columns["loss"].tolist() == expected.tolist()
 
 
 GOOD = {

@@ -8,14 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from induction.config.errors import ParamsError
 from induction.config.interventions import InterventionSettings
-from induction.config.strict import ParamsError
-from induction.interp.attention_scores import after_same_token, repeated_blocks
+from induction.config.strict import parse
+from induction.interp.attention_scores import after_same_token
 from induction.interp.interventions import (
     PATTERNS,
     SETS,
+    HeadEdits,
     Rules,
-    edited_nll,
     interventions,
     knocked_out,
     matched_sets,
@@ -24,6 +25,7 @@ from induction.interp.interventions import (
     trigram_keys,
 )
 from induction.interp.losses import token_nll
+from induction.interp.probes import repeated_blocks
 from induction.models.bridge import bridge
 from tests.conftest import BLOCK, REPEATS, V
 from tests.interp.test_ablation import CLOSE, hooked_nll, put
@@ -43,9 +45,13 @@ def repetitive() -> torch.Tensor:
     return torch.randint(0, 6, (3, 40), generator=torch.Generator().manual_seed(2))
 
 
+def edited(model, tokens, removed=(), rules=None):
+    edits = HeadEdits(frozenset(removed), rules or {})
+    return token_nll(model, tokens, Rules(tokens, np.random.default_rng(0)).edits(edits))
+
+
 def under(model, tokens, rules):
-    made = Rules(tokens, np.random.default_rng(0))
-    return edited_nll(model, tokens, (), {head: made.edit(rule) for head, rule in rules.items()})
+    return edited(model, tokens, rules=rules)
 
 
 def repeats(losses) -> float:
@@ -54,17 +60,17 @@ def repeats(losses) -> float:
 
 
 def test_hand_built_circuit_dies_without_either_head_or_its_keys(induction_model, probe):
-    whole = repeats(edited_nll(induction_model, probe))
+    whole = repeats(edited(induction_model, probe))
     assert whole < 0.2
     for removed in ({L0H0}, {L1H0}, {L0H0, L1H0}):
-        assert repeats(edited_nll(induction_model, probe, removed)) > 2
+        assert repeats(edited(induction_model, probe, removed)) > 2
     assert repeats(under(induction_model, probe, {L1H0: "knockout"})) > 2
     control = repeats(under(induction_model, probe, {L1H0: "knockout_random"}))
     assert control == pytest.approx(whole, abs=0.02)
 
 
 def test_ideal_patterns_leave_the_hand_built_circuit_as_it_is(induction_model, probe):
-    whole = edited_nll(induction_model, probe)
+    whole = edited(induction_model, probe)
     for rules in (
         {L0H0: "previous"},
         {L1H0: "induction"},
@@ -81,7 +87,7 @@ def test_the_smeared_circuit_is_one_head(smeared_induction_model, probe):
     with torch.no_grad():
         # As built it is so sharp that all other attention is zero in fp32, and rows are kept.
         smeared_induction_model.layers[0].attn.q.weight.mul_(0.25)
-    whole = repeats(edited_nll(smeared_induction_model, probe))
+    whole = repeats(edited(smeared_induction_model, probe))
     assert repeats(under(smeared_induction_model, probe, {L0H0: "knockout"})) > 2
     got = repeats(under(smeared_induction_model, probe, {L0H0: "induction"}))
     assert got == pytest.approx(whole, abs=2e-3)
@@ -90,10 +96,10 @@ def test_the_smeared_circuit_is_one_head(smeared_induction_model, probe):
 @pytest.mark.parametrize(("broken", "rule"), [(L0H0, "previous"), (L1H0, "induction")])
 def test_an_ideal_pattern_repairs_a_broken_head(induction_model, probe, broken, rule):
     """Without queries a head looks everywhere alike; what it moves is as it was."""
-    whole = repeats(edited_nll(induction_model, probe))
+    whole = repeats(edited(induction_model, probe))
     with torch.no_grad():
         induction_model.layers[broken[0]].attn.q.weight.zero_()
-    assert repeats(edited_nll(induction_model, probe)) > 1
+    assert repeats(edited(induction_model, probe)) > 1
     repaired = repeats(under(induction_model, probe, {broken: rule}))
     assert repaired == pytest.approx(whole, abs=2e-3)
 
@@ -110,15 +116,15 @@ def test_the_query_s_context_tells_which_occurrence_is_meant(induction_model):
 
 def naive_rules(row: list[int]) -> dict[str, list[set[int]]]:
     """The keys of each rule, query by query."""
-    found = {"targets": [], "previous": [], "induction": [], "trigram": []}
+    keys = {"targets": [], "previous": [], "induction": [], "trigram": []}
     for i, token in enumerate(row):
         exact = {j + 1 for j in range(i) if row[j] == token}
         context = {k for k in exact if k >= 2 and row[k - 2] == row[i - 1]}
-        found["targets"].append(exact)
-        found["previous"].append({max(i - 1, 0)})
-        found["induction"].append(exact or {0})
-        found["trigram"].append(context or exact or {0})
-    return found
+        keys["targets"].append(exact)
+        keys["previous"].append({max(i - 1, 0)})
+        keys["induction"].append(exact or {0})
+        keys["trigram"].append(context or exact or {0})
+    return keys
 
 
 @settings(deadline=None, max_examples=40)
@@ -127,12 +133,12 @@ def test_rules_against_their_wording(row, seed):
     tokens = torch.tensor([row])
     rules = Rules(tokens, np.random.default_rng(seed))
     n = len(row) - 1
-    wanted = naive_rules(row[:n])
+    expected = naive_rules(row[:n])
     pattern = torch.rand(1, n, n, generator=torch.Generator().manual_seed(seed)).tril() + 1e-3
     pattern = pattern.tril() / pattern.tril().sum(-1, keepdim=True)
     for rule in ("previous", "induction", "trigram"):
         got = rules.edit(rule)(pattern)
-        for query, keys in enumerate(wanted[rule]):
+        for query, keys in enumerate(expected[rule]):
             expected = torch.zeros(n)
             expected[list(keys)] = 1 / len(keys)
             torch.testing.assert_close(got[0, query], expected)
@@ -140,7 +146,7 @@ def test_rules_against_their_wording(row, seed):
         got = rules.edit(rule)(pattern)
         for query in range(n):
             keys = set(hidden[0, query].nonzero()[:, 0].tolist())
-            targets, earlier = wanted["targets"][query], set(range(query + 1))
+            targets, earlier = expected["targets"][query], set(range(query + 1))
             if rule == "knockout":
                 assert keys == targets
             else:
@@ -148,7 +154,7 @@ def test_rules_against_their_wording(row, seed):
                 assert len(keys) == min(len(targets), len(earlier - targets))
             kept = [0 if key in keys else pattern[0, query, key].item() for key in range(n)]
             total = sum(kept)
-            expected = [own / total for own in kept] if total else pattern[0, query].tolist()
+            expected = [each / total for each in kept] if total else pattern[0, query].tolist()
             torch.testing.assert_close(got[0, query], torch.tensor(expected))
 
 
@@ -156,8 +162,8 @@ def test_a_row_with_nothing_left_keeps_its_pattern():
     pattern = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.25, 0.75]]])
     hidden = torch.zeros(2, 2, 2, dtype=torch.bool)
     hidden[:, 1, 1] = True
-    wanted = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
-    torch.testing.assert_close(knocked_out(pattern, hidden), wanted)
+    expected = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
+    torch.testing.assert_close(knocked_out(pattern, hidden), expected)
 
 
 def test_random_keys_follow_the_seed_and_not_the_batches(repetitive):
@@ -165,7 +171,7 @@ def test_random_keys_follow_the_seed_and_not_the_batches(repetitive):
 
     def draw(seed, size):
         rng = np.random.default_rng(seed)
-        return torch.cat([random_keys(rng, own) for own in targets.split(size)])
+        return torch.cat([random_keys(rng, each) for each in targets.split(size)])
 
     assert torch.equal(draw(0, 3), draw(0, 1))
     assert not torch.equal(draw(0, 3), draw(1, 3))
@@ -187,10 +193,6 @@ def test_trigrams_on_a_worked_example():
     assert trigram_keys(targets).nonzero().tolist() == [[0, 3, 2]]
 
 
-def test_without_edits_it_is_the_model(any_model, tokens):
-    torch.testing.assert_close(edited_nll(any_model, tokens), token_nll(any_model, tokens), **CLOSE)
-
-
 def test_joint_sets_against_hooks(any_model, tokens):
     lens = bridge(any_model, "oracle")
     for removed in ([(0, 1), (1, 0), (1, 3)], [(1, 0), (1, 1)], [(0, h) for h in range(4)]):
@@ -198,21 +200,21 @@ def test_joint_sets_against_hooks(any_model, tokens):
             (f"blocks.{layer}.attn.hook_z", put(head, torch.zeros_like)) for layer, head in removed
         ]
         with torch.no_grad():
-            wanted = hooked_nll(lens, tokens, hooks)
-        torch.testing.assert_close(edited_nll(any_model, tokens, removed), wanted, **CLOSE)
+            expected = hooked_nll(lens, tokens, hooks)
+        torch.testing.assert_close(edited(any_model, tokens, removed), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rules_against_hooks(any_model, repetitive, rule):
     """Two heads of different layers follow the rule, a third is removed."""
-    lens, made = bridge(any_model, "oracle"), Rules(repetitive, np.random.default_rng(0))
+    lens, pattern_rules = bridge(any_model, "oracle"), Rules(repetitive, np.random.default_rng(0))
 
     def follow(head):
         def hook(pattern, hook):
             pattern = pattern.clone()
             old = pattern[:, head]
             if rule.startswith("knockout"):
-                hidden = made.targets if rule == "knockout" else made.others
+                hidden = pattern_rules.targets if rule == "knockout" else pattern_rules.others
                 new = torch.where(hidden, torch.zeros(()), old)
                 pattern[:, head] = new / new.sum(-1, keepdim=True)
                 return pattern
@@ -227,15 +229,14 @@ def test_rules_against_hooks(any_model, repetitive, rule):
     hooks = [(f"blocks.{la}.attn.hook_pattern", follow(head)) for la, head in ((0, 2), (1, 1))]
     hooks.append(("blocks.0.attn.hook_z", put(3, torch.zeros_like)))
     with torch.no_grad():
-        wanted = hooked_nll(lens, repetitive, hooks)
-    edit = made.edit(rule)
-    got = edited_nll(any_model, repetitive, {(0, 3)}, {(0, 2): edit, (1, 1): edit})
-    torch.testing.assert_close(got, wanted, **CLOSE)
-    assert not torch.allclose(got, edited_nll(any_model, repetitive, {(0, 3)}), atol=1e-3)
+        expected = hooked_nll(lens, repetitive, hooks)
+    got = edited(any_model, repetitive, {(0, 3)}, {(0, 2): rule, (1, 1): rule})
+    torch.testing.assert_close(got, expected, **CLOSE)
+    assert not torch.allclose(got, edited(any_model, repetitive, {(0, 3)}), atol=1e-3)
 
 
 def counts(heads) -> dict[int, int]:
-    return {layer: sum(own == layer for own, _ in heads) for layer, _ in heads}
+    return {layer: sum(each == layer for each, _ in heads) for layer, _ in heads}
 
 
 @settings(deadline=None, max_examples=80)
@@ -252,23 +253,23 @@ def test_random_sets_match_layer_by_layer(sized, draws, seed):
     n_heads, chosen = sized
     if not chosen or shortage(chosen, n_heads):
         return
-    found = matched_sets(chosen, n_heads, draws, np.random.default_rng(seed))
-    assert len(set(found)) == len(found) <= draws
-    for own in found:
-        assert counts(own) == counts(chosen)
-        assert not own & chosen
-        assert all(0 <= head < n_heads for _, head in own)
+    sets = matched_sets(chosen, n_heads, draws, np.random.default_rng(seed))
+    assert len(set(sets)) == len(sets) <= draws
+    for each in sets:
+        assert counts(each) == counts(chosen)
+        assert not each & chosen
+        assert all(0 <= head < n_heads for _, head in each)
     again = matched_sets(chosen, n_heads, draws, np.random.default_rng(seed))
-    assert found == again
+    assert sets == again
     more = matched_sets(chosen, n_heads, 10_000, np.random.default_rng(seed))
-    assert len(found) == min(draws, len(more))
-    assert set(found) <= set(more)
+    assert len(sets) == min(draws, len(more))
+    assert set(sets) <= set(more)
 
 
 def test_all_sets_are_taken_once_where_there_are_few():
     """Of layer 0, one of three others; of layer 1, two of the two others."""
-    found = matched_sets(frozenset({(0, 1), (1, 0), (1, 2)}), 4, 20, np.random.default_rng(0))
-    assert found == [frozenset({(0, h), (1, 1), (1, 3)}) for h in (0, 2, 3)]
+    sets = matched_sets(frozenset({(0, 1), (1, 0), (1, 2)}), 4, 20, np.random.default_rng(0))
+    assert sets == [frozenset({(0, h), (1, 1), (1, 3)}) for h in (0, 2, 3)]
 
 
 def test_a_control_is_never_made_smaller():
@@ -283,25 +284,29 @@ def test_a_control_is_never_made_smaller():
 def test_interventions_of_a_checkpoint():
     kinds = {(0, 0): "previous_token", (0, 1): "other", (0, 2): "other", (0, 3): "positional"}
     kinds |= {(1, 0): "induction", (1, 1): "induction", (1, 2): "induction", (1, 3): "other"}
-    found = {own.name: own for own in interventions(kinds, 4, 20, (0, 1000))}
-    names = ["none", *PATTERNS, *(f"{way}_{own}" for way in ("without", "random") for own in SETS)]
-    assert list(found) == sorted(names)
+    planned = {each.name: each for each in interventions(kinds, 4, 20, (0, 1000))}
+    names = [
+        "none",
+        *PATTERNS,
+        *(f"{way}_{name}" for way in ("without", "random") for name in SETS),
+    ]
+    assert list(planned) == sorted(names)
     induction, both = (
         frozenset({(1, 0), (1, 1), (1, 2)}),
         frozenset({(0, 0), (1, 0), (1, 1), (1, 2)}),
     )
-    assert [own.removed for own in found["without_induction"].runs] == [induction]
-    assert [own.removed for own in found["without_both"].runs] == [both]
-    assert found["without_both"].names == "L0H0 L1H0 L1H1 L1H2"
-    assert [own.removed for own in found["random_previous_token"].runs] == [
+    assert [each.removed for each in planned["without_induction"].runs] == [induction]
+    assert [each.removed for each in planned["without_both"].runs] == [both]
+    assert planned["without_both"].names == "L0H0 L1H0 L1H1 L1H2"
+    assert [each.removed for each in planned["random_previous_token"].runs] == [
         frozenset({(0, head)}) for head in (1, 2, 3)
     ]
-    assert found["random_previous_token"].names == ""
+    assert planned["random_previous_token"].names == ""
     for name in ("random_induction", "random_both"):
-        assert found[name].runs == []
-        assert found[name].reason == "layer 1 has 1 other head, the set has 3"
+        assert planned[name].runs == []
+        assert planned[name].reason == "layer 1 has 1 other head, the set has 3"
     previous, ideal = {(0, 0): "previous"}, dict.fromkeys(induction, "induction")
-    assert {name: own.runs[0].rules for name, own in found.items() if name in PATTERNS} == {
+    assert {name: each.runs[0].rules for name, each in planned.items() if name in PATTERNS} == {
         "knockout": dict.fromkeys(induction, "knockout"),
         "knockout_random": dict.fromkeys(induction, "knockout_random"),
         "ideal_previous": previous,
@@ -309,23 +314,23 @@ def test_interventions_of_a_checkpoint():
         "ideal_trigram": dict.fromkeys(induction, "trigram"),
         "ideal_both": previous | ideal,
     }
-    assert all((own.runs == []) == (own.reason != "") for own in found.values())
+    assert all((each.runs == []) == (each.reason != "") for each in planned.values())
 
 
 def test_interventions_where_there_is_no_such_head():
-    found = {own.name: own for own in interventions({(0, 0): "other"}, 1, 20, (0, 0))}
-    assert [own.name for own in found.values() if own.runs] == ["none"]
-    assert found["knockout"].reason == "no induction head at this checkpoint"
-    assert found["ideal_both"].reason == "no previous-token or induction head at this checkpoint"
-    assert found["random_previous_token"].reason == "no previous-token head at this checkpoint"
+    planned = {each.name: each for each in interventions({(0, 0): "other"}, 1, 20, (0, 0))}
+    assert [each.name for each in planned.values() if each.runs] == ["none"]
+    assert planned["knockout"].reason == "no induction head at this checkpoint"
+    assert planned["ideal_both"].reason == "no previous-token or induction head at this checkpoint"
+    assert planned["random_previous_token"].reason == "no previous-token head at this checkpoint"
 
 
 def test_random_sets_differ_between_checkpoints_and_not_between_runs():
     kinds = {(0, h): "induction" if h < 4 else "other" for h in range(12)}
 
     def drawn(step):
-        found = {own.name: own for own in interventions(kinds, 12, 5, (3, step))}
-        return [own.removed for own in found["random_induction"].runs]
+        planned = {each.name: each for each in interventions(kinds, 12, 5, (3, step))}
+        return [each.removed for each in planned["random_induction"].runs]
 
     assert drawn(1) == drawn(1)
     assert all(drawn(one) != drawn(other) for one, other in pairwise((1, 2, 3)))
@@ -334,6 +339,6 @@ def test_random_sets_differ_between_checkpoints_and_not_between_runs():
 @pytest.mark.parametrize(("key", "value"), [("every", 0), ("draws", 0), ("sequences", 1)])
 def test_settings_that_cannot_be_run_are_refused(key, value):
     fits = {"sequences": 32, "every": 6, "draws": 20, "seed": 0}
-    InterventionSettings(**fits).check("interventions")
+    parse(InterventionSettings, fits, "interventions")
     with pytest.raises(ParamsError, match=rf"interventions\.{key}: found {value}"):
-        InterventionSettings(**fits | {key: value}).check("interventions")
+        parse(InterventionSettings, fits | {key: value}, "interventions")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from induction.interp.attention_scores import gapped_blocks, repeated_blocks
 from induction.interp.losses import token_nll
+from induction.interp.probes import Probe, gapped_blocks, repeated_blocks
 from induction.interp.repeats import repeat_losses
 from tests.conftest import T, V, random_model
 
@@ -16,8 +16,7 @@ GAP, COUNT, REPEATS = 3, 5, 3
 
 
 def fixed(block):
-    tokens = repeated_blocks(np.random.default_rng(0), USABLE, COUNT, block, REPEATS)
-    return tokens, torch.ones_like(tokens, dtype=torch.bool)
+    return Probe.whole(repeated_blocks(np.random.default_rng(0), USABLE, COUNT, block, REPEATS))
 
 
 def gapped(block):
@@ -54,12 +53,12 @@ def test_against_a_loop_over_tokens(probe):
     tokens, in_block = probe(block)
     losses, got = token_nll(model, tokens), repeat_losses(model, *probe(block), REPEATS)
     for seq in range(COUNT):
-        own = [t for t in range(1, tokens.shape[1]) if in_block[seq, t]]
+        marked = [t for t in range(1, tokens.shape[1]) if in_block[seq, t]]
         for repeat in range(REPEATS):
-            places = own[repeat * block : (repeat + 1) * block]
-            assert tokens[seq, places].tolist() == tokens[seq, own[:block]].tolist()
-            wanted = np.mean([losses[seq, t - 1].item() for t in places[1:]])
-            assert got[seq, repeat].item() == pytest.approx(wanted, abs=1e-5)
+            places = marked[repeat * block : (repeat + 1) * block]
+            assert tokens[seq, places].tolist() == tokens[seq, marked[:block]].tolist()
+            expected = np.mean([losses[seq, t - 1].item() for t in places[1:]])
+            assert got[seq, repeat].item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_marking_bos_changes_nothing():

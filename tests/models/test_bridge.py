@@ -22,7 +22,7 @@ def test_cached_patterns_are_the_patterns(any_model, tokens):
         _, cache = bridge(any_model, "test").run_with_cache(tokens)
         resid = any_model.embedding(tokens)
         for layer, block in enumerate(any_model.layers):
-            wanted = block.attn.pattern(block.ln1(resid))
+            wanted = block.attn.pattern(*block.attn.qk(block.ln1(resid)))
             torch.testing.assert_close(cache[f"blocks.{layer}.attn.hook_pattern"], wanted)
             resid = block(resid)[0]
 
@@ -37,8 +37,8 @@ def test_hooks_change_the_output(any_model, tokens):
     lens = bridge(any_model, "test")
     with torch.no_grad():
         for name in ("hook_z", "hook_pattern"):
-            hooks = [(f"blocks.0.attn.{name}", lambda x, hook: torch.zeros_like(x))]
-            changed = lens.run_with_hooks(tokens, fwd_hooks=hooks)
+            hook = (f"blocks.0.attn.{name}", lambda x, hook: torch.zeros_like(x))
+            changed = lens.run_with_hooks(tokens, fwd_hooks=[hook])
             assert not torch.allclose(changed, any_model(tokens), atol=1e-3), name
 
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from induction.config.train import CheckpointSpacing, TrainSettings
 from induction.models.training import (
     Trainer,
+    TrainingWindows,
     WarmUp,
-    Windows,
     optimizers,
     periodic,
     set_gradients,
@@ -48,10 +48,14 @@ def workers():
     torch.set_num_threads(threads)
 
 
+def gradients(model: Transformer) -> list[torch.Tensor]:
+    return [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+
+
 def test_gradients_are_those_of_the_mean_loss(any_model, tokens, workers):
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
     loss = set_gradients(any_model, inputs, targets, workers)
-    got = [weight.grad.clone() for weight in any_model.parameters()]
+    got = gradients(any_model)
     any_model.zero_grad()
     wanted = F.cross_entropy(any_model(inputs).flatten(0, 1), targets.flatten())
     wanted.backward()
@@ -62,37 +66,37 @@ def test_gradients_are_those_of_the_mean_loss(any_model, tokens, workers):
 
 def test_bits_do_not_depend_on_the_number_of_cores(tokens):
     threads = torch.get_num_threads()
-    found = []
+    results = []
     for count in (1, 3):
         torch.set_num_threads(count)
         model = random_model()
         with Workers(torch.device("cpu")) as workers:
             loss = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers)
-        found.append((loss, [weight.grad for weight in model.parameters()]))
+        results.append((loss, gradients(model)))
     torch.set_num_threads(threads)
-    assert found[0][0] == found[1][0]
-    assert all(torch.equal(a, b) for a, b in zip(found[0][1], found[1][1], strict=True))
+    assert results[0][0] == results[1][0]
+    assert all(torch.equal(a, b) for a, b in zip(results[0][1], results[1][1], strict=True))
 
 
 def test_the_way_of_a_gpu_is_close(tokens, workers):
     """The whole batch at once under bf16 autocast, exercised here on the CPU."""
     model = random_model()
     exact = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers)
-    wanted = [weight.grad.clone() for weight in model.parameters()]
+    expected = gradients(model)
     workers.on_gpu = True
     assert set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers) == pytest.approx(
         exact, rel=0.01
     )
-    for weight, gradient in zip(model.parameters(), wanted, strict=True):
-        assert weight.grad.dtype == torch.float32
-        assert F.cosine_similarity(weight.grad.flatten(), gradient.flatten(), dim=0) > 0.99
+    for bf16, fp32 in zip(gradients(model), expected, strict=True):
+        assert bf16.dtype == torch.float32
+        assert F.cosine_similarity(bf16.flatten(), fp32.flatten(), dim=0) > 0.99
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
 def test_training_lowers_the_loss(optimizer, workers):
     """On a stream of one repeated phrase, and step by step as the log will say."""
     stream = np.tile(np.arange(7, 17, dtype=np.uint16), 1000)
-    windows = Windows(stream, n_ctx=20, batch=4, seed=0)
+    windows = TrainingWindows(stream, n_ctx=20, batch=4, seed=0)
     train = replace(TRAIN, optimizer=optimizer)
     trainer = Trainer(random_model(), windows, train, workers)
     updates = [trainer.advance() for _ in range(40)]
@@ -105,7 +109,7 @@ def test_training_lowers_the_loss(optimizer, workers):
 @pytest.mark.parametrize("start", [0, 1, 3, 8])
 def test_a_trainer_that_takes_up_a_state_goes_on_with_the_same_bits(optimizer, start, workers):
     """Within the warm-up and after it, whatever the model was before."""
-    windows = Windows(np.arange(2000, dtype=np.uint16) % VOCAB, n_ctx=20, batch=4, seed=0)
+    windows = TrainingWindows(np.arange(2000, dtype=np.uint16) % VOCAB, n_ctx=20, batch=4, seed=0)
     train = replace(TRAIN, optimizer=optimizer)
     first = Trainer(random_model(), windows, train, workers)
     updates = [first.advance() for _ in range(start)]
@@ -148,7 +152,7 @@ def test_warm_up_rises_then_stays():
 
 def test_no_window_is_read_twice_and_targets_follow():
     stream = np.arange(1000, dtype=np.uint16)
-    windows = Windows(stream, n_ctx=9, batch=4, seed=0)
+    windows = TrainingWindows(stream, n_ctx=9, batch=4, seed=0)
     seen = []
     for step in range(1, windows.steps + 1):
         tokens, targets = windows[step]
@@ -156,8 +160,8 @@ def test_no_window_is_read_twice_and_targets_follow():
         assert torch.equal(targets, tokens + 1), "the stream counts up, so targets are tokens + 1"
         seen += tokens.flatten().tolist()
     assert len(seen) == len(set(seen)) == windows.steps * 36
-    again = Windows(stream, n_ctx=9, batch=4, seed=0)
-    other = Windows(stream, n_ctx=9, batch=4, seed=1)
+    again = TrainingWindows(stream, n_ctx=9, batch=4, seed=0)
+    other = TrainingWindows(stream, n_ctx=9, batch=4, seed=1)
     assert torch.equal(windows[3][0], again[3][0])
     assert not torch.equal(windows[3][0], other[3][0])
 
@@ -186,13 +190,13 @@ def test_periodic_rows_repeat_their_own_block_of_uniform_tokens():
 
 def test_periodic_windows_are_new_at_every_step_and_the_same_for_a_seed():
     stream = np.arange(1000, dtype=np.uint16) % VOCAB
-    windows = Windows(stream, n_ctx=20, batch=4, seed=3, period=6)
+    windows = TrainingWindows(stream, n_ctx=20, batch=4, seed=3, period=6)
     tokens, targets = windows[1]
     assert torch.equal(tokens[:, 1:], targets[:, :-1])
     assert torch.equal(tokens[:, 6:], tokens[:, :-6])
     assert not torch.equal(tokens, windows[2][0])
-    assert torch.equal(tokens, Windows(stream, 20, 4, 3, period=6)[1][0])
-    assert not torch.equal(tokens, Windows(stream, 20, 4, 4, period=6)[1][0])
+    assert torch.equal(tokens, TrainingWindows(stream, 20, 4, 3, period=6)[1][0])
+    assert not torch.equal(tokens, TrainingWindows(stream, 20, 4, 4, period=6)[1][0])
     assert tokens.max() < VOCAB
 
 

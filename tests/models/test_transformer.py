@@ -27,15 +27,17 @@ def test_attention_is_pattern_times_values(any_model, tokens):
     """The fused attention and the explicit pattern are two routes to one z."""
     block = any_model.layers[0]
     x = block.ln1(any_model.embedding(tokens))
-    pattern = block.attn.pattern(x)
+    (q, k), v = block.attn.qk(x), block.attn.values(x)
+    pattern = block.attn.pattern(q, k)
     torch.testing.assert_close(pattern.sum(-1), torch.ones_like(pattern.sum(-1)))
     assert (pattern.triu(1) == 0).all()
-    torch.testing.assert_close(pattern @ block.attn.values(x), block.attn.z(x))
+    torch.testing.assert_close(pattern @ v, block.attn.z(q, k, v))
 
 
 def test_heads_add_up_to_the_layer(any_model, tokens):
     attn = any_model.layers[0].attn
-    z = attn.z(any_model.layers[0].ln1(any_model.embedding(tokens)))
+    x = any_model.layers[0].ln1(any_model.embedding(tokens))
+    z = attn.z(*attn.qk(x), attn.values(x))
     together = sum(attn.head_out(z, head) for head in range(any_model.arch.n_heads))
     torch.testing.assert_close(together, attn.out(z))
 
@@ -74,7 +76,8 @@ def test_positions_on_queries_and_keys_leave_the_residual_stream_alone(tokens):
     same = torch.full_like(tokens, 7)
     logits = model(same)
     torch.testing.assert_close(logits, logits[:, :1].expand_as(logits))
-    pattern = model.layers[0].attn.pattern(model.layers[0].ln1(model.embedding(same)))
+    attn = model.layers[0].attn
+    pattern = attn.pattern(*attn.qk(model.layers[0].ln1(model.embedding(same))))
     assert (pattern[:, :, -1].std(-1) > 1e-4).all(), "but attention does see positions"
 
 

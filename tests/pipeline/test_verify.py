@@ -185,7 +185,7 @@ def other(table: pa.Table, **changed) -> pa.Table:
         (STEP, flip, r"train/attn1_s0: not the bytes that dvc\.lock names"),
         (STEP, lambda path, _: None, r"missing or not asked for: step_000010"),
         ("data/corpus/tokenizer.json", flip, r"tokenizer\.json: not that of manifest\.json"),
-        ("data/corpus/train_tokens.safetensors", flip, r"its tokens are not those it was made"),
+        ("data/corpus/train_tokens.safetensors", flip, r"tokens do not match their hash"),
         ("data/corpus/manifest.json", text('"provenance"', '"x"'), r"manifest\.json: unreadable"),
         ("data/losses/gone_s0.parquet", lambda path, _: path.write_text("x"), r"no stage makes it"),
         ("reports/summary.md", text("attn1", "attn9"), r"summary\.md: not the bytes.*git checkout"),

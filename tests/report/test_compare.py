@@ -24,7 +24,8 @@ from induction.report.compare.difference import difference, is_clear, is_identic
 from induction.report.compare.measures import Estimate
 from induction.report.dotted_keys import flatten
 from induction.report.summary import METRICS
-from induction.stats.bootstrap import draws, tails
+from induction.stats.bootstrap import draws
+from induction.stats.intervals import tails
 from tests.report.test_sql import WINDOWS, ask, losses
 
 EVIL = "</td><script>alert(1)</script>\"'&|"

@@ -295,12 +295,13 @@ def test_attention_is_drawn_of_the_circuit_s_two_heads_where_there_is_some():
 
 
 def test_the_edges_of_a_circuit_are_named_at_the_end_alone():
-    edge = {"cell": "a", "reader": "k", "is_first": True, "edge": "L0H0>L1H3"}
+    edge = {"cell": "a", "receiver_input": "k", "is_first": True, "edge": "L0H0>L1H3"}
     rows = [
-        edge | {"tokens": at * 1_000_000, "cut": 0.2 * at, "is_circuit": at > 0, "is_last": at == 2}
+        edge
+        | {"tokens": at * 1_000_000, "icl_lost": 0.2 * at, "is_circuit": at > 0, "is_last": at == 2}
         for at in (0, 1, 2)
     ]
-    other = [row | {"edge": "L0H1>L1H3", "cut": 0.0, "is_circuit": False} for row in rows]
+    other = [row | {"edge": "L0H1>L1H3", "icl_lost": 0.0, "is_circuit": False} for row in rows]
     picture = svg(circuit_edges.circuit_edges, circuit_edges=rows + other)
     assert texts(picture).count("L0H0>L1H3") == 1 and "L0H1>L1H3" not in texts(picture)
     assert len(marks(picture, "line")) == 2 and len(marks(picture, "symbol")) == 2

@@ -2,56 +2,12 @@
 
 import base64
 import struct
-import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tokenizers.pre_tokenizers import ByteLevel
 
 from induction.report import index_page
 from induction.report.dotted_keys import flatten
 from induction.report.sparkline import HEIGHT, PAD, WIDTH, sparkline, stretch
-from induction.text.token_display import BYTES, PART, characters, legible, shown
-
-
-def spelled(data: bytes) -> str:
-    """In the byte-level alphabet."""
-    letters = {byte: letter for letter, byte in BYTES.items()}
-    return "".join(letters[byte] for byte in data)
-
-
-def test_the_alphabet_is_that_of_the_tokenizer():
-    assert set(BYTES) == set(ByteLevel.alphabet()) and sorted(BYTES.values()) == list(range(256))
-    assert (BYTES["Ġ"], BYTES["Ċ"], BYTES["a"]) == (0x20, 0x0A, 0x61)
-
-
-@given(st.text(), st.randoms())
-def test_tokens_add_up_to_the_text_wherever_they_are_cut(text, random):
-    data = text.encode()
-    cuts = sorted(random.randrange(len(data) + 1) for _ in range(5))
-    tokens = [spelled(data[a:b]) for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-    assert "".join(characters(tokens)) == text
-
-
-def test_a_character_stands_with_the_token_that_ends_it():
-    smile = "😀".encode()
-    assert shown([spelled(smile[:2]), spelled(smile[2:]), "Ġ"]) == [PART, "😀", " "]
-    assert shown([spelled(smile[:2])]) == ["�"], "what never ends is no character"
-    assert characters([]) == []
-
-
-@given(st.text())
-def test_nothing_hides_and_nothing_acts(text):
-    visible = legible(text)
-    hidden = {"Cc", "Cf", "Co", "Cn", "Zl", "Zp"}
-    assert {unicodedata.category(c) for c in visible if c != "\n"}.isdisjoint(hidden)
-    assert visible.count("\n") == text.count("\n")
-    assert legible("a <b> שלום é") == "a <b> שלום é", "and what prints stays"
-
-
-def test_signs_of_what_does_not_print():
-    assert legible("\ta\n\x00\x1b\u202e\u200b\x7f") == "⇥a↵\n␀␛⟨U+202E⟩⟨U+200B⟩⟨U+007F⟩"
 
 
 def test_a_sparkline_goes_from_corner_to_corner():

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from induction.stats.bootstrap import draws, tails
+from induction.stats.bootstrap import draws
+from induction.stats.intervals import tails
 from induction.tables.duck import connect, query
 
 

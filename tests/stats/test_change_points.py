@@ -9,8 +9,8 @@ from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.phases import MinRise, PhaseSettings
 from induction.stats.change_points import (
-    change,
     crossings,
+    detect_change,
     icl_window,
     levels,
     overlaps,
@@ -18,12 +18,11 @@ from induction.stats.change_points import (
     slope_window,
     slopes,
     smoothed,
-    unknown,
-    with_interval,
+    undefined_change,
 )
-from induction.stats.signals import Measured
+from induction.stats.signals import Measurements
 from induction.tables.source import Source
-from stages.phases import check_alike, whole
+from stages.phases import as_cube, check_alike
 
 INTERVAL = 0.95
 
@@ -44,7 +43,7 @@ def logistic(tokens, middle, width):
     return 1 / (1 + np.exp(-(tokens - middle) / width))
 
 
-def test_levels_of_a_logistic_are_its_own():
+def test_levels_of_a_logistic_are_as_calculated():
     """It passes 10, 50 and 90 % at its middle and ln 9 widths to either side."""
     tokens = np.linspace(0, 100, 20_001)
     curves = np.stack([0.1 + 0.6 * logistic(tokens, 40, 2), logistic(tokens, 30, 1) - 3])
@@ -53,20 +52,20 @@ def test_levels_of_a_logistic_are_its_own():
     np.testing.assert_allclose(rises(curves), [0.6, 1.0], atol=1e-4)
 
 
-def test_slope_window_of_a_logistic_is_its_own():
+def test_slope_window_of_a_logistic_is_as_calculated():
     """Its slope is p (1 - p) / width: 20 % of the peak, 0.05, where p is (1 ± √0.8) / 2."""
     tokens = np.linspace(0, 100, 20_001)
     curve = logistic(tokens, 40, 2)[None]
     reach = 2 * np.log((1 + np.sqrt(0.8)) / (1 - np.sqrt(0.8)))
-    found = tokens[slope_window(slopes(curve, tokens), 0.2)[0]]
-    np.testing.assert_allclose(found, [40 - reach, 40, 40 + reach], atol=0.011)
+    ends = tokens[slope_window(slopes(curve, tokens), 0.2)[0]]
+    np.testing.assert_allclose(ends, [40 - reach, 40, 40 + reach], atol=0.011)
 
 
 def test_crossings_lie_on_straight_lines_between_uneven_checkpoints():
     """0, 0, then 1 over a gap of ten: 10 % lies at one, half at five, 90 % at nine."""
     tokens = np.array([0.0, 20.0, 30.0, 32.0, 50.0])
-    found = crossings(np.array([[0.0, 0.0, 1.0, 1.0, 1.0]]), tokens)
-    np.testing.assert_allclose(found, [[21, 25, 29]])
+    ends = crossings(np.array([[0.0, 0.0, 1.0, 1.0, 1.0]]), tokens)
+    np.testing.assert_allclose(ends, [[21, 25, 29]])
 
 
 def test_a_dip_before_the_rise_belongs_to_it():
@@ -115,16 +114,16 @@ def test_curves_that_do_not_rise_have_no_crossings(values):
     curves = np.array([values], np.float64)
     assert rises(curves)[0] <= 0
     assert np.isnan(crossings(curves, tokens)).all()
-    found = change(curves, tokens, 0.05, rule(smoothing=1), INTERVAL)
-    assert "less than 0.05" in found.reason
-    assert np.isnan(found.dates["slope"]).all() and np.isnan(found.dates["levels"]).all()
+    change = detect_change(curves, tokens, 0.05, rule(smoothing=1), INTERVAL)
+    assert "less than 0.05" in change.reason
+    assert np.isnan(change.dates["slope"]).all() and np.isnan(change.dates["levels"]).all()
 
 
 def test_smoothing_against_a_plain_loop():
     curves = np.random.default_rng(0).normal(size=(3, 11))
     for reach in (0, 1, 3, 20):
         wanted = [
-            [own[max(0, i - reach) : i + reach + 1].mean() for i in range(11)] for own in curves
+            [curve[max(0, i - reach) : i + reach + 1].mean() for i in range(11)] for curve in curves
         ]
         np.testing.assert_allclose(smoothed(curves, reach), wanted)
     # No rounding where a curve is flat: ties between slopes stay ties.
@@ -135,9 +134,9 @@ def test_every_draw_is_dated_as_if_it_were_alone():
     rng = np.random.default_rng(1)
     tokens = np.cumsum(rng.uniform(1, 3, 30))
     curves = logistic(tokens, 25, 2) + 0.1 * rng.normal(size=(50, 30))
-    alone = [crossings(own[None], tokens)[0] for own in curves]
+    alone = [crossings(curve[None], tokens)[0] for curve in curves]
     np.testing.assert_array_equal(crossings(curves, tokens), alone)
-    alone = [slope_window(slopes(own[None], tokens), 0.2)[0] for own in curves]
+    alone = [slope_window(slopes(curve[None], tokens), 0.2)[0] for curve in curves]
     np.testing.assert_array_equal(slope_window(slopes(curves, tokens), 0.2), alone)
 
 
@@ -146,17 +145,17 @@ def test_every_draw_is_dated_as_if_it_were_alone():
 
 def window_of(values: list[float], half: float = 0.05, **changed):
     """Of an ICL curve with 10 tokens per step, whose interval is `half` to either side."""
-    own = -np.array(values, np.float64)
-    tokens = 10 * np.arange(len(own), dtype=np.float64)
-    return icl_window(own, own[-1] - half, tokens, rule(**changed))
+    curve = -np.array(values, np.float64)
+    tokens = 10 * np.arange(len(curve), dtype=np.float64)
+    return icl_window(curve, curve[-1] - half, tokens, rule(**changed))
 
 
 def test_phase_finds_a_step_between_two_plateaus():
-    found = window_of([0, 0, 0, 0, -0.2, -0.4, -0.4, -0.4])
-    assert found.is_phase_change
+    window = window_of([0, 0, 0, 0, -0.2, -0.4, -0.4, -0.4])
+    assert window.is_phase_change
     # Central differences reach one checkpoint beyond either end of the fall.
-    assert (found.first, found.peak, found.last) == (3, 4, 5)
-    assert found.drop == pytest.approx(0.4)
+    assert (window.first, window.peak, window.last) == (3, 4, 5)
+    assert window.drop == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(
@@ -193,14 +192,14 @@ def test_phase_window_is_one_run_around_the_steepest_fall():
 
 
 def test_phase_may_begin_at_the_first_checkpoint():
-    found = window_of([0, -0.2, -0.4, -0.4, -0.4])
-    assert found.first == 0 and found.is_phase_change
+    window = window_of([0, -0.2, -0.4, -0.4, -0.4])
+    assert window.first == 0 and window.is_phase_change
 
 
 def test_phase_smoothing_averages_neighbours():
     spiky = [0, 0, -0.25, 0, 0, 0, 0, -0.1, -0.2, -0.3, -0.4, -0.4, -0.4, -0.4]
-    found = window_of(spiky, smoothing=2)
-    assert found.peak in (8, 9) and found.is_phase_change
+    window = window_of(spiky, smoothing=2)
+    assert window.peak in (8, 9) and window.is_phase_change
 
 
 # Resamples.
@@ -213,11 +212,11 @@ def shifted(shift: float, n_draws: int = 2000):
     return np.stack([logistic(tokens, m, 1.5) for m in [50, *middles]]), tokens
 
 
-def test_the_interval_of_a_known_shift_is_its_own():
+def test_the_interval_of_a_known_shift_is_that_of_the_shift():
     """Middles with a standard deviation of 5 tokens: 95 % lie within 9.8 of theirs."""
-    found = change(*shifted(5.0), 0.2, rule(), INTERVAL)
-    assert found.reason == ""
-    for dates, tolerance in ((found.dates["levels"], 0.6), (found.dates["slope"], 0.7)):
+    change = detect_change(*shifted(5.0), 0.2, rule(), INTERVAL)
+    assert change.reason == ""
+    for dates, tolerance in ((change.dates["levels"], 0.6), (change.dates["slope"], 0.7)):
         middle = dates[1]
         assert middle[0] == pytest.approx(50, abs=1e-4)
         np.testing.assert_allclose(middle[1:], [50 - 9.8, 50 + 9.8], atol=tolerance)
@@ -227,11 +226,11 @@ def test_the_interval_of_a_known_shift_is_its_own():
 
 def test_without_resamples_there_is_no_interval():
     curves, tokens = shifted(5.0)
-    found = change(curves[:1], tokens, 0.2, rule(), INTERVAL)
-    assert found.reason == "" and found.rise[0] == pytest.approx(1, abs=1e-4)
-    assert np.isnan(found.rise[1:]).all()
-    assert np.isnan(found.dates["levels"][:, 1:]).all()
-    np.testing.assert_allclose(found.dates["levels"][1, 0], 50, atol=1e-4)
+    change = detect_change(curves[:1], tokens, 0.2, rule(), INTERVAL)
+    assert change.reason == "" and change.rise[0] == pytest.approx(1, abs=1e-4)
+    assert np.isnan(change.rise[1:]).all()
+    assert np.isnan(change.dates["levels"][:, 1:]).all()
+    np.testing.assert_allclose(change.dates["levels"][1, 0], 50, atol=1e-4)
 
 
 def test_a_rise_whose_interval_reaches_zero_is_none():
@@ -239,26 +238,28 @@ def test_a_rise_whose_interval_reaches_zero_is_none():
     tokens = np.arange(20.0)
     step = np.where(tokens < 10, 0.0, 0.5)
     curves = np.stack([step, *([step] * 90), *([0 * step] * 10)])
-    found = change(curves, tokens, 0.2, rule(), INTERVAL)
-    assert found.reason == "rises by 0.5, but its interval, 0 to 0.5, reaches zero"
-    assert np.isnan(found.dates["slope"]).all()
+    change = detect_change(curves, tokens, 0.2, rule(), INTERVAL)
+    assert change.reason == "rises by 0.5, but its interval, 0 to 0.5, reaches zero"
+    assert np.isnan(change.dates["slope"]).all()
 
 
 def test_resamples_that_do_not_rise_have_no_date_and_no_say():
     """One in a hundred is flat: the others' dates are the interval."""
     tokens = np.arange(20.0)
     step = np.where(tokens < 10, 0.0, 0.5)
-    found = change(np.stack([step, *([step] * 99), 0 * step]), tokens, 0.2, rule(), INTERVAL)
-    assert found.reason == ""
-    np.testing.assert_allclose(found.dates["levels"][1], [9.5] * 3)
+    change = detect_change(
+        np.stack([step, *([step] * 99), 0 * step]), tokens, 0.2, rule(), INTERVAL
+    )
+    assert change.reason == ""
+    np.testing.assert_allclose(change.dates["levels"][1], [9.5] * 3)
 
 
 def test_a_step_curve_has_its_step():
     tokens = np.arange(20.0) * 100
     step = np.where(tokens < 1000, 0.0, 0.5)
-    found = change(step[None], tokens, 0.2, rule(), INTERVAL)
-    np.testing.assert_allclose(found.dates["levels"][:, 0], [910, 950, 990])
-    np.testing.assert_allclose(found.dates["slope"][:, 0], [900, 900, 1000])
+    change = detect_change(step[None], tokens, 0.2, rule(), INTERVAL)
+    np.testing.assert_allclose(change.dates["levels"][:, 0], [910, 950, 990])
+    np.testing.assert_allclose(change.dates["slope"][:, 0], [900, 900, 1000])
 
 
 def test_noise_without_a_rise_is_not_dated():
@@ -266,29 +267,24 @@ def test_noise_without_a_rise_is_not_dated():
     tokens = np.arange(36.0)
     for _ in range(20):
         curves = 0.02 * rng.normal(size=(200, 36))
-        assert change(curves, tokens, 0.2, rule(smoothing=1), INTERVAL).reason
+        assert detect_change(curves, tokens, 0.2, rule(smoothing=1), INTERVAL).reason
 
 
 def test_few_checkpoints_are_too_few():
     tokens = np.arange(5.0)
     curve = np.array([[0, 0, 0.5, 1, 1]])
-    assert change(curve, tokens, 0.2, rule(min_checkpoints=5), INTERVAL).reason == ""
-    found = change(curve, tokens, 0.2, rule(min_checkpoints=6), INTERVAL)
-    assert found.reason == "5 checkpoints, fewer than 6"
-    assert found.rise[0] == 1
-    two = change(curve[:, 1:3], tokens[1:3], 0.2, rule(min_checkpoints=2), INTERVAL)
+    assert detect_change(curve, tokens, 0.2, rule(min_checkpoints=5), INTERVAL).reason == ""
+    change = detect_change(curve, tokens, 0.2, rule(min_checkpoints=6), INTERVAL)
+    assert change.reason == "5 checkpoints, fewer than 6"
+    assert change.rise[0] == 1
+    two = detect_change(curve[:, 1:3], tokens[1:3], 0.2, rule(min_checkpoints=2), INTERVAL)
     np.testing.assert_allclose(two.dates["levels"][:, 0], [1.1, 1.5, 1.9])
 
 
 def test_what_has_no_curve_has_no_rise_and_no_dates():
-    found = unknown("there is none")
-    assert np.isnan(found.rise).all() and found.reason == "there is none"
-    assert all(np.isnan(dates).all() for dates in found.dates.values())
-
-
-def test_intervals_are_equal_tailed_and_leave_draw_0_out():
-    values = np.array([99.0, *range(101)])
-    np.testing.assert_allclose(with_interval(values, 0.9), [99, 5, 95])
+    change = undefined_change("there is none")
+    assert np.isnan(change.rise).all() and change.reason == "there is none"
+    assert all(np.isnan(dates).all() for dates in change.dates.values())
 
 
 def test_overlaps_name_each_pair_once():
@@ -311,33 +307,34 @@ def test_overlaps_name_each_pair_once():
 def test_tables_with_missing_rows_or_other_checkpoints_are_refused():
     source = Source(Path("data/heads/a/probes.parquet"), "heads@a")
     steps = np.array([0, 5])
-    found = {
+    rows = {
         "step": np.repeat(steps, 4),
         "head": np.tile([0, 0, 1, 1], 2),
         "seq": np.tile([0, 1], 4),
         "score": np.arange(8, dtype=np.float32),
     }
     grain = ("step", "head", "seq")
-    cube = whole(found, "score", grain, steps, source)
+    cube = as_cube(rows, "score", grain, steps, source)
     assert cube.dtype == np.float64 and cube[1, 0, 1] == 5
-    less = {name: own[:-1] for name, own in found.items()}
-    for given, wanted in ((less, steps), (found, np.array([0, 6]))):
+    less = {name: values[:-1] for name, values in rows.items()}
+    for data, steps_of_losses in ((less, steps), (rows, np.array([0, 6]))):
         with pytest.raises(StageError, match=r"probes\.parquet: rows are missing.*heads@a"):
-            whole(given, "score", grain, wanted, source)
+            as_cube(data, "score", grain, steps_of_losses, source)
 
 
 def test_cells_on_one_text_must_be_alike():
     grid = {"a": Cell("m", 0), "b": Cell("m", 1), "c": Cell("m", 0, corpus="other")}
-    found = {name: nothing(np.arange(4)) for name in grid}
-    found["c"] = nothing(np.arange(3))
-    check_alike(grid, found)
-    found["b"] = nothing(np.array([0, 1, 2, 4]))
+    measurements = {name: nothing(np.arange(4)) for name in grid}
+    measurements["c"] = nothing(np.arange(3))
+    losses = {name: Source(Path(f"data/losses/{name}.parquet"), f"losses@{name}") for name in grid}
+    check_alike(grid, measurements, losses)
+    measurements["b"] = nothing(np.array([0, 1, 2, 4]))
     with pytest.raises(StageError, match=r"losses/b\.parquet: other checkpoints.*of a;.*losses@b"):
-        check_alike(grid, found)
+        check_alike(grid, measurements, losses)
 
 
-def nothing(steps: np.ndarray) -> Measured:
+def nothing(steps: np.ndarray) -> Measurements:
     n = len(steps)
     flat, heads = np.zeros((2, n)), np.zeros((n, 1, 1))
     removed = np.zeros((n, 1, 2))
-    return Measured(steps, flat, flat, flat.T, heads[..., None], heads, flat.T, removed)
+    return Measurements(steps, flat, flat, flat.T, heads[..., None], heads, flat.T, removed)

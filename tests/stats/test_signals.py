@@ -1,4 +1,4 @@
-"""The six signals: on made curves, paths and circuits, and against plain loops."""
+"""The six signals: on curves, paths and circuits made by hand, and against plain loops."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -7,19 +7,24 @@ import numpy as np
 import pytest
 
 from induction.config.cells import Cell
+from induction.config.errors import ParamsError
 from induction.config.icl import IclSettings, IclWindows
 from induction.config.model import Init
-from induction.config.strict import ParamsError
+from induction.config.phases import MinRise, PhaseSettings
+from induction.config.strict import parse
 from induction.config.train import TrainChanges
 from induction.interp.ablation import ablated_nll
-from induction.interp.attention_scores import repeated_blocks
+from induction.interp.probes import repeated_blocks
 from induction.stats import signals
-from induction.stats.change_dates import dated
+from induction.stats.bootstrap import resamples
+from induction.stats.change_dates import phase_rows
 from induction.stats.pca import joint_pca
-from induction.stats.signals import Measured, Missing
+from induction.stats.signals import Measurements, Undefined
+from induction.tables.contract import Table
 from induction.tables.parquet import read_table, write_table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
-from induction.tables.rows import columns
+from induction.tables.rows import columns_of
+from induction.tables.source import Source
 from tests.conftest import BLOCK, REPEATS, V, architecture, made
 from tests.report.test_sql import ask
 from tests.stats.test_change_points import logistic, rule
@@ -28,7 +33,20 @@ RNG = np.random.default_rng(0)
 
 
 def rescaled(n_seq: int) -> np.ndarray:
-    return signals.resamples(n_seq, 50, 1)
+    return resamples(n_seq, 50, 1)
+
+
+def share_undone(*arguments) -> np.ndarray:
+    return defined(signals.share_undone(*arguments))
+
+
+def pca_turn(*arguments) -> np.ndarray:
+    return defined(signals.pca_turn(*arguments))
+
+
+def defined(curve: np.ndarray | Undefined) -> np.ndarray:
+    assert not isinstance(curve, Undefined)
+    return curve
 
 
 def test_resamples_begin_with_every_sequence_once():
@@ -61,8 +79,8 @@ def test_qk_trace_is_of_the_head_that_ends_best_beyond_the_first_layer():
 
 
 def test_qk_trace_needs_a_second_layer():
-    found = signals.qk_trace(np.full((4, 1, 2), np.nan), np.zeros((4, 1, 2)))
-    assert found == Missing("one layer: no earlier head to compose with")
+    trace = signals.qk_trace(np.full((4, 1, 2), np.nan), np.zeros((4, 1, 2)))
+    assert trace == Undefined("one layer: no earlier head to compose with")
 
 
 def test_ab_is_one_where_removing_the_head_undoes_the_change():
@@ -73,8 +91,8 @@ def test_ab_is_one_where_removing_the_head_undoes_the_change():
     change = np.zeros((4, 2, 3))
     change[2, 1], change[3, 0], change[3, 1] = fall / 4, fall / 2, fall
     for weights in (np.ones((1, 3)), rescaled(3)):
-        found = signals.undone(whole, change, (1, 3), weights)
-        np.testing.assert_allclose(found, np.tile([0, 0, 0.25, 1], (len(weights), 1)))
+        share = share_undone(whole, change, (1, 3), weights)
+        np.testing.assert_allclose(share, np.tile([0, 0, 0.25, 1], (len(weights), 1)))
 
 
 def test_ab_against_a_plain_loop():
@@ -86,9 +104,9 @@ def test_ab_against_a_plain_loop():
     for row in weights:
         drawn = np.repeat(np.arange(6), row.astype(int))
         wanted.append([-(a[head, drawn] @ b[drawn]) / (b[drawn] @ b[drawn]) for a in change])
-    found = signals.undone(whole, change, (1, 3), weights)
-    np.testing.assert_allclose(found, wanted, atol=1e-12)
-    assert found[0, -1] == pytest.approx(max(at_end))
+    share = share_undone(whole, change, (1, 3), weights)
+    np.testing.assert_allclose(share, wanted, atol=1e-12)
+    assert share[0, -1] == pytest.approx(max(at_end))
 
 
 def test_ab_of_a_circuit_is_read_as_built(induction_model):
@@ -96,83 +114,84 @@ def test_ab_of_a_circuit_is_read_as_built(induction_model):
     removing the idle heads nothing."""
     tokens = repeated_blocks(np.random.default_rng(0), np.arange(1, V), 5, BLOCK, REPEATS)
     losses = ablated_nll(induction_model, tokens, ("pattern",))
-    sampled = {key: own[:, -1].double().numpy() for key, own in losses.items()}
+    sampled = {key: loss[:, -1].double().numpy() for key, loss in losses.items()}
     after, without = (
-        next(own for key, own in sampled.items() if key[:2] == head) for head in ((-1, -1), (1, 0))
+        next(loss for key, loss in sampled.items() if key[:2] == head)
+        for head in ((-1, -1), (1, 0))
     )
-    idle = next(own for key, own in sampled.items() if key[:2] == (1, 1))
+    idle = next(loss for key, loss in sampled.items() if key[:2] == (1, 1))
     change = np.stack([np.zeros((2, 5)), np.stack([idle - after, without - after])])
-    found = signals.undone(np.stack([without, after]), change, (0, 1), np.ones((1, 5)))
-    np.testing.assert_allclose(found, [[0, 1]], atol=1e-6)
+    share = share_undone(np.stack([without, after]), change, (0, 1), np.ones((1, 5)))
+    np.testing.assert_allclose(share, [[0, 1]], atol=1e-6)
     assert (without - after).min() > 1
 
 
 def test_ab_needs_a_loss_that_changes():
-    found = signals.undone(np.ones((3, 4)), np.ones((3, 2, 4)), (0, 2), np.ones((1, 4)))
-    assert isinstance(found, Missing)
+    share = signals.share_undone(np.ones((3, 4)), np.ones((3, 2, 4)), (0, 2), np.ones((1, 4)))
+    assert isinstance(share, Undefined)
 
 
 def test_ab_of_a_resample_without_change_is_nothing():
     """Only sequence 0 changes, and a draw may leave it out."""
     whole = np.array([[1.0, 1.0], [0.0, 1.0]])
-    found = signals.undone(whole, np.ones((2, 1, 2)), (0, 1), np.array([[1.0, 1.0], [0.0, 2.0]]))
-    np.testing.assert_allclose(found, [[1, 1], [0, 0]])
+    share = share_undone(whole, np.ones((2, 1, 2)), (0, 1), np.array([[1.0, 1.0], [0.0, 2.0]]))
+    np.testing.assert_allclose(share, [[1, 1], [0, 0]])
 
 
 def test_loss_bump_is_by_how_much_the_control_is_worse():
     """What is hard for both cancels, sequence by sequence: there is no spread left."""
     hard = RNG.normal(size=(6, 1))
     control = hard + np.array([4.0, 3.0, 2.5, 2.0])
-    own = hard + np.array([4.0, 3.0, 1.5, 1.0])
-    found = signals.loss_bump(own, control, rescaled(6))
-    np.testing.assert_allclose(found, np.tile([0, 0, 1, 1], (51, 1)), atol=1e-12)
+    loss = hard + np.array([4.0, 3.0, 1.5, 1.0])
+    bump = signals.loss_bump(loss, control, rescaled(6))
+    np.testing.assert_allclose(bump, np.tile([0, 0, 1, 1], (51, 1)), atol=1e-12)
 
 
 def test_the_plane_is_that_of_the_joint_pca():
     vectors = RNG.normal(size=(40, 8)) * np.arange(1, 9)
-    found = signals.path(vectors, *signals.plane(vectors), np.ones((1, 8)))[0]
+    path = signals.path_in_plane(vectors, signals.principal_plane(vectors), np.ones((1, 8)))[0]
     wanted = joint_pca(vectors.astype(np.float32), 2)[0]
-    np.testing.assert_allclose(np.abs(found), np.abs(wanted), atol=1e-4)
+    np.testing.assert_allclose(np.abs(path), np.abs(wanted), atol=1e-4)
 
 
 def test_paths_of_resamples_reweight_sequences_and_keep_the_axes():
     vectors, weights = RNG.normal(size=(9, 6)), rescaled(6)
-    centre, axes = signals.plane(vectors)
-    wanted = [((vectors - centre) * row) @ axes.T for row in weights]
-    np.testing.assert_allclose(signals.path(vectors, centre, axes, weights), wanted, atol=1e-12)
+    plane = signals.principal_plane(vectors)
+    wanted = [((vectors - plane.centre) * row) @ plane.axes.T for row in weights]
+    np.testing.assert_allclose(signals.path_in_plane(vectors, plane, weights), wanted, atol=1e-12)
 
 
 STRAIGHT = np.array([[[0.0, 0.0], [1.0, 0.0], [3.0, 0.0], [4.0, 0.0]]])
 
 
 def test_the_same_way_at_another_pace_is_no_turn():
-    own = np.array([[[0.0, 0.0], [2.0, 0.0], [2.5, 0.0], [4.0, 0.0]]])
-    np.testing.assert_allclose(signals.pca_turn(own, STRAIGHT), np.zeros((1, 4)))
+    path = np.array([[[0.0, 0.0], [2.0, 0.0], [2.5, 0.0], [4.0, 0.0]]])
+    np.testing.assert_allclose(pca_turn(path, STRAIGHT), np.zeros((1, 4)))
 
 
 def test_a_right_angle_is_as_far_off_as_it_is_long():
     """Along the control until 2, then at a right angle: 1 and 2 off, of a path 4 long. Beyond the
     end, the nearest point is the end."""
-    own = np.array([[[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [2.0, -2.0], [7.0, 4.0]]])
-    np.testing.assert_allclose(signals.pca_turn(own, STRAIGHT), [[0, 0, 0.25, 0.5, 1.25]])
+    path = np.array([[[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [2.0, -2.0], [7.0, 4.0]]])
+    np.testing.assert_allclose(pca_turn(path, STRAIGHT), [[0, 0, 0.25, 0.5, 1.25]])
 
 
 def test_turns_against_a_finely_drawn_control():
-    own, control = RNG.normal(size=(3, 7, 2)), RNG.normal(size=(3, 5, 2))
+    path, control = RNG.normal(size=(3, 7, 2)), RNG.normal(size=(3, 5, 2))
     # Twice the same point: a segment without a length.
     control[:, 2] = control[:, 1]
     share = np.linspace(0, 1, 4001)[:, None]
     wanted = []
-    for mine, theirs in zip(own, control, strict=True):
+    for mine, theirs in zip(path, control, strict=True):
         pairs = list(pairwise(theirs))
         line = np.concatenate([a + share * (b - a) for a, b in pairs])
         length = sum(np.linalg.norm(b - a) for a, b in pairs)
         wanted.append([np.linalg.norm(line - point, axis=1).min() / length for point in mine])
-    np.testing.assert_allclose(signals.pca_turn(own, control), wanted, atol=1e-4)
+    np.testing.assert_allclose(pca_turn(path, control), wanted, atol=1e-4)
 
 
 def test_a_control_that_stands_still_is_none():
-    assert isinstance(signals.pca_turn(STRAIGHT, np.zeros((1, 3, 2))), Missing)
+    assert isinstance(signals.pca_turn(STRAIGHT, np.zeros((1, 3, 2))), Undefined)
 
 
 MODELS = {
@@ -206,17 +225,17 @@ OTHER_TEXT = "reads another text than the study's own"
         ("attn2_s0", "attn1_s0"),
         ("mlp2_s0", "attn1_s0"),
         ("smear1_s0", "attn1_s0"),
-        ("attn1_s0", Missing("is a one-layer control itself")),
-        ("attn2_s1", Missing(NONE.format(1))),
-        ("rotary2_s0", Missing(NONE.format(0))),
-        ("wide2_s0", Missing(NONE.format(0))),
-        ("adamw2_s0", Missing(NONE.format(0))),
-        ("other2_s0", Missing(OTHER_TEXT)),
-        ("periodic_s1", Missing(OTHER_TEXT)),
+        ("attn1_s0", Undefined("is a one-layer control itself")),
+        ("attn2_s1", Undefined(NONE.format(1))),
+        ("rotary2_s0", Undefined(NONE.format(0))),
+        ("wide2_s0", Undefined(NONE.format(0))),
+        ("adamw2_s0", Undefined(NONE.format(0))),
+        ("other2_s0", Undefined(OTHER_TEXT)),
+        ("periodic_s1", Undefined(OTHER_TEXT)),
     ],
 )
 def test_the_control_differs_in_nothing_but_the_layers(cell, wanted):
-    assert signals.control_of(cell, GRID, MODELS) == wanted
+    assert signals.find_control(cell, GRID, MODELS) == wanted
 
 
 # All of it together.
@@ -227,7 +246,7 @@ ICL = IclSettings(IclWindows((1, 2), (5, 6)), 1, 6, 100, 0, 0.95)
 RULE = rule(min_checkpoints=8)
 
 
-def measured(middle: float | None, n_layers: int) -> Measured:
+def measurements(middle: float | None, n_layers: int) -> Measurements:
     """A cell in which all happens around checkpoint `middle`, or nothing does."""
     rng = np.random.default_rng(2)
     here = np.arange(len(STEPS))
@@ -242,64 +261,71 @@ def measured(middle: float | None, n_layers: int) -> Measured:
     removed = heads.reshape(len(STEPS), -1, 1) * two[:8]
     positivity = heads.copy()
     positivity[:, 0] = np.nan
-    return Measured(
+    return Measurements(
         steps=STEPS,
         icl=0.5 * rise + 0.1 * hard[:, None],
         loss=loss,
-        sampled=loss.T.copy(),
+        loss_vectors=loss.T.copy(),
         prefix_matching=np.repeat(heads[..., None], 4, axis=3),
         qk_positivity=positivity,
-        whole=loss[:8].T.copy(),
-        removed=removed,
+        unablated=loss[:8].T.copy(),
+        ablation_effects=removed,
     )
 
 
-FOUND = {
-    "attn1_s0": measured(None, 1),
-    "attn2_s0": measured(12, 2),
-    "other2_s0": measured(6, 2),
-    "smear1_s0": measured(8, 1),
+MEASURED = {
+    "attn1_s0": measurements(None, 1),
+    "attn2_s0": measurements(12, 2),
+    "other2_s0": measurements(6, 2),
+    "smear1_s0": measurements(8, 1),
 }
 
 
-def by_key(rows: list[tuple], n: int) -> dict[tuple, tuple]:
-    assert [row[:n] for row in rows] == sorted(row[:n] for row in rows)
-    return {row[:n]: row[n:] for row in rows}
+def rows_of(*names: str) -> dict[Table, list[dict]]:
+    """The rows of a grid of some of these cells."""
+    cells = {name: GRID[name] for name in names}
+    measured = {name: MEASURED[name] for name in names}
+    return phase_rows(cells, MODELS, measured, PER_STEP, ICL, RULE)
+
+
+def by_key(table: Table, rows: dict[Table, list[dict]]) -> dict[tuple, dict]:
+    keys = [tuple(row[name] for name in table.grain) for row in rows[table]]
+    assert keys == sorted(set(keys))
+    return dict(zip(keys, rows[table], strict=True))
 
 
 def test_signals_that_change_together_are_dated_together(tmp_path):
-    grid = {cell: GRID[cell] for cell in FOUND}
-    rows = dated(grid, MODELS, FOUND, PER_STEP, ICL, RULE)
-    phases = by_key(rows[PHASES], 3)
-    assert len(phases) == len(grid) * 6 * 2
+    rows = rows_of(*MEASURED)
+    phases = by_key(PHASES, rows)
+    assert len(phases) == len(MEASURED) * 6 * 2
     middle = 12 * 5 * PER_STEP
     for estimator in ("levels", "slope"):
         for signal in signals.SIGNALS:
-            is_defined, reason, *numbers = phases["attn2_s0", signal, estimator]
-            assert is_defined and reason == "", signal
+            row = phases["attn2_s0", signal, estimator]
+            assert row["is_defined"] and row["reason"] == "", signal
             # Half of the turn is not half of what turns it: the path is not a straight line.
-            assert numbers[6] == pytest.approx(middle, abs=500), signal
-            assert numbers[3] < numbers[6] < numbers[9]
-    assert phases["smear1_s0", "icl", "levels"][8] == pytest.approx(8 * 5 * PER_STEP, abs=100)
+            assert row["middle_tokens"] == pytest.approx(middle, abs=500), signal
+            assert row["start_tokens"] < row["middle_tokens"] < row["end_tokens"]
+    early = phases["smear1_s0", "icl", "levels"]
+    assert early["middle_tokens"] == pytest.approx(8 * 5 * PER_STEP, abs=100)
 
-    windows = by_key(rows[WINDOWS], 1)
-    assert [windows[cell,][0] for cell in FOUND] == [False, True, True, True]
-    assert windows["attn2_s0",][2] == middle
-    overlaps = by_key(rows[OVERLAPS], 4)
-    assert all(overlap for overlap, _ in overlaps.values())
+    windows = by_key(WINDOWS, rows)
+    changes = [windows[cell,]["is_phase_change"] for cell in MEASURED]
+    assert changes == [False, True, True, True]
+    assert windows["attn2_s0",]["middle_tokens"] == middle
+    overlaps = by_key(OVERLAPS, rows)
+    assert all(row["overlap"] for row in overlaps.values())
     pairs = [key for key in overlaps if key[:2] == ("attn2_s0", "levels")]
     assert len(pairs) == 15
 
     for table in (PHASES, WINDOWS, OVERLAPS, CURVES):
         path = tmp_path / f"{table.name}.parquet"
-        write_table(table, path, columns(table, rows[table]), made("phases"))
-        assert len(read_table(table, path, "phases")[table.grain[0]]) == len(rows[table])
+        write_table(table, path, columns_of(table, rows[table]), made("phases"))
+        assert len(read_table(table, Source(path, "phases"))[table.grain[0]]) == len(rows[table])
 
 
 def test_what_is_not_defined_says_why():
-    grid = {cell: GRID[cell] for cell in FOUND}
-    phases = by_key(dated(grid, MODELS, FOUND, PER_STEP, ICL, RULE)[PHASES], 3)
-    reasons = {key[:2]: row[1] for key, row in phases.items()}
+    reasons = {(row["cell"], row["signal"]): row["reason"] for row in rows_of(*MEASURED)[PHASES]}
     assert reasons["attn1_s0", "qk_trace"] == "one layer: no earlier head to compose with"
     assert reasons["attn1_s0", "ab"].startswith("the phase rule finds no change of ICL")
     assert reasons["attn1_s0", "icl"] == "rises by 0, less than 0.2"
@@ -310,17 +336,20 @@ def test_what_is_not_defined_says_why():
 
 @pytest.mark.parametrize("cell", ["attn2_s0", "other2_s0"])
 def test_one_cell_alone(cell):
-    rows = dated({cell: GRID[cell]}, MODELS, {cell: FOUND[cell]}, PER_STEP, ICL, RULE)
-    phases = by_key(rows[PHASES], 3)
-    assert phases[cell, "icl", "levels"][0] and not phases[cell, "pca_turn", "levels"][0]
-    assert np.isnan(phases[cell, "pca_turn", "slope"][2:]).all()
+    phases = by_key(PHASES, rows_of(cell))
+    assert phases[cell, "icl", "levels"]["is_defined"]
+    turn = phases[cell, "pca_turn", "slope"]
+    assert not turn["is_defined"]
+    assert np.isnan([turn[c.name] for c in PHASES.columns if c.nullable]).all()
 
 
 def test_cells_on_another_text_have_no_say_in_the_plane():
     def turn(*names):
-        cells, found = ({name: own[name] for name in names} for own in (GRID, FOUND))
-        rows = dated(cells, MODELS, found, PER_STEP, ICL, RULE)[CURVES]
-        return [row[3:] for row in rows if row[:2] == ("attn2_s0", "pca_turn")]
+        return [
+            (row["value"], row["low"], row["high"])
+            for row in rows_of(*names)[CURVES]
+            if (row["cell"], row["signal"]) == ("attn2_s0", "pca_turn")
+        ]
 
     both = ("attn1_s0", "attn2_s0")
     assert len(turn(*both)) == len(STEPS)
@@ -328,25 +357,23 @@ def test_cells_on_another_text_have_no_say_in_the_plane():
 
 
 def test_where_nothing_changes_nothing_overlaps():
-    cell = {"attn1_s0": GRID["attn1_s0"]}
-    rows = dated(cell, MODELS, {"attn1_s0": FOUND["attn1_s0"]}, PER_STEP, ICL, RULE)
+    rows = rows_of("attn1_s0")
     assert rows[OVERLAPS] == [] and len(rows[PHASES]) == 12
 
 
 def test_one_layer_and_few_checkpoints_end_in_reasons_not_in_nan():
-    own = FOUND["attn2_s0"]
+    whole = MEASURED["attn2_s0"]
+    by_step = ("loss_vectors", "prefix_matching", "qk_positivity", "unablated", "ablation_effects")
     few = replace(
-        own,
-        steps=own.steps[:3],
-        icl=own.icl[:, :3],
-        loss=own.loss[:, :3],
-        **{
-            name: getattr(own, name)[:3]
-            for name in ("sampled", "prefix_matching", "qk_positivity", "whole", "removed")
-        },
+        whole,
+        steps=whole.steps[:3],
+        icl=whole.icl[:, :3],
+        loss=whole.loss[:, :3],
+        **{name: getattr(whole, name)[:3] for name in by_step},
     )
-    rows = dated({"attn2_s0": GRID["attn2_s0"]}, MODELS, {"attn2_s0": few}, PER_STEP, ICL, RULE)
-    reasons = {row[1]: row[4] for row in rows[PHASES]}
+    grid = {"attn2_s0": GRID["attn2_s0"]}
+    rows = phase_rows(grid, MODELS, {"attn2_s0": few}, PER_STEP, ICL, RULE)
+    reasons = {row["signal"]: row["reason"] for row in rows[PHASES]}
     assert reasons["icl"] == reasons["qk_trace"] == "3 checkpoints, fewer than 8"
 
 
@@ -361,10 +388,10 @@ def test_losses_are_reduced_per_sequence_and_step():
         for pos, loss in enumerate(row)
     ]
     bound = {"early_first": 1, "early_last": 2, "late_first": 3, "late_last": 4}
-    found = ask("phases/losses", {"losses": losses}, **bound)
-    assert [(row["seq"], row["step"]) for row in found] == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert [row["icl"] for row in found] == pytest.approx([3.5, 3.5, 0.5, 0.5])
-    assert [row["loss"] for row in found] == pytest.approx([4.4, 5.4, 4.0, 5.0])
+    rows = ask("phases/losses", {"losses": losses}, **bound)
+    assert [(row["seq"], row["step"]) for row in rows] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [row["icl"] for row in rows] == pytest.approx([3.5, 3.5, 0.5, 0.5])
+    assert [row["loss"] for row in rows] == pytest.approx([4.4, 5.4, 4.0, 5.0])
 
 
 def test_removed_heads_are_paired_with_the_whole_model():
@@ -380,8 +407,8 @@ def test_removed_heads_are_paired_with_the_whole_model():
         row(0, "zero", "full", 0, 9.0),
         row(0, "mean", "pattern", 0, 8.0),
     ]
-    found = ask("phases/ablations", {"ablations": ablations}, mode="pattern")
-    assert [tuple(row.values()) for row in found] == [
+    rows = ask("phases/ablations", {"ablations": ablations}, mode="pattern")
+    assert [tuple(row.values()) for row in rows] == [
         (0, 0, 0, 0, 1.0, 1.0),
         (0, 0, 0, 1, 2.0, 0.0),
         (0, 1, 0, 0, 1.0, 3.0),
@@ -407,8 +434,8 @@ def test_removed_heads_are_paired_with_the_whole_model():
 )
 def test_settings_are_bounded(wrong):
     with pytest.raises(ParamsError, match=f"phases.{next(iter(wrong))}"):
-        rule(**wrong).check("phases")
-    rule().check("phases")
+        parse(PhaseSettings, vars(rule()) | wrong, "phases")
+    parse(PhaseSettings, vars(rule()), "phases")
 
 
 @pytest.mark.parametrize("name", signals.SIGNALS)
@@ -416,4 +443,4 @@ def test_every_signal_has_a_least_rise_that_is_bounded(name):
     least = rule().min_rise
     for value in (0.0, 101.0):
         with pytest.raises(ParamsError, match=f"min_rise.{name}"):
-            replace(least, **{name: value}).check("phases.min_rise")
+            parse(MinRise, vars(least) | {name: value}, "phases.min_rise")

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from induction.config.errors import StageError
 from induction.models import checkpoints
+from induction.tables import parquet
 from induction.tables.corpus import EVAL, EVAL_SEQUENCES
 from induction.tables.duck import (
     connect,
@@ -75,7 +76,7 @@ def fuzz(path: Path, whole: bytes, read, seed: int) -> tuple[int, int]:
             else:
                 ends[1] += 1
     assert sum(ends) == COUNT
-    return tuple(ends)
+    return ends[0], ends[1]
 
 
 def losses_file(folder: Path) -> Path:
@@ -97,10 +98,11 @@ def losses_file(folder: Path) -> Path:
 
 def test_spoiled_tables(tmp_path):
     path = losses_file(tmp_path)
+    source = Source(path, "losses@a")
 
     def read() -> None:
-        provenance_of(LOSSES, path, "losses@a")
-        table = read_table(LOSSES, path, "losses@a")
+        provenance_of(LOSSES, source)
+        table = read_table(LOSSES, source)
         assert np.isfinite(table["loss"]).all()
 
     bad, _ = fuzz(path, path.read_bytes(), read, seed=0)
@@ -155,8 +157,8 @@ def test_spoiled_headers_of_checkpoints(tmp_path):
     header = header_of(model.arch, "attn2_s0")
     checkpoints.save(folder, model, header)
     path = checkpoints.path_of(folder, 7)
-    with checkpoints.opened(path, "") as (file, _):
-        weights = checkpoints.tensors(file)
+    with checkpoints.opened(path, str) as (file, _):
+        weights = checkpoints.read_tensors(file)
         honest = json.loads(file.metadata()["checkpoint"])
     rng, wild = random.Random(3), [0, -1, 2, 10**9, 10**30, 1.5, True, None, "x", [], {}, "1"]
     keys = [("model", key) for key in honest["model"]] + [
@@ -185,19 +187,18 @@ def test_spoiled_headers_of_checkpoints(tmp_path):
 
 
 def test_spoiled_streams(tmp_path):
-    path = tmp_path / stream.NAME
+    path = tmp_path / "train_tokens.safetensors"
     stream.save_stream(path, np.arange(500, dtype=np.uint16) % VOCAB, made("corpus"))
 
     def read() -> None:
-        tokens, _, _ = stream.training_stream(tmp_path, VOCAB)
-        assert tokens.max(initial=0) < VOCAB
+        assert stream.load_stream(Source(path, "corpus"), VOCAB).tokens.max(initial=0) < VOCAB
 
     bad, _ = fuzz(path, path.read_bytes(), read, seed=4)
     assert bad > COUNT * 0.9, "its hash finds what a header does not"
 
 
 def test_a_few_bytes_that_claim_many_rows_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "MAX_DECODED", 2**20)
+    monkeypatch.setattr(parquet, "MAX_DECODED", 2**20)
     path = tmp_path / "losses.parquet"
     schema = LOSSES.schema
     rows = 1_000_000
@@ -207,7 +208,7 @@ def test_a_few_bytes_that_claim_many_rows_are_refused(tmp_path, monkeypatch):
     )
     assert path.stat().st_size < 2**16
     with pytest.raises(StageError, match=r"losses\.parquet: claims 1000000 rows.*refused"):
-        read_table(LOSSES, path, "losses@a")
+        read_table(LOSSES, Source(path, "losses@a"))
 
 
 @pytest.mark.parametrize(
@@ -222,8 +223,8 @@ def test_a_header_that_names_a_huge_model_builds_nothing(tmp_path, change, wante
     model = random_model(n_layers=1, d_model=8, n_heads=2)
     checkpoints.save(tmp_path, model, header_of(model.arch, "a"))
     path = checkpoints.path_of(tmp_path, 7)
-    with checkpoints.opened(path, "") as (file, _):
-        weights = checkpoints.tensors(file)
+    with checkpoints.opened(path, str) as (file, _):
+        weights = checkpoints.read_tensors(file)
         said = json.loads(file.metadata()["checkpoint"])
     said["model"] |= change
     save_file(weights, path, metadata={"checkpoint": json.dumps(said)})
@@ -240,8 +241,9 @@ def test_a_checkpoint_with_nan_is_refused(tmp_path):
         checkpoints.load(checkpoints.path_of(tmp_path, 7))
 
 
-def evaluation_files(folder: Path, tokens: dict, sampled: list[int]) -> None:
-    write_table(EVAL, folder / evaluation.TOKENS, tokens, made("corpus"))
+def evaluation_files(folder: Path, tokens: dict, sampled: list[int]) -> tuple[Source, Source]:
+    files = [Source(folder / name, "corpus") for name in ("eval.parquet", "eval_sequences.parquet")]
+    write_table(EVAL, files[0].path, tokens, made("corpus"))
     count = len(sampled)
     rest = {
         "seq": np.arange(count, dtype=np.int16),
@@ -249,7 +251,8 @@ def evaluation_files(folder: Path, tokens: dict, sampled: list[int]) -> None:
         "start": np.zeros(count, np.int32),
         "sampled_pos": np.array(sampled, np.int16),
     }
-    write_table(EVAL_SEQUENCES, folder / evaluation.SEQUENCES, rest, made("corpus"))
+    write_table(EVAL_SEQUENCES, files[1].path, rest, made("corpus"))
+    return files[0], files[1]
 
 
 @pytest.mark.parametrize("lost", [0, 5, 11])
@@ -259,18 +262,19 @@ def test_an_evaluation_set_with_a_hole_is_refused(tmp_path, lost):
         "pos": np.tile(np.arange(4, dtype=np.int16), 3),
         "token": np.arange(12, dtype=np.uint16),
     }
-    evaluation_files(tmp_path, table, [0, 1, 2])
-    assert evaluation.sequences(tmp_path).tolist()[2] == [8, 9, 10, 11]
-    evaluation_files(tmp_path, {name: np.delete(own, lost) for name, own in table.items()}, [0, 3])
+    tokens, sequences = evaluation_files(tmp_path, table, [0, 1, 2])
+    assert evaluation.sequences(tokens).tolist()[2] == [8, 9, 10, 11]
+    with_hole = {name: np.delete(column, lost) for name, column in table.items()}
+    evaluation_files(tmp_path, with_hole, [0, 3])
     with pytest.raises(StageError, match=r"eval\.parquet: sequences of different lengths"):
-        evaluation.sequences(tmp_path)
+        evaluation.sequences(tokens)
     with pytest.raises(StageError, match=r"sampled_pos beyond 0 … 2"):
-        evaluation.sampled_positions(tmp_path, 4)
+        evaluation.sampled_positions(sequences, 4)
 
 
 def test_tokens_that_a_model_cannot_read_are_refused():
     header = header_of(random_model().arch, "a")
-    evaluation.check_fits(torch.full((2, 48), VOCAB - 1), header, Path("x"))
+    checkpoints.check_fits(torch.full((2, 48), VOCAB - 1), header, Path("x"))
     for tokens in (torch.full((2, 48), VOCAB), torch.zeros((2, 49), dtype=torch.int64)):
-        with pytest.raises(StageError, match="of two corpora"):
-            evaluation.check_fits(tokens, header, Path("x"))
+        with pytest.raises(StageError, match="from different corpora"):
+            checkpoints.check_fits(tokens, header, Path("x"))

@@ -16,6 +16,7 @@ from induction.config.errors import StageError
 from induction.pipeline.declarations import stages
 from induction.pipeline.views import open_views
 from induction.report.export import FORMATS
+from tests.project import INDUCTION
 
 COMMAND = (*INDUCTION, "query")
 
@@ -137,6 +138,9 @@ REFUSED = [
     "from query('drop view icl')",
     "from query('select 1')",
     "from system.main.json_execute_serialized_sql(json_serialize_sql('select 1'))",
+    "from json_execute_serialized_sql(json_serialize_sql($$with a as (copy (select 1) to "
+    f"{OVER}) from a$$))",
+    f"/* explain */ with a as (copy (select 1) to {OVER}) from a",
     "select 1; drop view icl",
     "select 1; select * from read_csv('/etc/passwd')",
 ]
@@ -169,7 +173,7 @@ def test_a_table_elsewhere_is_not_read(read, connection, tmp_path):
 
 
 def test_nothing_is_answered_if_a_later_statement_is_refused(connection, capsys):
-    with pytest.raises(StageError, match="'drop view icl' is no question"):
+    with pytest.raises(StageError, match="'drop view icl' is not a question"):
         query.run(connection, "select 1; drop view icl")
     assert capsys.readouterr().out == ""
 

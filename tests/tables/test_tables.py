@@ -9,6 +9,7 @@ from induction.config.errors import StageError
 from induction.tables.contract import Column, Table, TableError
 from induction.tables.losses import LOSSES
 from induction.tables.parquet import TableWriter, open_table, read_table, write_table
+from induction.tables.source import Source
 from tests.conftest import made
 
 TABLE = Table(
@@ -23,7 +24,7 @@ TABLE = Table(
 )
 
 
-def rows(steps, modes, values, dtype=np.float32):
+def rows(steps, modes, values, dtype: type = np.float32):
     return {
         "step": np.array(steps, np.int32),
         "mode": modes,
@@ -63,10 +64,11 @@ def test_batches_must_continue_the_order(tmp_path):
 def test_what_is_written_is_read_back(tmp_path):
     path = tmp_path / "toy.parquet"
     write_table(TABLE, path, rows([1, 1, 2], ["a", "b", "a"], [1, 2, 3]), made("toy"))
-    found = read_table(TABLE, path, "toy")
-    assert found["mode"].tolist() == ["a", "b", "a"]
-    assert found["value"].tolist() == [1, 2, 3]
-    metadata = open_table(TABLE, path, "toy").schema_arrow.metadata
+    source = Source(path, "toy")
+    columns = read_table(TABLE, source)
+    assert columns["mode"].tolist() == ["a", "b", "a"]
+    assert columns["value"].tolist() == [1, 2, 3]
+    metadata = open_table(TABLE, source).schema_arrow.metadata
     assert metadata[b"grain"] == b"step, mode" and metadata[b"unit.value"] == b"nats"
 
 
@@ -92,14 +94,15 @@ def test_losses_take_at_most_four_bytes_a_row_and_a_row_group_a_step(tmp_path):
 
 def test_a_truncated_or_foreign_table_is_named_with_its_remedy(tmp_path):
     path = tmp_path / "toy.parquet"
+    source = Source(path, "toy@a")
     with pytest.raises(StageError, match=r"toy\.parquet: not found; .*dvc repro toy@a"):
-        open_table(TABLE, path, "toy@a")
+        open_table(TABLE, source)
     write_table(TABLE, path, rows([1], ["a"], [1]), made("toy"))
     whole = path.read_bytes()
     for cut in (0, 3, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
         with pytest.raises(StageError, match=r"toy\.parquet: truncated.*dvc repro --force.*toy@a"):
-            open_table(TABLE, path, "toy@a")
+            open_table(TABLE, source)
     pq.write_table(pa.table({"step": [1]}), path)
     with pytest.raises(StageError, match=r"expected columns .*'mode'.*found \['step'\]"):
-        open_table(TABLE, path, "toy@a")
+        open_table(TABLE, source)

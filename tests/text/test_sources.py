@@ -15,15 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from induction.config.corpus import CorpusSettings, Evaluation
-from induction.config.errors import StageError
-from induction.config.strict import visible
+from induction.config.errors import StageError, visible
 from induction.text import sources
 
 FILES = CorpusSettings(
     source="files",
     packages=(),
     exclude_names=("skip.txt",),
-    files="",
+    files="*.txt",
     text_column="text",
     max_characters=10_000,
     min_characters=5,

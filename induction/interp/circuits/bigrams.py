@@ -12,7 +12,7 @@ from induction.models.transformer import Transformer
 
 
 class Bigrams(NamedTuple):
-    """How often tokens follow the `sources`, and how often every token occurs at all."""
+    """How often each token follows each of the `sources`, and how often it occurs at all."""
 
     sources: Int[np.ndarray, "source"]
     counts: Int[np.ndarray, "source vocab"]
@@ -20,11 +20,12 @@ class Bigrams(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """Of the direct path with the bigram table; means over sources, weighted by their counts.
+    """Of the direct path with the bigram table, by the columns of table `direct_path`: means over
+    sources, weighted by their counts.
 
-    `kl`, nats: of the bigram distribution from the direct path's; `kl_unigram`: from the unigram
-    distribution, which a model of no context has. `rank_correlation`: Spearman's, over the tokens
-    that follow the source. `same_first`: the likeliest next token is the same.
+    `kl` [nats] is that of the bigrams from the direct path; `kl_unigram` that from the unigrams,
+    which a model without any context would have. `rank_correlation` is Spearman's, over the tokens
+    that follow the source. `same_first` is the share of the same likeliest next token.
     """
 
     kl: float
@@ -33,12 +34,12 @@ class Agreement(NamedTuple):
     same_first: float
 
 
-def bigrams(
+def count_bigrams(
     stream: UInt16[np.ndarray, "stream"], counts: Int[np.ndarray, "vocab"], sources: int
 ) -> Bigrams:
-    """Of the `sources` most common tokens, by count, without id 0, end of text."""
-    order = np.argsort(-counts[1:], kind="stable")[:sources] + 1
-    chosen = order[counts[order] > 0]
+    """Bigrams of the `sources` most common tokens, by count, without id 0, end of text."""
+    by_count = np.argsort(-counts[1:], kind="stable")[:sources] + 1
+    chosen = by_count[counts[by_count] > 0]
     row_of = np.full(len(counts), -1, np.int64)
     row_of[chosen] = np.arange(len(chosen))
     rows = row_of[stream[:-1]]
@@ -58,8 +59,8 @@ def direct_log_probs(
     return model.head(x).double().log_softmax(-1)
 
 
-def agreement(log_probs: Float[np.ndarray, "source vocab"], found: Bigrams) -> Agreement:
-    counts, unigram = found.counts.astype(np.float64), found.unigram / found.unigram.sum()
+def agreement(log_probs: Float[np.ndarray, "source vocab"], bigrams: Bigrams) -> Agreement:
+    counts, unigram = bigrams.counts.astype(np.float64), bigrams.unigram / bigrams.unigram.sum()
     totals = counts.sum(1)
     shares = counts / totals[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -67,20 +68,23 @@ def agreement(log_probs: Float[np.ndarray, "source vocab"], found: Bigrams) -> A
             np.where(counts > 0, shares * (np.log(shares) - other), 0).sum(1)
             for other in (log_probs, np.log(unigram))
         )
-    correlations = np.array([_spearman(*own) for own in zip(log_probs, counts, strict=True)])
+    correlations = np.array([_spearman(*rows) for rows in zip(log_probs, counts, strict=True)])
     same = log_probs.argmax(1) == counts.argmax(1)
-    known = np.isfinite(correlations)
+    defined = np.isfinite(correlations)
     return Agreement(
-        float(np.average(kl, weights=totals)),
-        float(np.average(kl_unigram, weights=totals)),
-        float(np.average(correlations[known], weights=totals[known])) if known.any() else 0.0,
-        float(np.average(same, weights=totals)),
+        kl=float(np.average(kl, weights=totals)),
+        kl_unigram=float(np.average(kl_unigram, weights=totals)),
+        rank_correlation=float(np.average(correlations[defined], weights=totals[defined]))
+        if defined.any()
+        else 0.0,
+        same_first=float(np.average(same, weights=totals)),
     )
 
 
 def _spearman(log_probs: np.ndarray, counts: np.ndarray) -> float:
-    seen = counts > 0
-    a, b = rankdata(log_probs[seen]), rankdata(counts[seen])
+    """Over the tokens with a count; NaN where there are too few or all are alike."""
+    follows = counts > 0
+    a, b = rankdata(log_probs[follows]), rankdata(counts[follows])
     if len(a) < 2 or a.std() == 0 or b.std() == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])

@@ -1,8 +1,9 @@
-"""Skip-trigrams, source … destination -> out, of one-layer models, and the bugs they come with.
+"""Skip-trigrams, source … destination -> out, of one-layer models, and the bugs they entail.
 
 Elhage et al. 2021, One-Layer Attention-Only Transformers: a head's QK circuit says which source a
 destination attends to, its OV circuit what that raises, and the second does not know of the first.
-Whoever has learned *keep … in -> mind* and *keep … at -> bay* must raise *keep … in -> bay*, too.
+A head that has learned *keep … in -> mind* and *keep … at -> bay* must raise *keep … in -> bay*,
+too.
 """
 
 import math
@@ -11,24 +12,24 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt16
+from jaxtyping import Bool, Float, Int, UInt16
 from torch import Tensor
 
-from induction.interp.circuits.tokens import Factored
+from induction.interp.circuits.token_circuits import Factored
 
-# A skip-trigram holds where the source makes the out twice as likely.
+# The text has a skip-trigram where the source makes the out twice as likely.
 MIN_LIFT = math.log(2)
-# Destinations and outs of a source that are looked at.
+# Destinations, and outs, that are examined for each source.
 WIDTH = 8
-# Tokens of an example that are shown at either end of what is between.
+# In an example, tokens shown after the source and before the destination.
 BESIDE = 6
-# Tokens -> the text they spell.
+# Token ids -> the text they spell.
 Spell = Callable[[list[int]], str]
 
 
 class Sources(NamedTuple):
-    """For every source, largest first: the destinations that attend to it most, with the share of
-    their attention, and the outs it raises most, in nats at full attention. Token ids."""
+    """For every source, largest first: ids of the destinations that attend to it most, with their
+    attention, and ids of the outs it raises most, with the nats at full attention."""
 
     destinations: Int[np.ndarray, "source k"]
     attention: Float[np.ndarray, "source k"]
@@ -60,13 +61,13 @@ def sources(
         scores = qk.left[tokens[part]] @ qk.right.T
         scores = (scores - scores.max(1, keepdim=True).values).exp()
         rest = (context - 1) * (scores * others).sum(1, keepdim=True)
-        # [source, destination]; what was best so far stands beside it
+        # [source, destination], beside the best of the blocks before.
         best_a.append((scores / (scores + rest)).T)
         best_d.append(tokens[part].expand(len(qk.right), -1))
         attention = torch.cat(best_a, 1)
         top = attention.topk(min(k, attention.shape[1]), 1)
         best_a, best_d = [top.values], [torch.cat(best_d, 1).gather(1, top.indices)]
-    # Above the mean source: the mean is taken over rows, so off the left factor.
+    # Above the mean source: a mean over rows is taken off the left factor.
     mean = (others[:, None] * ov.left).sum(0)
     order, outs, raises = Factored(ov.left - mean, ov.right[tokens]).top(len(ov.left), k)
     back = order.argsort()
@@ -88,40 +89,50 @@ class Counts:
     def after(
         self, source: int, destination: int
     ) -> tuple[Int[np.ndarray, "vocab"], Int[np.ndarray, "vocab"]]:
-        """What follows the destination, by out: where the source came before, and anywhere."""
-        if source != self._source:
-            self._source, here = source, np.arange(len(self.tokens))
-            found = np.where(self.tokens == source, here, -self.context - 1)
-            # The last place before each position, itself excluded.
-            self._last = np.concatenate([[-self.context - 1], np.maximum.accumulate(found)[:-1]])
-        at = self._places[destination]
-        at = at[at + 1 < len(self.tokens)]
-        with_source = at[at - self._last[at] <= self.context]
-        return tuple(
-            np.bincount(self.tokens[own + 1], minlength=self.vocab) for own in (with_source, at)
-        )
+        """Counts of what follows the destination: where the source came before, and anywhere."""
+        anywhere = self._followed(destination)
+        with_source = anywhere[self._has_before(source, anywhere)]
+        return self._next(with_source), self._next(anywhere)
 
     def example(self, trigram: "Trigram", spell: Spell) -> str:
-        """The first occurrence, with what stands between source and destination cut to a few."""
-        self.after(trigram.source, trigram.destination)
-        at = self._places[trigram.destination]
-        at = at[at + 1 < len(self.tokens)]
-        hits = at[(self.tokens[at + 1] == trigram.out) & (at - self._last[at] <= self.context)]
-        if not len(hits):
+        """The first occurrence, with a long text between source and destination shortened."""
+        places = self._followed(trigram.destination)
+        places = places[self.tokens[places + 1] == trigram.out]
+        places = places[self._has_before(trigram.source, places)]
+        if not len(places):
             return ""
-        here, first = int(hits[0]), int(self._last[hits[0]])
+        here = int(places[0])
+        first = int(self._last[here])
         between = self.tokens[first + 1 : here].tolist()
         if len(between) > 2 * BESIDE:
             gap = spell(between[:BESIDE]) + " … " + spell(between[-BESIDE:])
         else:
             gap = spell(between)
-        ends = spell([trigram.source]), spell([trigram.destination, trigram.out])
-        return " ".join(f"{ends[0]}{gap}{ends[1]}".split())
+        begin, end = spell([trigram.source]), spell([trigram.destination, trigram.out])
+        return " ".join(f"{begin}{gap}{end}".split())
+
+    def _followed(self, token: int) -> Int[np.ndarray, "n"]:
+        """Where a token stands with another after it."""
+        places = self._places[token]
+        return places[places + 1 < len(self.tokens)]
+
+    def _next(self, places: Int[np.ndarray, "n"]) -> Int[np.ndarray, "vocab"]:
+        return np.bincount(self.tokens[places + 1], minlength=self.vocab)
+
+    def _has_before(self, source: int, places: Int[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+        """Whether the source is among the `context` tokens before each place."""
+        if source != self._source:
+            never = -self.context - 1
+            at = np.where(self.tokens == source, np.arange(len(self.tokens)), never)
+            # The last place before each position, the position itself excluded.
+            self._last = np.concatenate([[never], np.maximum.accumulate(at)[:-1]])
+            self._source = source
+        return places - self._last[places] <= self.context
 
 
 class Trigram(NamedTuple):
-    """Token ids, the effect in nats, and the text's counts: of the three, of source and
-    destination, and the log of how much likelier the out is with the source than without."""
+    """Token ids, the effect in nats, the text's counts of the three and of source and destination,
+    and the log of how much likelier the out is with the source than without."""
 
     source: int
     destination: int
@@ -133,11 +144,16 @@ class Trigram(NamedTuple):
 
 
 class Bug(NamedTuple):
-    """Two skip-trigrams of one source that the text has, and one that they force and it has not."""
+    """Two skip-trigrams of one source that the text has, and the one that they force and the text
+    does not have: the destination of the first with the out of the second."""
 
     first: Trigram
     second: Trigram
     forced: Trigram
+
+
+# Of one source: destination by out.
+Candidates = list[list[Trigram]]
 
 
 def _trigram(counts: Counts, source: int, destination: int, out: int, effect: float) -> Trigram:
@@ -150,56 +166,57 @@ def _trigram(counts: Counts, source: int, destination: int, out: int, effect: fl
     return Trigram(source, destination, out, effect, int(here[out]), pairs, lift)
 
 
-def tables(found: Sources, counts: Counts, among: int) -> list[list[list[Trigram]]]:
-    """Destination by out, of the `among` sources of largest effect, largest first."""
-    effects = found.effects()
-    order = np.argsort(-effects[:, 0, 0], kind="stable")[:among]
+def counted(sources: Sources, counts: Counts, among: int) -> list[Candidates]:
+    """Of the `among` sources of largest effect, largest first."""
+    effects = sources.effects()
+    by_effect = np.argsort(-effects[:, 0, 0], kind="stable")[:among]
     return [
         [
             [
-                _trigram(counts, s, int(d), int(o), float(effects[s, i, j]))
-                for j, o in enumerate(found.outs[s])
+                _trigram(counts, s, int(destination), int(out), float(effects[s, i, j]))
+                for j, out in enumerate(sources.outs[s])
             ]
-            for i, d in enumerate(found.destinations[s])
+            for i, destination in enumerate(sources.destinations[s])
         ]
-        for s in order.tolist()
+        for s in by_effect.tolist()
     ]
 
 
-def largest(made: list[list[list[Trigram]]], rows: int, min_seen: int) -> list[Trigram]:
+def largest(candidates: list[Candidates], rows: int, min_seen: int) -> list[Trigram]:
     """Of every source the skip-trigram of largest effect that the text has `min_seen` times and
     likelier with the source than without; the `rows` largest."""
     best = [
-        max(own, key=lambda trigram: trigram.effect)
-        for table in made
-        if (own := [trigram for row in table for trigram in row if _holds(trigram, min_seen)])
+        max(in_text, key=lambda trigram: trigram.effect)
+        for of_source in candidates
+        if (in_text := [t for row in of_source for t in row if _in_text(t, min_seen)])
     ]
     return sorted(best, key=lambda trigram: -trigram.effect)[:rows]
 
 
-def bugs(made: list[list[list[Trigram]]], rows: int, min_seen: int) -> list[Bug]:
+def bugs(candidates: list[Candidates], rows: int, min_seen: int) -> list[Bug]:
     """The `rows` bugs of largest forced effect, one of each source.
 
-    Both halves hold in the text; the forced one is rarer than `min_seen`, and no likelier with
-    the source than without.
+    The text has both halves; the forced one is rarer than `min_seen`, and no likelier with the
+    source than without.
     """
     best = []
-    for table in made:
+    for of_source in candidates:
         halves = [
             (i, j)
-            for i, row in enumerate(table)
-            for j, own in enumerate(row)
-            if _holds(own, min_seen)
+            for i, row in enumerate(of_source)
+            for j, trigram in enumerate(row)
+            if _in_text(trigram, min_seen)
         ]
-        own = [
-            Bug(table[i][j], table[m][n], table[i][n])
+        # Halves that share destination or out force only each other, and the text has both.
+        of_halves = [
+            Bug(of_source[i][j], of_source[m][n], forced)
             for i, j in halves
             for m, n in halves
-            if i != m and j != n and table[i][n].seen < min_seen and table[i][n].lift <= 0
+            if (forced := of_source[i][n]).seen < min_seen and forced.lift <= 0
         ]
-        best += sorted(own, key=lambda bug: -bug.forced.effect)[:1]
+        best += sorted(of_halves, key=lambda bug: -bug.forced.effect)[:1]
     return sorted(best, key=lambda bug: -bug.forced.effect)[:rows]
 
 
-def _holds(trigram: Trigram, min_seen: int) -> bool:
+def _in_text(trigram: Trigram, min_seen: int) -> bool:
     return trigram.seen >= min_seen and trigram.lift >= MIN_LIFT

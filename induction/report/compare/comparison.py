@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from induction.config.cells import Cell
+from induction.config.errors import ParamsError
 from induction.config.icl import IclSettings
-from induction.config.strict import ParamsError, parse, parse_named
+from induction.config.strict import parse, parse_named
 from induction.report.compare.difference import difference, is_clear, is_identical, over_seeds
 from induction.report.compare.measures import (
     MEASURES,
@@ -242,9 +243,7 @@ def _panels(side: Side) -> dict[str, dict]:
         grid = {
             name: cell
             for section in ("cells", "published")
-            for name, cell in parse_named(
-                Cell, param(side.params, section) or {}, section, 0
-            ).items()
+            for name, cell in parse_named(Cell, param(side.params, section) or {}, section).items()
             if name in side.cells
         }
     except ParamsError:

@@ -4,8 +4,8 @@ from math import hypot, isnan
 
 import numpy as np
 
-from induction.claims.verdicts import interval_over_seeds
 from induction.report.compare.measures import Estimate
+from induction.stats.intervals import student_interval
 
 
 def is_identical(a: Estimate, b: Estimate) -> bool:
@@ -59,5 +59,5 @@ def over_seeds(differences: list[float], level: float | None) -> Estimate:
     values = np.array(differences)
     if level is None:
         return Estimate(float(values.mean()))
-    low, high = interval_over_seeds(values, level)
+    low, high = student_interval(values, level)
     return Estimate(float(values.mean()), *((None, None) if isnan(low) else (low, high)))

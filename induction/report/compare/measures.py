@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
-from induction.config.strict import show, visible
+from induction.config.errors import show, visible
 from induction.report.formatting import short
 from induction.report.summary import DIGITS
 

@@ -7,7 +7,8 @@ from induction.config.icl import IclSettings
 from induction.report import sequences
 from induction.report.compare.measures import CellValues, Estimate, printed
 from induction.report.sequences import DECIMALS
-from induction.stats.bootstrap import draws, tails
+from induction.stats.bootstrap import resamples
+from induction.stats.intervals import equal_tailed
 
 # Measures that are means over sequences: a column of sequences.csv, or the difference of two.
 MEANS = {
@@ -69,11 +70,6 @@ def intervals(
     if not differences:
         return {}
     values = np.stack(list(differences.values()), axis=1)
-    resamples = draws(len(values), icl.bootstrap_draws, icl.bootstrap_seed)
-    weights = np.zeros((icl.bootstrap_draws, len(values)))
-    weights[resamples["draw"].to_numpy(), resamples["seq"].to_numpy()] = resamples[
-        "weight"
-    ].to_numpy()
-    ends = tails(icl.interval)
-    low, high = np.quantile(weights @ values / len(values), (ends["low"], ends["high"]), axis=0)
+    weights = resamples(len(values), icl.bootstrap_draws, icl.bootstrap_seed)[1:]
+    low, high = equal_tailed(weights @ values / len(values), icl.interval)
     return dict(zip(differences, zip(low.tolist(), high.tolist(), strict=True), strict=True))

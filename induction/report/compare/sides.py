@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from induction.config.strict import show
+from induction.config.errors import show
 from induction.report.compare.measures import CellValues, Estimate, estimate, mapping, printed
 from induction.report.compare.paired import PerSequence
 

@@ -73,24 +73,24 @@ def circuit_paths(rows: Rows, results: Results) -> Panels:
     "What in-context learning loses when one edge, from what a head writes into the keys of a "
     "later head, is cut. One line per edge; blue: edges that meet all of the rule at that "
     "checkpoint. The lowest seed of each model.",
-    keep=lambda row: row["is_first"] and row["reader"] == "k",
+    keep=lambda row: row["is_first"] and row["receiver_input"] == "k",
 )
 def circuit_edges(rows: Rows, results: Results) -> Panels:
     """Those of a circuit are named."""
     edges = [
-        {key: row[key] for key in ("cell", "tokens", "edge", "cut", "is_circuit", "is_last")}
+        {key: row[key] for key in ("cell", "tokens", "edge", "icl_lost", "is_circuit", "is_last")}
         for row in rows
     ]
-    low, high = extent(edges, "cut")
+    low, high = extent(edges, "icl_lost")
     scale = alt.Scale(domain=[low, high])
 
     def panel(_: str, lines: Rows) -> alt.LayerChart:
         base = alt.Chart(in_millions(lines)).encode(
-            x=TOKENS, y=alt.Y("cut:Q", title="ICL lost without it (nats)", scale=scale)
+            x=TOKENS, y=alt.Y("icl_lost:Q", title="ICL lost without it (nats)", scale=scale)
         )
         named = [row for row in lines if row["is_last"] and row["is_circuit"]]
-        heights = apart([row["cut"] for row in named], LINE * (high - low))
-        labels = [row | {"cut": at} for row, at in zip(named, heights, strict=True)]
+        heights = apart([row["icl_lost"] for row in named], LINE * (high - low))
+        labels = [row | {"icl_lost": at} for row, at in zip(named, heights, strict=True)]
         return layers(
             base.mark_line(strokeWidth=0.8, color=GREY, opacity=0.6).encode(detail="edge:N"),
             base.transform_filter("datum.is_circuit").mark_point(
@@ -98,7 +98,7 @@ def circuit_edges(rows: Rows, results: Results) -> Panels:
             ),
             alt.Chart(in_millions(labels))
             .mark_text(align="right", dx=-6, fontSize=9, color=COLOURS[0])
-            .encode(x=TOKENS, y=alt.Y("cut:Q", scale=scale), text="edge:N"),
+            .encode(x=TOKENS, y=alt.Y("icl_lost:Q", scale=scale), text="edge:N"),
         )
 
     return Panels(edges, "cell", panel)
@@ -119,7 +119,7 @@ def apart(values: list[float], gap: float) -> list[float]:
     "K-composition between heads, at every checkpoint read: wider where more rows of the circuit "
     "W_E W_QK (W_OV)ᵀ W_Eᵀ have their maximum on the diagonal, so that a query looks for keys "
     "preceded by its own token. Blue: the induction circuit.",
-    keep=lambda row: row["is_detailed"] and row["from_layer"] >= 0 and row["reader"] == "k",
+    keep=lambda row: row["is_detailed"] and row["from_layer"] >= 0 and row["receiver_input"] == "k",
 )
 def circuit_graph(rows: Rows, results: Results) -> Panels:
     """Heads as nodes, a panel per checkpoint."""
@@ -174,7 +174,7 @@ def circuit_graph(rows: Rows, results: Results) -> Panels:
 )
 def circuit_compositions(rows: Rows, results: Results) -> Panels:
     inputs = {"q": "queries", "k": "keys", "v": "values"}
-    named = [row | {"into": inputs[row["reader"]]} for row in rows]
+    named = [row | {"into": inputs[row["receiver_input"]]} for row in rows]
     scale = alt.Scale(domain=extent(rows, "above"))
 
     def panel(_: str, lines: Rows) -> alt.Chart:

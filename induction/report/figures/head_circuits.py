@@ -14,8 +14,8 @@ LEAST_WEIGHT = 0.05
 @figure(
     "circuit_edges",
     Section.CIRCUITS,
-    "The circuit's writer and its reader on BOS and a random block that comes twice, at every "
-    "checkpoint read. The writer finds the previous token; later the reader finds what followed "
+    "The circuit's sender and its receiver on BOS and a random block that comes twice, at every "
+    "checkpoint read. The sender finds the previous token; later the receiver finds what followed "
     "the last time. Attention below 0.05 is left out.",
     keep=lambda row: (
         row["is_circuit"] and row["is_last"] and row["is_detailed"] and row["from_layer"] >= 0

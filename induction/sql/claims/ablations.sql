@@ -1,14 +1,7 @@
 -- Grain: claim, cell. What single heads carry, by pattern-preserving zero ablation at the last
 -- checkpoint, in attention-only models of two and more layers.
--- Reads cells, ablations, heads, phases_windows.
+-- Reads attention_only, ablations, heads.
 with
-
-asked as (
-    select cells.cell, cells.seed, is_phase_change, start_tokens, end_tokens
-    from cells
-    join phases_windows as windows using (cell)
-    where is_main and n_layers >= 2 and not smeared_keys and not mlp
-),
 
 whole as (
     select cell, step, seq, late - early as icl, sampled
@@ -16,40 +9,39 @@ whole as (
     where mode = 'none'
 ),
 
-lasts as (
-    select cell, max(step) as step from ablations group by cell
+removed as (
+    select cell, step, layer, head, seq, late - early as icl, sampled
+    from last_rows('ablations')
+    where replacement = 'zero' and mode = 'pattern'
 ),
 
 before_and_after as (
     select
-        asked.cell,
+        cell,
         seq,
-        max(sampled) filter (step * $tokens_per_step = end_tokens)
-            - max(sampled) filter (step * $tokens_per_step = start_tokens) as b
-    from asked
+        max(sampled) filter (step = end_step) - max(sampled) filter (step = start_step) as b
+    from attention_only
     join whole using (cell)
     where is_phase_change
-    group by asked.cell, seq
+    group by cell, seq
 ),
 
 per_head as (
     select
-        asked.cell,
-        asked.seed,
+        cell,
+        seed,
         kind,
-        avg(removed.late - removed.early - whole.icl) as delta_icl,
+        avg(removed.icl - whole.icl) as delta_icl,
         -sum((removed.sampled - whole.sampled) * b) / nullif(sum(b * b), 0) as undone
-    from asked
-    join lasts using (cell)
-    join ablations as removed using (cell, step)
+    from attention_only
+    join removed using (cell)
     join whole using (cell, step, seq)
     join heads using (cell, step, layer, head)
     left join before_and_after using (cell, seq)
-    where removed.replacement = 'zero' and removed.mode = 'pattern'
-    group by asked.cell, asked.seed, layer, head, kind
+    group by cell, seed, layer, head, kind
 ),
 
-counted as (
+per_cell as (
     select
         cell,
         seed,
@@ -66,17 +58,12 @@ select
     cell,
     seed,
     induction_among_carriers as value,
-    if(induction_among_carriers is null, 'no head carries 0.1 nats', '') as reason
-from counted
+    'no head carries 0.1 nats' as reason
+from per_cell
 
 union all
-select
-    'others_raise_icl',
-    cell,
-    seed,
-    others_raising,
-    if(others_raising is null, 'every head is an induction head', '')
-from counted
+select 'others_raise_icl', cell, seed, others_raising, 'every head is an induction head'
+from per_cell
 
 union all
 select
@@ -84,9 +71,5 @@ select
     cell,
     seed,
     undone_by_induction - undone_by_others,
-    case
-        when undone_by_induction is not null and undone_by_others is not null then ''
-        when undone_by_others is null then 'no window, or no other head'
-        else 'no induction head'
-    end
-from counted
+    if(undone_by_others is null, 'no window, or no other head', 'no induction head')
+from per_cell

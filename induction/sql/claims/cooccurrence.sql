@@ -1,20 +1,10 @@
 -- Grain: claim, cell. Claims about when signals change, and whether together.
 -- A signal that does not change overlaps with nothing; one that has no curve is not defined.
--- Reads cells, phases, phases_overlaps.
+-- Reads cells, deeper, main_cells, settings, phases, phases_overlaps.
 with
-
-deeper as (
-    select * from cells where is_main and n_layers >= 2 and not smeared_keys
-),
 
 estimators as (
     select distinct estimator from phases
-),
-
-pairs as (
-    select cell, estimator, signal, other, overlap from phases_overlaps
-    union all
-    select cell, estimator, other, signal, overlap from phases_overlaps
 ),
 
 claimed(claim, signal) as (
@@ -25,71 +15,61 @@ claimed(claim, signal) as (
         ('qk_trace_in_window', 'qk_trace')
 ),
 
+overlaps_with_icl as (
+    select cell, estimator, if(signal = 'icl', other, signal) as signal, overlap
+    from phases_overlaps
+    where 'icl' in (signal, other)
+),
+
 icl_changes as (
-    select cell, estimator, is_defined, start_tokens, middle_tokens, end_tokens, reason
+    select cell, start_tokens, middle_tokens, end_tokens, reason
     from phases
-    where signal = 'icl'
+    where signal = 'icl' and estimator = 'levels'
 )
 
 select
     claim,
-    deeper.cell,
-    deeper.seed,
-    case
-        when count(own.rise) = count(*) then avg(coalesce(pairs.overlap, false)::int)
-    end as value,
-    coalesce(any_value(own.reason) filter (own.rise is null), '') as reason
+    cell,
+    seed,
+    case when count(rise) = count(*) then avg(coalesce(overlap, false)::int) end as value,
+    any_value(reason) filter (rise is null) as reason
 from deeper
 cross join estimators
 cross join claimed
-left join phases as own
-    on own.cell = deeper.cell
-    and own.estimator = estimators.estimator
-    and own.signal = claimed.signal
-left join pairs
-    on pairs.cell = deeper.cell
-    and pairs.estimator = estimators.estimator
-    and pairs.signal = claimed.signal
-    and pairs.other = 'icl'
-group by claim, deeper.cell, deeper.seed
+left join phases using (cell, estimator, signal)
+left join overlaps_with_icl using (cell, estimator, signal)
+group by claim, cell, seed
 
 union all
-select
-    'window_is_narrow',
-    cell,
-    seed,
-    case when is_defined then (end_tokens - start_tokens) / $tokens end,
-    icl_changes.reason
+select 'window_is_narrow', cell, seed, (end_tokens - start_tokens) / training_tokens, reason
 from deeper
 join icl_changes using (cell)
-where estimator = 'levels'
+cross join settings
 
 union all
 select
     'smeared_two_layers_earlier',
     smeared.cell,
-    smeared.seed,
-    case when early.is_defined and late.is_defined then early.middle_tokens - late.middle_tokens end,
-    case when early.is_defined then late.reason else early.reason end
-from cells as smeared
-join deeper as plain
-    on plain.seed = smeared.seed and plain.n_layers = 2 and not plain.mlp
-join icl_changes as early on early.cell = smeared.cell and early.estimator = 'levels'
-join icl_changes as late on late.cell = plain.cell and late.estimator = 'levels'
-where smeared.is_main and smeared.smeared_keys and smeared.n_layers = 2
+    seed,
+    early.middle_tokens - late.middle_tokens,
+    coalesce(nullif(early.reason, ''), late.reason)
+from main_cells as smeared
+join attention_only as plain using (seed, n_layers)
+join icl_changes as early on early.cell = smeared.cell
+join icl_changes as late on late.cell = plain.cell
+where smeared.family = 'smeared' and n_layers = 2
 
 union all
 select
     'not_the_warmup',
     shifted.cell,
-    shifted.seed,
-    case when late.is_defined and early.is_defined then
-        (late.middle_tokens - early.middle_tokens)
-        / ((shifted.warmup_steps - plain.warmup_steps) * $tokens_per_step)
-    end,
-    case when late.is_defined then early.reason else late.reason end
+    seed,
+    (late.middle_tokens - early.middle_tokens)
+    / ((shifted.warmup_steps - plain.warmup_steps) * tokens_per_step),
+    coalesce(nullif(late.reason, ''), early.reason)
 from cells as shifted
-join deeper as plain on plain.seed = shifted.seed and plain.model = shifted.model
-join icl_changes as late on late.cell = shifted.cell and late.estimator = 'levels'
-join icl_changes as early on early.cell = plain.cell and early.estimator = 'levels'
+join deeper as plain using (seed, model)
+join icl_changes as late on late.cell = shifted.cell
+join icl_changes as early on early.cell = plain.cell
+cross join settings
 where shifted.changes = 'warmup_steps' and shifted.warmup_steps <> plain.warmup_steps

@@ -1,88 +1,65 @@
 -- Grain: claim, cell. Claims about how much in-context learning a model gains, and when.
--- gained is -ICL, so that more is more. Reads cells, icl, phases_windows.
+-- gained is -ICL, so that more is more. Reads windowed_cells, deeper, one_layer, icl.
 with
 
-finals as (
-    select cell, arg_max(-icl, step) as gained
-    from icl
+gains as (
+    select
+        cell,
+        arg_max(-icl, step) as gained,
+        max(-icl) filter (step = start_step) as at_start,
+        max(-icl) filter (step = end_step) as at_end
+    from windowed_cells
+    join icl using (cell)
     group by cell
 ),
 
-edges as (
+gaining as (
     select
-        windows.cell,
-        any_value(is_phase_change) as is_phase_change,
-        any_value(icl_drop) as icl_drop,
-        arg_min(-icl, abs(step * $tokens_per_step - start_tokens)) as at_start,
-        arg_min(-icl, abs(step * $tokens_per_step - end_tokens)) as at_end
-    from phases_windows as windows
-    join icl using (cell)
-    group by windows.cell
+        windowed_cells.*,
+        gained,
+        if(is_phase_change, at_start, null) as at_start,
+        if(is_phase_change, icl_drop / gained, 0) as share_in_window,
+        if(is_phase_change, abs(gained - at_end) / gained, null) as share_after
+    from windowed_cells
+    join gains using (cell)
 ),
 
-every_cell as (
-    select *
-    from cells
-    join finals using (cell)
-    join edges using (cell)
+deep as (
+    from gaining semi join deeper using (cell)
 ),
 
-deeper as (
-    select * from every_cell where is_main and n_layers >= 2 and not smeared_keys
+flat as (
+    from gaining semi join one_layer using (cell)
 ),
 
-one_layer as (
-    select * from every_cell where is_main and n_layers = 1 and not smeared_keys and not mlp
-),
-
-deeper_of_seed as (
-    select seed, avg(gained) as gained from deeper group by seed
-),
-
-no_window as (
-    select 'the phase rule finds no change' as reason
+deep_of_seed as (
+    select seed, avg(gained) as gained from deep group by seed
 )
 
-select
-    'icl_forms_in_window' as claim,
-    cell,
-    seed,
-    case when is_phase_change then icl_drop / gained else 0 end as value,
-    '' as reason
-from deeper
+select 'icl_forms_in_window' as claim, cell, seed, share_in_window as value, '' as reason
+from deep
 
 union all
-select
-    'little_before',
-    cell,
-    seed,
-    case when is_phase_change then at_start end,
-    case when is_phase_change then '' else no_window.reason end
-from deeper, no_window
+select 'little_before', cell, seed, at_start, 'the phase rule finds no change' from deep
 
 union all
-select 'much_after', cell, seed, gained, '' from deeper
+select 'much_after', cell, seed, gained, '' from deep
 
 union all
-select 'one_layer_flat', one_layer.cell, seed, one_layer.gained / deeper_of_seed.gained, ''
-from one_layer
-join deeper_of_seed using (seed)
+select 'one_layer_flat', cell, seed, flat.gained / deep_of_seed.gained, ''
+from flat
+join deep_of_seed using (seed)
 
 union all
-select 'smeared_one_layer_changes', own.cell, seed, own.gained - one_layer.gained, ''
-from every_cell as own
-join one_layer using (seed)
-where own.is_main and own.smeared_keys and own.n_layers = 1
+select 'smeared_one_layer_changes', smeared.cell, seed, smeared.gained - flat.gained, ''
+from gaining as smeared
+join flat using (seed)
+where smeared.is_main and smeared.family = 'smeared_one_layer'
 
 union all
-select
-    'icl_moves_as_a_whole',
-    cell,
-    seed,
-    case when is_phase_change then icl_drop / gained else 0 end,
-    ''
-from every_cell
-where is_main and smeared_keys
+select 'icl_moves_as_a_whole', cell, seed, share_in_window, ''
+from gaining
+where is_main and family in ('smeared', 'smeared_one_layer')
 
 union all
 select
@@ -91,40 +68,36 @@ select
     seed,
     abs(three.gained - two.gained) / two.gained,
     ''
-from deeper as three
-join deeper as two using (seed)
-where three.n_layers = 3 and two.n_layers = 2 and not three.mlp and not two.mlp
+from deep as three
+join deep as two using (seed, family)
+where family = 'attention_only' and three.n_layers = 3 and two.n_layers = 2
 
 union all
-select
-    'icl_constant_over_time',
-    cell,
-    seed,
-    case when is_phase_change then abs(gained - at_end) / gained end,
-    case when is_phase_change then '' else no_window.reason end
-from deeper, no_window
+select 'icl_constant_over_time', cell, seed, share_after, 'the phase rule finds no change'
+from deep
 
 union all
 select 'another_corpus', cell, seed, gained, ''
-from every_cell
-where corpus <> '' and n_layers >= 2 and changes = '' and positions = 'qk_sinusoidal'
+from gaining
+where corpus <> '' and changes = '' and family in ('attention_only', 'mlp', 'smeared')
 
 union all
 select 'one_layer_of_another_corpus_flat', cell, seed, gained, ''
-from every_cell
-where corpus <> '' and n_layers = 1 and changes = '' and not smeared_keys
+from gaining
+where corpus <> '' and changes = '' and family in ('one_layer', 'mlp_one_layer')
 
 union all
 select 'shuffled_has_no_change', cell, seed, gained, ''
-from every_cell
+from gaining
 where text = 'shuffled' and shuffle_span = 1
 
 union all
 select 'adamw_changes', cell, seed, is_phase_change::double, ''
-from every_cell
+from gaining
 where changes = 'optimizer' and optimizer = 'adamw'
 
 union all
-select positions || '_changes', cell, seed, is_phase_change::double, ''
-from every_cell
-where changes = '' and corpus = '' and positions <> 'qk_sinusoidal' and n_layers >= 2
+select changes || '_changes', cell, seed, is_phase_change::double, ''
+from gaining
+where corpus = '' and changes in ('rotary', 'learned')
+    and family in ('attention_only', 'mlp', 'smeared')

@@ -1,11 +1,7 @@
 -- Grain: claim, cell. What sets of heads, their patterns and idealised patterns carry, at the
 -- last checkpoint. A share of ICL is 1 - ICL(with the intervention) / ICL(whole model).
--- Reads cells, interventions, intervention_heads, phases_windows.
+-- Reads deeper, interventions, intervention_heads.
 with
-
-deeper as (
-    select * from cells where is_main and n_layers >= 2 and not smeared_keys
-),
 
 whole as (
     select cell, step, avg(late - early) as icl, avg(mean) as loss
@@ -21,15 +17,10 @@ shares as (
         intervention,
         draw,
         1 - avg(late - early) / any_value(whole.icl) as share,
-        avg(mean) as loss,
-        any_value(whole.loss) as loss_whole
+        avg(mean) - any_value(whole.loss) as gap
     from interventions
     join whole using (cell, step)
     group by cell, step, intervention, draw
-),
-
-lasts as (
-    select cell, max(step) as step from interventions group by cell
 ),
 
 at_end as (
@@ -40,123 +31,116 @@ at_end as (
         max(share) filter (intervention = 'random_induction') as random_most,
         max(share) filter (intervention = 'knockout') as knockout,
         max(share) filter (intervention = 'knockout_random') as knockout_random,
-        max(loss_whole) as loss_whole,
-        max(loss) filter (intervention = 'without_induction') as without_induction,
-        max(loss) filter (intervention = 'without_previous_token') as without_previous,
-        max(loss) filter (intervention = 'ideal_previous') as ideal_previous,
-        max(loss) filter (intervention = 'ideal_induction') as ideal_induction,
-        max(loss) filter (intervention = 'ideal_trigram') as ideal_trigram
-    from shares
-    join lasts using (cell, step)
+        max(gap) filter (intervention = 'without_induction') as without_induction,
+        max(gap) filter (intervention = 'without_previous_token') as without_previous,
+        max(gap) filter (intervention = 'ideal_previous') as ideal_previous,
+        max(gap) filter (intervention = 'ideal_induction') as ideal_induction,
+        max(gap) filter (intervention = 'ideal_trigram') as ideal_trigram
+    from last_rows('shares')
     group by cell
 ),
 
 -- Where there is no induction head, none carries anything.
 throughout as (
-    select intervention_heads.cell, min(case when is_defined then share else 0 end) as least
+    select cell, min(if(is_defined, share, 0)) as least
     from intervention_heads
-    join phases_windows as windows using (cell)
+    join deeper using (cell)
     left join shares using (cell, step, intervention)
-    where intervention = 'without_induction'
-        and is_phase_change
-        and step * $tokens_per_step >= end_tokens
-    group by intervention_heads.cell
-),
-
-whys as (
-    select
-        cell,
-        max(reason) filter (intervention = 'without_induction') as induction,
-        max(reason) filter (intervention = 'without_previous_token') as previous,
-        max(reason) filter (intervention = 'random_induction') as random
-    from intervention_heads
-    join lasts using (cell, step)
+    where intervention = 'without_induction' and is_phase_change and step >= end_step
     group by cell
 ),
 
-recovered as (
+reasons as (
     select
         cell,
-        1 - (ideal_previous - loss_whole) / (without_previous - loss_whole) as previous,
-        1 - (ideal_induction - loss_whole) / (without_induction - loss_whole) as induction,
-        1 - (ideal_trigram - loss_whole) / (without_induction - loss_whole) as trigram
-    from at_end
+        max(reason) filter (intervention = 'without_induction') as no_induction,
+        max(reason) filter (intervention = 'without_previous_token') as no_previous,
+        max(reason) filter (intervention = 'random_induction') as no_random
+    from last_rows('intervention_heads')
+    group by cell
 ),
 
-found as (
+carried as (
     select
-        deeper.cell,
-        deeper.seed,
-        deeper.n_layers,
-        deeper.mlp,
-        at_end.* exclude (cell),
+        cell,
+        seed,
+        family,
+        n_layers,
+        induction,
+        random_mean,
+        random_most,
+        knockout,
+        knockout_random,
+        1 - ideal_previous / without_previous as recovered_previous,
+        1 - ideal_induction / without_induction as recovered_induction,
+        1 - ideal_trigram / without_induction as recovered_trigram,
         least,
-        recovered.previous as recovered_previous,
-        recovered.induction as recovered_induction,
-        recovered.trigram as recovered_trigram,
-        whys.induction as why_induction,
-        whys.previous as why_previous,
-        whys.random as why_random
+        no_induction,
+        no_previous,
+        coalesce(nullif(no_induction, ''), no_random) as no_sets
     from deeper
     join at_end using (cell)
-    join recovered using (cell)
-    join whys using (cell)
+    join reasons using (cell)
     left join throughout using (cell)
 ),
 
-attention_only as (
-    select * from found where not mlp
+without_mlp as (
+    from carried where family = 'attention_only'
 ),
 
-listed as (
-    select 'carry_the_majority' as claim, cell, seed, induction as value, why_induction as why
-    from attention_only
-    union all
-    select 'carry_almost_all', cell, seed, induction, why_induction from attention_only
-    union all
-    select
-        'carry_throughout',
-        cell,
-        seed,
-        least,
-        'the phase rule finds no change'
-    from attention_only
-    union all
-    select 'mlp_carry_the_majority', cell, seed, induction, why_induction from found where mlp
-    union all
-    select
-        'mlp_carry_less',
-        own.cell,
-        own.seed,
-        own.induction - plain.induction,
-        coalesce(nullif(own.why_induction, ''), plain.why_induction)
-    from found as own
-    join attention_only as plain using (seed, n_layers)
-    where own.mlp
-    union all
-    select 'random_sets_small', cell, seed, random_mean / induction,
-        coalesce(nullif(why_induction, ''), why_random)
-    from attention_only
-    union all
-    select 'beats_every_random_set', cell, seed, induction - random_most,
-        coalesce(nullif(why_induction, ''), why_random)
-    from attention_only
-    union all
-    select 'knockout_of_the_pattern', cell, seed, knockout / induction, why_induction
-    from attention_only
-    union all
-    select 'knockout_of_other_keys', cell, seed, knockout_random / knockout, why_induction
-    from attention_only
-    union all
-    select 'exact_previous_token', cell, seed, recovered_previous, why_previous
-    from attention_only
-    union all
-    select 'exact_induction', cell, seed, recovered_induction, why_induction
-    from attention_only
-    union all
-    select 'three_gram_helps', cell, seed, recovered_trigram - recovered_induction, why_induction
-    from attention_only
+with_mlp as (
+    from carried where family = 'mlp'
 )
 
-select claim, cell, seed, value, if(value is null, why, '') as reason
-from listed
+select 'carry_the_majority' as claim, cell, seed, induction as value, no_induction as reason
+from without_mlp
+
+union all
+select 'carry_almost_all', cell, seed, induction, no_induction
+from without_mlp
+
+union all
+select 'carry_throughout', cell, seed, least, 'the phase rule finds no change'
+from without_mlp
+
+union all
+select 'mlp_carry_the_majority', cell, seed, induction, no_induction
+from with_mlp
+
+union all
+select
+    'mlp_carry_less',
+    bigger.cell,
+    seed,
+    bigger.induction - plain.induction,
+    coalesce(nullif(bigger.no_induction, ''), plain.no_induction)
+from with_mlp as bigger
+join without_mlp as plain using (seed, n_layers)
+
+union all
+select 'random_sets_small', cell, seed, random_mean / induction, no_sets
+from without_mlp
+
+union all
+select 'beats_every_random_set', cell, seed, induction - random_most, no_sets
+from without_mlp
+
+union all
+select 'knockout_of_the_pattern', cell, seed, knockout / induction, no_induction
+from without_mlp
+
+union all
+select 'knockout_of_other_keys', cell, seed, knockout_random / knockout, no_induction
+from without_mlp
+
+union all
+select 'exact_previous_token', cell, seed, recovered_previous, no_previous
+from without_mlp
+
+union all
+select 'exact_induction', cell, seed, recovered_induction, no_induction
+from without_mlp
+
+union all
+select 'three_gram_helps', cell, seed, recovered_trigram - recovered_induction, no_induction
+from without_mlp

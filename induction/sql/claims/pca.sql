@@ -1,13 +1,13 @@
 -- Grain: claim, cell. By how much paths turn in the plane of the first two joint components:
 -- the angle between the way from half the window's start to its start, and that to its end.
 -- One-layer models are asked at the windows of the deeper models of their seed.
--- Reads cells, pca, phases_windows.
+-- Reads deeper, one_layer, pca.
 with
 
 points as (
     select
         cell,
-        step * $tokens_per_step as tokens,
+        step,
         max(score) filter (component = 1) as x,
         max(score) filter (component = 2) as y
     from pca
@@ -15,37 +15,32 @@ points as (
     group by cell, step
 ),
 
-deeper as (
-    select cell, seed, start_tokens, end_tokens
-    from cells
-    join phases_windows as windows using (cell)
-    where is_main and n_layers >= 2 and not smeared_keys and is_phase_change
-),
-
 asked as (
-    select cell, seed, start_tokens, end_tokens, 'pca_right_angle' as claim
+    select 'pca_right_angle' as claim, cell, seed, start_step, end_step
     from deeper
+    where is_phase_change
     union all
-    select cells.cell, cells.seed, start_tokens, end_tokens, 'pca_one_layer_straight'
-    from cells
+    select 'pca_one_layer_straight', one_layer.cell, seed, deeper.start_step, deeper.end_step
+    from one_layer
     join deeper using (seed)
-    where is_main and n_layers = 1 and not smeared_keys and not mlp
+    where deeper.is_phase_change
 ),
 
+-- Of two checkpoints as near to half the start, the earlier one.
 corners as (
     select
         claim,
         cell,
-        any_value(seed) as seed,
-        arg_min(x, abs(tokens - start_tokens / 2)) as x0,
-        arg_min(y, abs(tokens - start_tokens / 2)) as y0,
-        arg_min(x, abs(tokens - start_tokens)) as x1,
-        arg_min(y, abs(tokens - start_tokens)) as y1,
-        arg_min(x, abs(tokens - end_tokens)) as x2,
-        arg_min(y, abs(tokens - end_tokens)) as y2
+        seed,
+        arg_min(x, (abs(step - start_step / 2), step)) as x0,
+        arg_min(y, (abs(step - start_step / 2), step)) as y0,
+        max(x) filter (step = start_step) as x1,
+        max(y) filter (step = start_step) as y1,
+        max(x) filter (step = end_step) as x2,
+        max(y) filter (step = end_step) as y2
     from asked
     join points using (cell)
-    group by claim, cell, start_tokens, end_tokens
+    group by claim, cell, seed, start_step, end_step
 ),
 
 turns as (
@@ -58,13 +53,11 @@ turns as (
     from corners
 )
 
-select claim, cell, any_value(seed) as seed, avg(degrees(atan2(abs(across), along))) as value,
-    '' as reason
+select claim, cell, seed, avg(degrees(atan2(abs(across), along))) as value, '' as reason
 from turns
-group by claim, cell
+group by claim, cell, seed
 
 union all
 select 'pca_right_angle', cell, seed, null, 'the phase rule finds no change'
-from cells
-join phases_windows as windows using (cell)
-where is_main and n_layers >= 2 and not smeared_keys and not is_phase_change
+from deeper
+where not is_phase_change

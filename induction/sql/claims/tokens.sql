@@ -1,7 +1,7 @@
 -- Grain: claim, cell. What the window does to tokens whose two predecessors stood together
 -- before in the context: continued as the last time, continued as never before, and (for
 -- comparison) a new pair. What continues as some time before, but not the last time, is neither.
--- Reads cells, phases_windows, losses, eval.
+-- Reads deeper, losses, eval.
 with
 
 pairs as (
@@ -38,43 +38,36 @@ kinds as (
     from continued
 ),
 
-edges as (
-    select cells.cell, cells.seed, is_phase_change, start_tokens, end_tokens
-    from cells
-    join phases_windows as windows using (cell)
-    where is_main and n_layers >= 2 and not smeared_keys
-),
-
 changes as (
-    select edges.cell, edges.seed, kind, avg(after.loss - before.loss) as change
-    from edges
-    join losses as before
-        on before.cell = edges.cell and before.step * $tokens_per_step = start_tokens
+    select deeper.cell, kind, avg(after.loss - before.loss) as change
+    from deeper
+    join losses as before on before.cell = deeper.cell and before.step = start_step
     join losses as after
-        on after.cell = edges.cell
-        and after.step * $tokens_per_step = end_tokens
+        on after.cell = deeper.cell
+        and after.step = end_step
         and after.seq = before.seq
         and after.pos = before.pos
     join kinds on kinds.seq = before.seq and kinds.pos = before.pos
     where is_phase_change
-    group by edges.cell, edges.seed, kind
+    group by deeper.cell, kind
 ),
 
-asked as (
+per_cell as (
     select
         cell,
         seed,
         max(change) filter (kind = 'same') as same,
         max(change) filter (kind = 'other') as other,
-        max(change) filter (kind = 'new') as new
-    from changes
-    group by cell, seed
+        max(change) filter (kind = 'new') as new,
+        if(is_phase_change, '', 'the phase rule finds no change') as reason
+    from deeper
+    left join changes using (cell)
+    group by cell, seed, is_phase_change
 )
 
-select 'repeats_improve' as claim, cell, seed, same - new as value, '' as reason from asked
+select 'repeats_improve' as claim, cell, seed, same - new as value, reason
+from per_cell
+
 union all
-select 'new_continuations_worsen', cell, seed, other, '' from asked
-union all
-select claim, cell, seed, null, 'the phase rule finds no change'
-from edges, (values ('repeats_improve'), ('new_continuations_worsen')) as named(claim)
-where not is_phase_change
+select 'new_continuations_worsen', cell, seed, other, reason
+from per_cell

@@ -1,5 +1,5 @@
--- Grain: cell, step, layer, head, from_layer, from_head, reader. Q-, K- and V-composition over
--- training, above the mean of random orientations, of the cells shown in detail. Reads cells.
+-- Grain: cell, step, layer, head, from_layer, from_head, receiver_input. Q-, K- and V-composition
+-- over training, above the mean of random orientations, of the cells shown in detail. Reads cells.
 with
 
 scores as (
@@ -9,16 +9,15 @@ scores as (
         from compositions
     )
     on q, k, v
-    into name reader value above
+    into name receiver_input value above
 )
 
 select
     cell,
     step * $tokens_per_step as tokens,
     format('L{}H{}>L{}H{}', from_layer, from_head, layer, head) as edge,
-    reader,
-    above
+    receiver_input, above
 from scores
 join cells using (cell)
 where is_detailed
-order by place, seed, layer, head, from_layer, from_head, reader, step
+order by place, seed, layer, head, from_layer, from_head, receiver_input, step

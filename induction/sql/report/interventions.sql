@@ -8,27 +8,18 @@ changing as (
     select cell from phases where signal = 'icl' and estimator = 'levels' and is_defined
 ),
 
-lasts as (
-    select cell, max(step) as step from interventions group by cell
-),
-
-last_rows as (
-    select interventions.*
-    from interventions
-    join lasts using (cell, step)
+last_interventions as (
+    from last_rows('interventions')
 ),
 
 paired as (
     select
-        edited.cell,
-        edited.intervention,
-        edited.draw,
-        edited.seq,
+        edited.cell, edited.intervention, edited.draw, edited.seq,
         edited.late - edited.early as icl,
         whole.late - whole.early as icl_whole,
         edited.mean - whole.mean as delta_loss
-    from last_rows as edited
-    join last_rows as whole
+    from last_interventions as edited
+    join last_interventions as whole
         on whole.cell = edited.cell
         and whole.seq = edited.seq
         and whole.intervention = 'none'
@@ -37,9 +28,7 @@ paired as (
 
 points as (
     select
-        cell,
-        intervention,
-        draw,
+        cell, intervention, draw,
         1 - sum(icl) / nullif(sum(icl_whole), 0) as share,
         avg(delta_loss) as delta_loss
     from paired
@@ -48,9 +37,7 @@ points as (
 
 resampled as (
     select
-        cell,
-        intervention,
-        paired.draw,
+        cell, intervention, paired.draw,
         1 - sum(weight * icl) / nullif(sum(weight * icl_whole), 0) as share
     from paired
     join edit_draws using (seq)
@@ -60,9 +47,7 @@ resampled as (
 
 intervals as (
     select
-        cell,
-        intervention,
-        draw,
+        cell, intervention, draw,
         quantile_cont(share, $low) as share_low,
         quantile_cont(share, $high) as share_high
     from resampled
@@ -70,25 +55,14 @@ intervals as (
 )
 
 select
-    cell,
-    panel,
-    seed,
-    is_detailed,
-    intervention,
+    cell, panel, seed, is_detailed, intervention,
     coalesce(draw, 0) as draw,
-    n_heads,
-    heads,
-    share,
-    share_low,
-    share_high,
-    delta_loss,
-    case
+    n_heads, heads, share, share_low, share_high, delta_loss, case
         when not is_defined then reason
         when cell not in (from changing) then 'ICL does not change: next to none to share out'
         else ''
     end as reason
-from intervention_heads
-join lasts using (cell, step)
+from last_rows('intervention_heads')
 join cells using (cell)
 left join points using (cell, intervention)
 left join intervals using (cell, intervention, draw)

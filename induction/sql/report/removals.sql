@@ -3,30 +3,17 @@
 -- sequences (draws: draw, seq, weight) for zero; the others have fewer sequences, and none.
 with
 
-last_steps as (
-    select cell, max(step) as step
-    from ablations
-    group by cell
-),
-
-last_rows as (
-    select ablations.*
-    from ablations
-    join last_steps using (cell, step)
+last_ablations as (
+    from last_rows('ablations')
 ),
 
 deltas as (
     select
-        removed.cell,
-        removed.layer,
-        removed.head,
-        removed.replacement,
-        removed.mode,
-        removed.seq,
+        removed.cell, removed.layer, removed.head, removed.replacement, removed.mode, removed.seq,
         (removed.late - removed.early) - (whole.late - whole.early) as delta_icl,
         removed.mean - whole.mean as delta_loss
-    from last_rows as removed
-    join last_rows as whole
+    from last_ablations as removed
+    join last_ablations as whole
         on whole.cell = removed.cell
         and whole.seq = removed.seq
         and whole.replacement = 'none'
@@ -35,56 +22,36 @@ deltas as (
 
 resampled as (
     select
-        cell,
-        layer,
-        head,
-        replacement,
-        mode,
-        draw,
+        cell, layer, head, replacement, mode, draw,
         sum(weight * delta_icl) / sum(weight) as delta_icl
     from deltas
     join draws using (seq)
     where replacement = 'zero'
-    group by cell, layer, head, replacement, mode, draw
+    group by all
 ),
 
 intervals as (
     select
-        cell,
-        layer,
-        head,
-        replacement,
-        mode,
+        cell, layer, head, replacement, mode,
         quantile_cont(delta_icl, $low) as delta_icl_low,
         quantile_cont(delta_icl, $high) as delta_icl_high
     from resampled
-    group by cell, layer, head, replacement, mode
+    group by all
 ),
 
 points as (
     select
-        cell,
-        layer,
-        head,
-        replacement,
-        mode,
+        cell, layer, head, replacement, mode,
         avg(delta_icl) as delta_icl,
         avg(delta_loss) as delta_loss
     from deltas
-    group by cell, layer, head, replacement, mode
+    group by all
 )
 
 select
-    cell,
-    layer,
-    head,
+    cell, layer, head,
     format('L{}H{}', layer, head) as name,
-    replacement,
-    mode,
-    delta_icl,
-    delta_icl_low,
-    delta_icl_high,
-    delta_loss
+    replacement, mode, delta_icl, delta_icl_low, delta_icl_high, delta_loss
 from points
 left join intervals using (cell, layer, head, replacement, mode)
 order by cell, layer, head, replacement, mode

@@ -1,16 +1,7 @@
 -- Grain: panel, probe, block, repeat. The loss of random blocks each time they come round, at the
 -- last checkpoint, mean over probes and a panel's seeds. Reads cells.
-with
-
-lasts as (
-    select cell, max(step) as step
-    from repeats
-    group by cell
-)
-
 select panel, probe, block, repeat, avg(loss) as loss
-from repeats
-join lasts using (cell, step)
+from last_rows('repeats')
 join cells using (cell)
 group by place, panel, probe, block, repeat
 order by place, probe, block, repeat

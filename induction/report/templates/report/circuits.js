@@ -89,12 +89,12 @@ const draw = () => {
       ["edge", "into", "diagonal of the K circuit", "Q-, K- and V-composition (high by chance)",
         "ICL lost without it, nats [interval]"],
       touching.map((edge) => [
-        edge.edge + (edge.is_circuit && edge.reader === "k" ? " ●" : ""), edge.reader,
+        edge.edge + (edge.is_circuit && edge.receiver_input === "k" ? " ●" : ""), edge.receiver_input,
         number(edge.k_diagonal),
-        edge.k_composition === null ? "–" : ["q", "k", "v"].map((reader) =>
-          `${number(edge[`${reader}_composition`])} (${number(edge[`${reader}_high`])})`).join(" "),
-        number(edge.cut, 3) + (edge.cut_low === null ? ""
-          : ` [${number(edge.cut_low, 3)}, ${number(edge.cut_high, 3)}]`)])));
+        edge.k_composition === null ? "–" : ["q", "k", "v"].map((input) =>
+          `${number(edge[`${input}_composition`])} (${number(edge[`${input}_high`])})`).join(" "),
+        number(edge.icl_lost, 3) + (edge.icl_lost_low === null ? ""
+          : ` [${number(edge.icl_lost_low, 3)}, ${number(edge.icl_lost_high, 3)}]`)])));
   }
   if (head.trigrams.length) {
     const header = ["source … destination → out", "effect (nats)", "in the text", "ln lift"];

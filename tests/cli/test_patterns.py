@@ -1,12 +1,12 @@
 """The drawing of a head's pattern: the stripe of the induction circuit built by hand."""
 
 import re
-import sys
 
 import pytest
 import torch
 
 from induction.cli import patterns
+from induction.config.errors import StageError
 from induction.models import checkpoints
 from tests.conftest import T, V, header_of
 from tests.project import ROOT
@@ -17,7 +17,7 @@ DARK = patterns.SHADES[-1] * 2
 
 @pytest.fixture
 def shown(induction_model, tmp_path, monkeypatch, capsys):
-    """What the command prints of the model, saved as a checkpoint."""
+    """What the command prints for the model, saved as a checkpoint."""
     folder = tmp_path / "attn2_s0"
     folder.mkdir()
     header = header_of(induction_model.arch, "attn2_s0")
@@ -27,15 +27,14 @@ def shown(induction_model, tmp_path, monkeypatch, capsys):
 
     def run(*arguments: str) -> str:
         path = str(checkpoints.path_of(folder, 7))
-        monkeypatch.setattr(sys, "argv", ["patterns", path, *arguments])
-        patterns.main()
+        patterns.command.main([path, *arguments], standalone_mode=False)
         return capsys.readouterr().out
 
     return run
 
 
 def picture(output: str) -> list[list[str]]:
-    """The cells drawn, [query][key]."""
+    """The cells of the drawing, [query][key]."""
     lines = output.partition("\n\nL")[0].split("\n")
     assert len(lines) == 1 + 2 * BLOCK, "BOS, and the block twice"
     padded = [line.ljust(2 * len(lines)) for line in lines]
@@ -67,28 +66,28 @@ def test_a_head_that_does_nothing_has_no_stripe(shown):
 
 def test_shades_follow_the_attention():
     row = torch.tensor([[0.0, 0.19, 0.21, 0.41, 0.61, 0.81, 1.0]])
-    assert patterns.drawn(row) == "    ░░▒▒▓▓████"
+    assert patterns.draw(row) == "    ░░▒▒▓▓████"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("arguments", "message"),
     [
-        (("L2H0",), "error: head: found 'L2H0', expected one of L0H0 … L1H1"),
-        (("L0H2",), "error: head: found 'L0H2'"),
-        (("head",), "error: head: found 'head'"),
-        (("L1H0", "--block", "0"), "error: --block: found 0"),
-        (("L1H0", "--block", "1"), "error: --block: found 1, expected 2 to 15 with this model"),
-        (("L1H0", "--block", "16"), "error: --block: found 16, expected 2 to 15"),
-        (("L1H0",), "error: --block: found 20"),
+        (("L2H0",), "head: found 'L2H0', expected one of L0H0 … L1H1"),
+        (("L0H2",), "head: found 'L0H2'"),
+        (("head",), "head: found 'head'"),
+        (("L1H0", "--block", "0"), "--block: found 0"),
+        (("L1H0", "--block", "1"), "--block: found 1, expected 2 to 15 with this model"),
+        (("L1H0", "--block", "16"), "--block: found 16, expected 2 to 15"),
+        (("L1H0",), "--block: found 20"),
     ],
 )
-def test_what_cannot_be_drawn_is_named(arguments, wanted, shown):
-    with pytest.raises(SystemExit) as caught:
+def test_what_cannot_be_drawn_is_named(arguments, message, shown):
+    with pytest.raises(StageError) as caught:
         shown(*arguments)
-    assert str(caught.value).startswith(wanted)
+    assert str(caught.value).startswith(message)
 
 
-def test_a_checkpoint_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["patterns", "nowhere.safetensors", "L0H0"])
-    with pytest.raises(SystemExit, match=r"error: nowhere\.safetensors: not found; make it with"):
-        patterns.main()
+def test_a_missing_checkpoint_is_named(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(StageError, match=r"nowhere\.safetensors: not found; make it with"):
+        patterns.command.main(["nowhere.safetensors", "L0H0"], standalone_mode=False)

@@ -1,0 +1,40 @@
+"""Intervals: equal-tailed ones of bootstrap resamples, and Student's of a mean."""
+
+import math
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from scipy.special import stdtrit
+
+
+def tails(level: float) -> dict[str, float]:
+    """The quantiles that cut an equal-tailed interval, named as the SQL files bind them."""
+    return {"low": (1 - level) / 2, "high": (1 + level) / 2}
+
+
+def equal_tailed(
+    resampled: Shaped[np.ndarray, "draw *more"], level: float
+) -> Float[np.ndarray, "2 *more"]:
+    """Both ends of the interval of the resamples."""
+    return np.quantile(resampled, list(tails(level).values()), axis=0)
+
+
+def with_interval(
+    values: Shaped[np.ndarray, "draw *more"], level: float
+) -> Float[np.ndarray, "*more 3"]:
+    """The value of draw 0, and the equal-tailed interval of the others; NaN if there are none."""
+    if len(values) == 1:
+        low = high = np.full(values.shape[1:], np.nan)
+    else:
+        low, high = equal_tailed(values[1:], level)
+    return np.stack([values[0], low, high], axis=-1)
+
+
+def student_interval(values: Float[np.ndarray, "replicate"], level: float) -> tuple[float, float]:
+    """Student's t interval of the mean; NaN below two values."""
+    n = len(values)
+    if n < 2:
+        return math.nan, math.nan
+    mean, t = float(values.mean()), stdtrit(n - 1, (1 + level) / 2)
+    half = float(t * values.std(ddof=1) / math.sqrt(n))
+    return mean - half, mean + half

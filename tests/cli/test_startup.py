@@ -1,0 +1,128 @@
+"""Where the project is and who starts a command: folders below it, spaces, no Git, hooks."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.project import INDUCTION, ROOT, Project
+
+STUB = '#!/bin/sh\necho "$(basename "$0") $*"\n'
+
+
+@pytest.fixture(scope="module")
+def project(studied, tmp_path_factory) -> Project:
+    """The small study in a folder with a space in its name."""
+    return studied.copy(tmp_path_factory.mktemp("startup") / "my study")
+
+
+def run_in(folder: Path, project: Project, *command: str, **variables: str):
+    environment = {**project.environment, "PYTHONPATH": str(project.folder), **variables}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+
+
+def test_commands_work_in_any_folder_below_the_root(project):
+    below = project.folder / "notes" / "of mine"
+    below.mkdir(parents=True)
+    done = run_in(below, project, *INDUCTION, "plan", "--check")
+    assert done.returncode == 0, done.stderr
+    sql = "select count(*) as n from icl"
+    done = run_in(below, project, *INDUCTION, "query", sql, "--format", "csv", "--out", "n.csv")
+    assert done.returncode == 0, done.stderr
+    assert (below / "n.csv").read_text() == '"n"\n10\n', "relative to where the command was called"
+    checkpoint = os.path.relpath(
+        project.folder / "data/train/attn1_s0/step_000005.safetensors", below
+    )
+    done = run_in(below, project, *INDUCTION, "patterns", checkpoint, "L0H1")
+    assert done.returncode == 0 and "L0H1: prefix matching" in done.stdout, done.stderr
+
+
+def test_outside_of_the_project_one_line_says_so(project, tmp_path):
+    done = run_in(tmp_path, project, *INDUCTION, "show")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path}: found no params.yaml here or in a folder")
+    assert run_in(tmp_path, project, *INDUCTION, "show", "--help").returncode == 0
+
+
+def test_a_study_in_a_folder_with_a_space_runs_and_is_up_to_date(project):
+    shutil.rmtree(project.folder / "data" / "claims")
+    shutil.rmtree(project.folder / ".dvc" / "cache" / "runs")
+    (project.folder / "dvc.lock").write_text(
+        (project.folder / "dvc.lock").read_text().replace("data/claims/", "data/claim/")
+    )
+    done = project.run(*INDUCTION, "study")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Running stage 'claims'" in done.stdout
+    assert project.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
+
+
+@pytest.fixture
+def sources(tmp_path) -> Path:
+    """The files that `make` reads, in a folder with a space in its name, and a stub of .venv."""
+    folder = tmp_path / "my study"
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        folder.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder)
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for name in ("python", "induction"):
+        (folder / ".venv" / "bin" / name).write_text(STUB)
+        (folder / ".venv" / "bin" / name).chmod(0o755)
+    return folder
+
+
+def make(folder: Path, target: str) -> subprocess.CompletedProcess:
+    ceiling = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    return subprocess.run(["make", target], cwd=folder, capture_output=True, text=True, env=ceiling)
+
+
+def test_make_finds_its_environment_in_a_folder_with_a_space(sources):
+    (sources / ".venv" / "installed").touch()
+    done = make(sources, "study")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "induction study --jobs 1\n"
+
+
+def test_without_git_make_says_so_before_it_installs_anything(sources):
+    done = make(sources, "study")
+    assert done.returncode != 0
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1 and "clone the project" in errors[0] and "git init" in errors[0]
+    assert "installing" not in done.stdout
+
+
+def test_without_git_the_study_says_so_in_one_line(project, tmp_path):
+    plain = tmp_path / "unzipped"
+    for name in ("stages", "induction", "params.yaml"):
+        copy = shutil.copytree if (project.folder / name).is_dir() else shutil.copy
+        plain.mkdir(exist_ok=True)
+        copy(project.folder / name, plain / name)
+    ceiling = {"GIT_CEILING_DIRECTORIES": str(tmp_path), "PYTHONPATH": str(plain)}
+    done = run_in(plain, project, *INDUCTION, "study", **ceiling)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: ") and "clone the project" in line and "git init" in line
+
+
+def test_a_hook_of_another_repository_is_left_alone(project, tmp_path):
+    """Git gives its hooks GIT_DIR and GIT_INDEX_FILE, and DVC would add files to that index."""
+    other = tmp_path / "other"
+    other.mkdir()
+
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        command = ["git", *who, *arguments]
+        return subprocess.run(command, cwd=other, capture_output=True, text=True, check=True).stdout
+
+    git("init", "-q")
+    (other / "file").write_text("x")
+    git("add", "file")
+    git("commit", "-qm", "one")
+    index = (other / ".git" / "index").read_bytes()
+    hook = {"GIT_DIR": str(other / ".git"), "GIT_INDEX_FILE": str(other / ".git" / "index")}
+    done = run_in(project.folder, project, *INDUCTION, "study", "--cells", "attn1_s0", **hook)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (other / ".git" / "index").read_bytes() == index
+    assert git("status", "--porcelain") == "" and len(git("log", "--all", "--oneline").split()) == 2
+    assert sorted(path.name for path in other.iterdir()) == [".git", "file"]
