@@ -1,4 +1,4 @@
-"""The losses of a cell without each of its heads, at every checkpoint."""
+"""Measure the losses of a cell without each of its heads, at every checkpoint"""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The circuits of a cell, read from its weights and tried on text, at a few checkpoints."""
+"""Read the circuits of a cell from its weights and test them on text, at a few checkpoints"""
 
 from functools import partial
 

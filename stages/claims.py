@@ -1,4 +1,4 @@
-"""The paper's claims and our controls, each decided by a rule that params.yaml fixes."""
+"""Decide the paper's claims and our controls by the rules in params.yaml"""
 
 from dataclasses import asdict
 
@@ -19,7 +19,7 @@ from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
 from induction.tables.losses import LOSSES
 from induction.tables.pca import PCA
 from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
-from induction.tables.rows import columns_of
+from induction.tables.rows import columns
 
 PER = "grid"
 INPUTS = (
@@ -57,8 +57,8 @@ def main(job: Job) -> None:
     }
     evidence = gather(connection, describe(job.cells, models, train), settings)
     with job.outputs() as outputs:
-        outputs.write(CLAIMS, columns_of(CLAIMS, scoreboard(evidence, claims)))
-        outputs.write(EVIDENCE, columns_of(EVIDENCE, [asdict(entry) for entry in evidence]))
+        outputs.write(CLAIMS, columns(CLAIMS, scoreboard(evidence, claims)))
+        outputs.write(EVIDENCE, columns(EVIDENCE, [asdict(entry) for entry in evidence]))
 
 
 if __name__ == "__main__":

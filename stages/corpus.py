@@ -1,4 +1,4 @@
-"""Text -> tokenizer, training stream, fixed evaluation set, manifest."""
+"""Make the tokenizer, the training stream and the fixed evaluation set from text"""
 
 import hashlib
 import json

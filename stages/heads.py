@@ -1,4 +1,4 @@
-"""What each head is, at every checkpoint: what it attends to, copies, matches and reads."""
+"""Score what each head attends to, copies and composes with, at every checkpoint"""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The losses of a cell -> its in-context-learning score, position curves and loss vectors."""
+"""Compute in-context-learning scores, position curves and loss vectors from the losses of a cell"""
 
 from induction.config.icl import IclSettings
 from induction.pipeline.job import Job, run

@@ -1,4 +1,4 @@
-"""The losses of a cell with its induction and previous-token heads removed, hidden or idealised."""
+"""Measure losses with sets of heads removed, or their patterns knocked out or idealised"""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Every checkpoint of a cell × the evaluation set -> per-token losses."""
+"""Measure the loss of every evaluation token at every checkpoint of a cell"""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Joint PCA of the loss vectors of all checkpoints of the cells on the study's own text."""
+"""Compute the joint PCA of the loss vectors of all cells on the study's own text"""
 
 import numpy as np
 

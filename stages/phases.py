@@ -1,4 +1,4 @@
-"""When things change: six signals of every cell, the dates of their changes, which coincide."""
+"""Date the change of six signals in every cell and find which changes coincide"""
 
 from math import prod
 
@@ -24,7 +24,7 @@ from induction.tables.icl import SAMPLED
 from induction.tables.losses import LOSSES
 from induction.tables.parquet import read_table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
-from induction.tables.rows import columns_of
+from induction.tables.rows import columns
 from induction.tables.source import Source
 
 PER = "grid"
@@ -55,7 +55,7 @@ def main(job: Job) -> None:
     rows = phase_rows(grid, models, measurements, tokens_per_step, icl, rule)
     with job.outputs() as outputs:
         for table in OUTPUTS:
-            outputs.write(table, columns_of(table, rows[table]))
+            outputs.write(table, columns(table, rows[table]))
 
 
 def read_measurements(sources: dict[Table, Source], icl: IclSettings, mode: str) -> Measurements:

@@ -1,4 +1,4 @@
-"""Check params.yaml and dvc.yaml, and digest the code of every stage."""
+"""Check params.yaml and dvc.yaml, and write a digest of the code of every stage"""
 
 from induction.config.errors import StageError
 from induction.pipeline import code_digests, plan

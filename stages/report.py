@@ -1,4 +1,4 @@
-"""SQL over the tables -> reports/: the page, figures, summary, claims, metrics, DVC's plots."""
+"""Query the tables and write the report's pages, figures, summary and numbers to reports/"""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""One cell -> checkpoints on a schedule, and the training log."""
+"""Train a cell and keep checkpoints on a schedule and a log"""
 
 import math
 import sys

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -108,7 +109,7 @@ def filled(table: Table, cell: str, cells: tuple[str, ...], changing: set[str]) 
     found = []
     axes = {name: cells if own is CELLS else own for name, own in AXES[table.name].items()}
     for values in product(*axes.values()):
-        row = dict(zip(AXES[table.name], values, strict=True))
+        row: dict[str, Any] = dict(zip(AXES[table.name], values, strict=True))
         if "way" in row:
             row |= dict(zip(("replacement", "mode", "layer", "head"), row.pop("way"), strict=True))
         if "trial" in row:
@@ -183,10 +184,9 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
             continue
         for instance in cells if writer_of(table).per == "cell" else [""]:
             file = source_of(table, instance)
-            names = [column.name for column in table.columns]
             stage, _, cell = file.stage.partition("@")
             own = filled(table, cell, cells, set(changing))
-            rows = columns(table, [tuple(row[name] for name in names) for row in own])
+            rows = columns(table, own)
             write_table(table, found.folder / file.path, rows, made(stage, cell))
     manifest = {
         "documents_used": 2,

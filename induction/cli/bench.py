@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from statistics import median
 
 import click
 import torch
@@ -29,14 +30,16 @@ ROWS = 500
 
 def seconds(ours: Callable[[], object], plain: Callable[[], object]) -> tuple[float, float]:
     """Medians over rounds that take turns, after one warm-up each."""
-    ours(), plain()
-    found: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
-        for own, work in zip(found, (ours, plain), strict=True):
-            start = time.perf_counter()
-            work()
-            own.append(time.perf_counter() - start)
-    return tuple(sorted(own)[ROUNDS // 2] for own in found)
+    ours()
+    plain()
+
+    def timed(work: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    rounds = [(timed(ours), timed(plain)) for _ in range(ROUNDS)]
+    return median(each[0] for each in rounds), median(each[1] for each in rounds)
 
 
 def line(what: str, tokens: int, ours: float, plain: float, against: str) -> None:
@@ -47,7 +50,7 @@ def line(what: str, tokens: int, ours: float, plain: float, against: str) -> Non
 
 
 def reading_cost(
-    arch: Architecture, vocab_size: int, n_ctx: int, own: CircuitSettings, cores: int
+    arch: Architecture, vocab_size: int, n_ctx: int, settings: CircuitSettings, cores: int
 ) -> float:
     """Seconds that stage `circuits` takes for a cell at this vocabulary, estimated from what grows
     with it: one block of rows of a token circuit, and one sequence's run and losses, which an edge
@@ -66,9 +69,9 @@ def reading_cost(
     )
     heads = arch.n_layers * arch.n_heads
     edges = len(edges_of(model))
-    runs = edges * own.sequences + 3 * len(own.replacements) * own.trial_sequences
+    runs = edges * settings.sequences + 3 * len(settings.replacements) * settings.trial_sequences
     circuits = (3 * heads + edges) * vocab_size / rows
-    return len(own.checkpoints) * (circuits * circuit + runs * once / cores)
+    return len(settings.checkpoints) * (circuits * circuit + runs * once / cores)
 
 
 @click.command
@@ -81,7 +84,7 @@ def command() -> None:
     params = Params()
     train = params.section("train", TrainSettings)
     models = params.sections("models", Architecture)
-    own = params.section("circuits", CircuitSettings)
+    circuits = params.section("circuits", CircuitSettings)
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     cores = torch.get_num_threads()
     tokens = torch.randint(0, vocab_size, (8, n_ctx), generator=torch.Generator().manual_seed(0))
@@ -132,8 +135,9 @@ def command() -> None:
                             z[:, :, head] = 0
                             return z
 
-                        hooks = [(f"blocks.{layer}.attn.hook_z", without)]
-                        logits = lens.run_with_hooks(inputs, fwd_hooks=hooks)
+                        hook: tuple[str | Callable, Callable]
+                        hook = (f"blocks.{layer}.attn.hook_z", without)
+                        logits = lens.run_with_hooks(inputs, fwd_hooks=[hook])
                         F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
 
             step = len(inputs) * (n_ctx - 1)
@@ -147,6 +151,6 @@ def command() -> None:
                 "TransformerLens hooks",
             )
         for size in (vocab_size, *VOCABULARIES):
-            took = reading_cost(arch, size, n_ctx, own, cores)
+            took = reading_cost(arch, size, n_ctx, circuits, cores)
             print(f"{name} circuits of a cell, vocabulary {size:<6,} {took:>9,.0f} s, estimated")
         torch.set_num_threads(cores)

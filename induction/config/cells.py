@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from induction.config.names import EXPECTED, SLUG
+from induction.config.names import A_SLUG, SLUG
 from induction.config.strict import Seed, Slug, settings
 from induction.config.train import TrainChanges
 
@@ -21,7 +21,7 @@ class Cell:
 
     model: Slug
     seed: Seed
-    corpus: Annotated[str, Field(pattern=f"^({SLUG.pattern})?$", description=EXPECTED)] = ""
+    corpus: Annotated[str, Field(pattern=f"^({SLUG.pattern})?$", description=A_SLUG)] = ""
     train: TrainChanges = AS_ALL
 
     @property

@@ -1,6 +1,7 @@
 """Reading `params.yaml`, one section at a time, so that a stage reads only what it declares."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -61,8 +62,6 @@ class Params:
         """
         values = {}
         for key in keys:
-            try:
+            with suppress(ParamsError):
                 values[key] = self._at(key)
-            except ParamsError:
-                continue
         return values

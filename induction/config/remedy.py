@@ -1,4 +1,4 @@
-"""How a user makes a file anew: the commands that error messages name."""
+"""The commands that error messages name to make a file again."""
 
 from pathlib import Path
 
@@ -8,26 +8,28 @@ from induction.config.params_yaml import read_yaml
 
 
 def address(label: str) -> str:
-    """What DVC calls the stage `label`, a name or name@instance."""
+    """How DVC addresses the stage `label` (a name or name@instance): with the file it is in."""
     instance = label.partition("@")[2]
     try:
         params = read_yaml()
-        used = {own.get("corpus") for own in params["cells"].values()}
+        used = {cell.get("corpus") for cell in params["cells"].values()}
         extra = {PUBLISHED, *params["published"], *(params["corpora"].keys() - used)}
     except (StageError, LookupError, AttributeError, TypeError):
-        # This serves other errors; params.yaml has its own.
+        # An error message is being written; a broken params.yaml must not replace it by its own.
         return label
     return f"{PUBLISHED}/dvc.yaml:{label}" if instance in extra else label
 
 
 def corpus_in(folder: Path) -> str:
-    """The stage that makes the corpus in `folder`."""
+    """The label of the stage that makes the corpus in `folder`."""
     return f"corpus@{folder.name}" if folder.parent.name == "corpus" else "corpus"
 
 
 def make(label: str) -> str:
+    """The remedy for a missing file of the stage `label`."""
     return f"make it with `dvc repro {address(label)}` or `dvc pull`"
 
 
 def rebuild(label: str) -> str:
+    """The remedy for a damaged file of the stage `label`."""
     return f"rebuild it with `dvc repro --force --single-item {address(label)}`"

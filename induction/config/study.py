@@ -6,7 +6,7 @@ from induction.config.ablations import AblationSettings
 from induction.config.cells import Cell
 from induction.config.circuits import CircuitSettings
 from induction.config.claims import ClaimSettings
-from induction.config.corpus import CorpusChanges, CorpusSettings
+from induction.config.corpus import CorpusChanges, CorpusSettings, check_available
 from induction.config.errors import ParamsError, require
 from induction.config.heads import HeadSettings
 from induction.config.icl import IclSettings
@@ -20,7 +20,7 @@ from induction.config.report import ReportSettings
 from induction.config.strict import Named, NamedOrMore, settings
 from induction.config.train import TrainSettings
 
-# Numbers that are in memory at once, and what they take there: 4 bytes each, training 16.
+# Numbers that are in memory at once, 4 bytes each (weights in training: 16).
 MAX_WEIGHTS = 10**9
 MAX_PATTERNS = 10**10
 MAX_LOGITS = 5 * 10**8
@@ -49,16 +49,16 @@ class Study:
 
     def __post_init__(self) -> None:
         """Raise ParamsError for combinations that no stage could run."""
-        n_ctx = self.corpus.n_ctx
+        n_ctx, sequences = self.corpus.n_ctx, self.corpus.evaluation.sequences
         self._check_cells(n_ctx)
         for name, changes in self.corpora.items():
             self._check_name("corpora", name)
             self.corpus.changed(changes, f"corpora.{name}")
         self.icl.check_fits("icl", n_ctx)
         self.heads.check_fits("heads", n_ctx, self.corpus.vocab_size)
-        for name in ("ablations", "interventions"):
-            getattr(self, name).check_fits(name, self.corpus.evaluation.sequences)
-        self.circuits.check_fits("circuits", n_ctx, self.corpus.evaluation.sequences)
+        self.ablations.check_fits("ablations", sequences)
+        self.interventions.check_fits("interventions", sequences)
+        self.circuits.check_fits("circuits", n_ctx, sequences)
         most = 2 * self.heads.largest_block
         require(
             self.circuits.shown.block <= most,
@@ -67,13 +67,7 @@ class Study:
             f"at most {most}, twice the largest block of heads, for which there are tokens",
             "lower it or raise heads.lengths",
         )
-        require(
-            self.heads.text_sequences <= self.corpus.evaluation.sequences,
-            "heads.text_sequences",
-            self.heads.text_sequences,
-            f"at most corpus.evaluation.sequences = {self.corpus.evaluation.sequences}",
-            "lower it",
-        )
+        check_available("heads.text_sequences", self.heads.text_sequences, sequences)
         self._check_memory()
 
     @property
@@ -83,8 +77,8 @@ class Study:
 
     def grids(self) -> dict[str, list[str]]:
         """The cells that are reported together, sorted; the default study's grid has no name."""
-        found = {"": sorted(self.cells)}
-        return found | ({PUBLISHED: sorted(self.every_cell)} if self.published else {})
+        published = {PUBLISHED: sorted(self.every_cell)} if self.published else {}
+        return {"": sorted(self.cells)} | published
 
     def on_its_text(self, grid: str) -> list[str]:
         """The cells of a grid that read the study's own text, sorted."""
@@ -96,7 +90,7 @@ class Study:
         return self.train.changed(self.every_cell[cell].train, f"{section}.{cell}.train")
 
     def _check_name(self, section: str, name: str) -> None:
-        """It stands for one thing in DVC's names of stages."""
+        """Raise ParamsError if the name stands for something else in DVC's names of stages."""
         taken = {"cells": [], "published": [*self.cells], "corpora": [*self.every_cell]}[section]
         require(
             name not in (PUBLISHED, *taken),
@@ -142,8 +136,8 @@ class Study:
         """Raise ParamsError for sizes that are possible one by one, and too much together."""
         n_ctx, vocab_size = self.corpus.n_ctx, self.corpus.vocab_size
 
-        def fit(size: int, most: int, key: str, found: int, what: str, remedy: str) -> None:
-            require(size <= most, key, found, f"at most {most:,} {what}, not {size:,}", remedy)
+        def fit(size: int, most: int, key: str, value: int, what: str, remedy: str) -> None:
+            require(size <= most, key, value, f"at most {most:,} {what}, not {size:,}", remedy)
 
         fit(
             n_ctx * vocab_size,

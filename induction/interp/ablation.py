@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from induction.interp.activations import Site, final_resid, layers
+from induction.interp.activations import Edits, Site, final_resid, layers
 from induction.interp.losses import nll
 from induction.models.transformer import Transformer
 
@@ -63,24 +63,26 @@ def ablated_nll(
     Replacing head h is linear: resid_mid - (z_h - z'_h) W_O[h]. Layers before it are run once for
     all heads, and in the last layer both modes are the same computation.
     """
-    targets = tokens[:, 1:]
-    whole = list(layers(model, model.embedding(tokens[:, :-1])))
-    losses = {WHOLE_MODEL: nll(model, whole[-1].resid_post, targets)}
-    # Layer 0 is downstream of no head, so its patterns are never forced.
-    forced = {
-        Site("pattern", layer.index): layer.pattern for layer in whole[1:] if "pattern" in modes
-    }
-    for layer in whole:
-        change = layer.z - replacements[layer.index] if replacements else layer.z
+    resid, targets = model.embedding(tokens[:, :-1]), tokens[:, 1:]
+    mids, changes, forced = [], [], {}
+    for layer in layers(model, resid):
+        # Layer 0 is downstream of no head, so its patterns are never forced.
+        if "pattern" in modes and layer.index > 0:
+            forced[Site("pattern", layer.index)] = layer.pattern
+        mids.append(layer.resid_mid)
+        changes.append(layer.z - replacements[layer.index] if replacements else layer.z)
+        resid = layer.resid_post
+    losses = {WHOLE_MODEL: nll(model, resid, targets)}
+
+    edits: dict[Mode, Edits | None] = {"full": None, "pattern": forced}
+    for index, block in enumerate(model.layers):
         for head in range(model.arch.n_heads):
-            resid_mid = layer.resid_mid - layer.block.attn.head_out(change, head)
-            resid = layer.block.after_attention(resid_mid)
-            if layer is whole[-1]:
-                without = nll(model, resid, targets)
-                losses |= {Ablation(layer.index, head, mode): without for mode in modes}
+            without = block.after_attention(mids[index] - block.attn.head_out(changes[index], head))
+            if index == len(model.layers) - 1:
+                last = nll(model, without, targets)
+                losses |= {Ablation(index, head, mode): last for mode in modes}
                 continue
             for mode in modes:
-                edits = forced if mode == "pattern" else None
-                final = final_resid(model, resid, layer.index + 1, edits)
-                losses[Ablation(layer.index, head, mode)] = nll(model, final, targets)
+                final = final_resid(model, without, index + 1, edits[mode])
+                losses[Ablation(index, head, mode)] = nll(model, final, targets)
     return losses

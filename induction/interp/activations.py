@@ -30,7 +30,8 @@ class Site(NamedTuple):
     name                         value at the site
     q_input, k_input, v_input    [batch, pos, d_model]: the residual stream, before `ln1`, that the
                                  head's queries, keys or values read (path patching)
-    smear_gate                   [head], of which its own is used; +inf leaves keys unsmeared
+    smear_gate                   [head]: the gates of the layer; with +inf, the head's keys are
+                                 not smeared
     pattern                      [batch, query, key]
     z                            [batch, pos, d_head]
 
@@ -207,7 +208,7 @@ def layers(
     """The layers of `model` from `start` on, whose `resid_pre` is `resid`, one after the other.
 
     From layer 0, `resid` is `model.embedding(tokens)`. A layer's edits are applied when its
-    activations are first read, so that they may use what earlier layers of this pass have given.
+    activations are first read, so that they may use what earlier layers of this pass computed.
     """
     layer = None
     for index in range(start, len(model.layers)):

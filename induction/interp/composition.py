@@ -14,7 +14,7 @@ from torch import Tensor
 
 from induction.interp.weights import Weights, ratio
 
-Reader = Literal["q", "k", "v"]
+ReceiverInput = Literal["q", "k", "v"]
 
 
 def pairs(n_layers: int, n_heads: int) -> list[tuple[int, int, int, int]]:
@@ -37,30 +37,32 @@ def _norm(matrix: Float[Tensor, "*heads m n"]) -> Float[Tensor, "*heads"]:
     return torch.linalg.matrix_norm(matrix)
 
 
-def compositions(weights: Weights) -> dict[Reader, Float[Tensor, "pair"]]:
+def compositions(weights: Weights) -> dict[ReceiverInput, Float[Tensor, "pair"]]:
     """How much of what an earlier head writes a head reads, in the order of `pairs`.
 
     |W_OV^from W| / (|W_OV^from| |W|) in Frobenius norms, where W is W_QK (q), its transpose (k) or
     W_OV (v) of the reading head (Elhage et al. 2021, Analyzing a Two-Layer Model); in [0, 1].
     """
-    shares: dict[Reader, list[Tensor]] = {"q": [], "k": [], "v": []}
+    shares: dict[ReceiverInput, list[Tensor]] = {"q": [], "k": [], "v": []}
     R_Q, R_K, R_V = (_triangle(W) for W in (weights.W_Q, weights.W_K, weights.W_V))
     R_O = _triangle(weights.W_O.mT)
     qk, ov = _norm(R_Q @ R_K.mT), _norm(R_V @ R_O.mT)
-    readers: dict[Reader, tuple[Tensor, Tensor, Tensor]] = {
+    matrices: dict[ReceiverInput, tuple[Tensor, Tensor, Tensor]] = {
         "q": (weights.W_Q, R_K, qk),
         "k": (weights.W_K, R_Q, qk),
         "v": (weights.W_V, R_O, ov),
     }
     for layer in range(1, len(weights.W_Q)):
-        for reader, (matrix, rest, norm) in readers.items():
+        for receiver_input, (matrix, rest, norm) in matrices.items():
             # [head, from_layer, from_head, d_head, d_head]
             core = weights.W_O[:layer] @ matrix[layer][:, None, None]
             product = R_V[:layer] @ core @ rest[layer][:, None, None].mT
             whole = ov[:layer] * norm[layer][:, None, None]
-            shares[reader].append(ratio(_norm(product), whole).flatten())
+            shares[receiver_input].append(ratio(_norm(product), whole).flatten())
     none = weights.W_Q.new_zeros(0)
-    return {reader: torch.cat([none, *by_layer]) for reader, by_layer in shares.items()}
+    return {
+        receiver_input: torch.cat([none, *by_layer]) for receiver_input, by_layer in shares.items()
+    }
 
 
 def orientations(
@@ -74,7 +76,7 @@ def orientations(
 
 def compositions_by_chance(
     weights: Weights, cosines: Float[Tensor, "draw d_head d_head"], quantile: float
-) -> tuple[dict[Reader, Float[Tensor, "pair"]], dict[Reader, Float[Tensor, "pair"]]]:
+) -> tuple[dict[ReceiverInput, Float[Tensor, "pair"]], dict[ReceiverInput, Float[Tensor, "pair"]]]:
     """Mean and `quantile` of the composition scores of circuits that are turned at random.
 
     The circuits keep their singular values s and t; in random orientation their score is
@@ -92,14 +94,14 @@ def compositions_by_chance(
     cosines = cosines.to(ov)
     rank = math.ceil(quantile * len(cosines)) - 1
     none = ov.new_zeros(0)
-    mean: dict[Reader, Tensor] = {}
-    high: dict[Reader, Tensor] = {}
-    readers: dict[Reader, Tensor] = {"q": qk, "v": ov}
-    for reader, spectrum in readers.items():
+    mean: dict[ReceiverInput, Tensor] = {}
+    high: dict[ReceiverInput, Tensor] = {}
+    circuits: dict[ReceiverInput, Tensor] = {"q": qk, "v": ov}
+    for receiver_input, spectrum in circuits.items():
         drawn = [
             torch.einsum("fgi,nij,hj->nhfg", ov[:layer], cosines, spectrum[layer]).sqrt().flatten(1)
             for layer in range(1, len(spectrum))
         ]
-        mean[reader] = torch.cat([none, *(scores.mean(0) for scores in drawn)])
-        high[reader] = torch.cat([none, *(scores.sort(0).values[rank] for scores in drawn)])
+        mean[receiver_input] = torch.cat([none, *(scores.mean(0) for scores in drawn)])
+        high[receiver_input] = torch.cat([none, *(scores.sort(0).values[rank] for scores in drawn)])
     return {**mean, "k": mean["q"]}, {**high, "k": high["q"]}

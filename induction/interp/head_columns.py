@@ -40,10 +40,10 @@ def composition_columns(
     keys = np.array(pairs(n_layers, n_heads), np.int16).reshape(-1, 4)
     mean, high = compositions_by_chance(weights, cosines, quantile)
     columns: Columns = dict(zip(("layer", "head", "from_layer", "from_head"), keys.T, strict=True))
-    for reader, scores in compositions(weights).items():
-        columns[reader] = _flat(scores)
-        columns[f"{reader}_random"] = _flat(mean[reader])
-        columns[f"{reader}_high"] = _flat(high[reader])
+    for receiver_input, scores in compositions(weights).items():
+        columns[receiver_input] = _flat(scores)
+        columns[f"{receiver_input}_random"] = _flat(mean[receiver_input])
+        columns[f"{receiver_input}_high"] = _flat(high[receiver_input])
     return columns
 
 

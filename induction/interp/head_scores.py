@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from induction.interp import attention_scores, weights
@@ -24,14 +24,7 @@ class AttentionScore(NamedTuple):
     """A score of attention patterns, and the probe it is taken on: fixed, gap or text."""
 
     probe: str
-    of_pattern: Callable[
-        [
-            Float[Tensor, "batch head query key"],
-            Int[Tensor, "batch pos"],
-            Bool[Tensor, "batch pos"],
-        ],
-        Float[Tensor, "head"],
-    ]
+    of_pattern: Callable[[Tensor, Tensor, Tensor], Tensor]  # pattern, *Probe -> [head]
 
 
 ATTENTION_SCORES = {

@@ -15,7 +15,7 @@ import numpy as np
 from induction import STARTED
 from induction.config.cells import Cell
 from induction.config.errors import StageError
-from induction.config.names import EXPECTED, PUBLISHED, SLUG
+from induction.config.names import A_SLUG, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH
 from induction.pipeline import code_digests, layout, status
@@ -278,7 +278,7 @@ def _execute(main: Callable[[Job], None], stage: Stage, instance: str) -> None:
     try:
         start = time.perf_counter()
         if instance and not SLUG.fullmatch(instance):
-            raise StageError(f"--{stage.per}: found {instance!r}, expected {EXPECTED}")
+            raise StageError(f"--{stage.per}: found {instance!r}, expected {A_SLUG}")
         with exclusive(label), status.reported(stage.name, instance):
             main(Job(stage.name, instance))
         _note_time(stage.name, label, time.perf_counter() - start)

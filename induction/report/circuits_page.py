@@ -16,7 +16,8 @@ HEAD_COLUMNS = (
 )  # fmt: skip
 EDGE_COLUMNS = (
     "edge", "receiver_input", "k_diagonal", "k_above", "k_composition", "k_high", "q_composition",
-    "q_high", "v_composition", "v_high", "icl_lost", "icl_lost_low", "icl_lost_high", "share", "is_circuit",
+    "q_high", "v_composition", "v_high", "icl_lost", "icl_lost_low", "icl_lost_high", "share",
+    "is_circuit",
 )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ from induction.config.train import TrainSettings
 from induction.pipeline.progress import progress
 from induction.report.panels import panels
 from induction.report.rows import Results
-from induction.stats.bootstrap import draws, tails
+from induction.stats.bootstrap import draws
+from induction.stats.intervals import tails
 from induction.tables.duck import SQL, query
 
 RESULT = re.compile(r"\b([a-z_]+)_result\b")

@@ -211,8 +211,8 @@ EDGES = Table(
     (
         *_HEADS,
         *_SENDER,
-        Column("k_diagonal", pa.float32(), "share of rows of the K circuit with their own maximum"),
-        Column("k_above", pa.float32(), "mean share of tokens above the row's own; 0.5 by chance"),
+        Column("k_diagonal", pa.float32(), "share of K circuit rows with maximum on diagonal"),
+        Column("k_above", pa.float32(), "mean share of a row above the diagonal; 0.5 by chance"),
         Column("by_position", pa.float32(), "sender's attention to the previous token by weights; "
                "of smeared keys, the share of the previous position"),
         Column("previous_token", pa.float32(), "the same, measured on held-out text"),

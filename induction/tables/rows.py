@@ -8,19 +8,14 @@ import pyarrow as pa
 from induction.tables.contract import Table
 
 
-def columns(table: Table, rows: list[tuple]) -> dict[str, np.ndarray | list]:
-    """The columns of rows that are in the order of the table's columns.
+def columns(table: Table, rows: list[dict[str, Any]]) -> dict[str, np.ndarray | list]:
+    """The table's columns, of rows whose fields have their names.
 
     Arrays, so that the writer checks types and NaN; text as lists.
     """
     return {
-        column.name: [row[place] for row in rows]
+        column.name: [row[column.name] for row in rows]
         if pa.types.is_string(column.type)
-        else np.array([row[place] for row in rows], column.type.to_pandas_dtype())
-        for place, column in enumerate(table.columns)
+        else np.array([row[column.name] for row in rows], column.type.to_pandas_dtype())
+        for column in table.columns
     }
-
-
-def columns_of(table: Table, rows: list[dict[str, Any]]) -> dict[str, np.ndarray | list]:
-    """The columns of rows whose fields are named as the table's columns are."""
-    return columns(table, [tuple(row[column.name] for column in table.columns) for row in rows])

@@ -28,7 +28,7 @@ TEXT = Path("params.yaml").read_text(encoding="utf-8")
 BARE = re.sub(r" *#.*", "", TEXT).strip().encode() + b"\n"
 VALUES = json.dumps(loads_yaml(TEXT))
 SECTIONS = set(Study.__dataclass_fields__)
-FOUND: Counter = Counter()
+OUTCOMES: Counter = Counter()
 
 
 def check(kind: str, values: object, path: Path | None = None) -> None:
@@ -38,7 +38,7 @@ def check(kind: str, values: object, path: Path | None = None) -> None:
             study = study_of(Params(path).all() if path else values)
             steps = study.train.schedule(study.corpus.n_ctx)
     except StageError as error:
-        FOUND[kind, "refused"] += 1
+        OUTCOMES[kind, "refused"] += 1
         message = str(error)
         assert message.isprintable() and len(message) < 1_200, message
         if isinstance(error, ParamsError):
@@ -47,7 +47,7 @@ def check(kind: str, values: object, path: Path | None = None) -> None:
         else:
             assert re.match(rf"{path}: (line \d+: found |not readable as YAML: |found )", message)
     else:
-        FOUND[kind, "valid"] += 1
+        OUTCOMES[kind, "valid"] += 1
         assert len(steps) <= 10_002 and steps[0] == 0 and steps == sorted(steps)
         for name in [*study.cells, *study.models]:
             assert re.fullmatch("[a-z][a-z0-9_]*", name)
@@ -102,8 +102,8 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
             data = data[:i] + rng.choice(TOKENS) + data[i:]
         elif kind in (3, 4):
             numbers = list(re.finditer(rb"(?<=[ \[])-?[\d_.]+\b", data)) or [re.match(b"", data)]
-            found = rng.choice(numbers)
-            data = data[: found.start()] + rng.choice(NUMBERS) + data[found.end() :]
+            number = rng.choice(numbers)
+            data = data[: number.start()] + rng.choice(NUMBERS) + data[number.end() :]
         else:
             if kind == 5:
                 lines.insert(rng.randrange(len(lines)), lines[j])
@@ -126,20 +126,20 @@ def test_broken_bytes(tmp_path):
     for i in range(2_500):
         path.write_bytes(mutated(BARE, random.Random(i)))
         check("bytes", None, path)
-    assert FOUND["bytes", "refused"] > 1_800 and FOUND["bytes", "valid"] > 100, FOUND
+    assert OUTCOMES["bytes", "refused"] > 1_800 and OUTCOMES["bytes", "valid"] > 100, OUTCOMES
 
 
 def _tall() -> list:
-    found: list = ["x"]
+    tower: list = ["x"]
     for _ in range(60):
-        found = [found] * 9
-    return found
+        tower = [tower] * 9
+    return tower
 
 
 def _endless() -> dict:
-    found: dict = {}
-    found["a"] = [found, found]
-    return found
+    circle: dict = {}
+    circle["a"] = [circle, circle]
+    return circle
 
 
 STRANGE = [
@@ -169,10 +169,10 @@ NAMES = [
 def places(value: object, path: tuple = ()) -> Iterator[tuple]:
     """The path of every entry of the params, sections included."""
     entries = value.items() if isinstance(value, dict) else enumerate(value)
-    for name, own in entries:
+    for name, entry in entries:
         yield (*path, name)
-        if isinstance(own, dict | list):
-            yield from places(own, (*path, name))
+        if isinstance(entry, dict | list):
+            yield from places(entry, (*path, name))
 
 
 def changed(path: tuple, value: object = None, name: object = ...) -> dict:
@@ -194,9 +194,9 @@ def test_every_entry_replaced_by_everything_strange():
         for value in STRANGE:
             check("replaced", changed(path, value))
     assert len(every) * len(STRANGE) == sum(
-        n for (kind, _), n in FOUND.items() if kind == "replaced"
+        n for (kind, _), n in OUTCOMES.items() if kind == "replaced"
     )
-    assert FOUND["replaced", "refused"] > 5_000, FOUND
+    assert OUTCOMES["replaced", "refused"] > 5_000, OUTCOMES
 
 
 def test_every_name_replaced_by_everything_strange():
@@ -204,7 +204,7 @@ def test_every_name_replaced_by_everything_strange():
         if isinstance(path[-1], str):
             for name in NAMES:
                 check("renamed", changed(path, name=name))
-    assert FOUND["renamed", "refused"] > 1_500 and not FOUND["renamed", "valid"], FOUND
+    assert OUTCOMES["renamed", "refused"] > 1_500 and not OUTCOMES["renamed", "valid"], OUTCOMES
 
 
 ANYTHING = st.recursive(
@@ -223,12 +223,12 @@ def path(tmp_path_factory) -> Path:
 
 
 @settings(max_examples=400, deadline=None, derandomize=True, database=None)
-@given(found=SOME)
-def _whole_files(path, found):
-    path.write_text(json.dumps({**json.loads(VALUES), **found}))
+@given(sections=SOME)
+def _whole_files(path, sections):
+    path.write_text(json.dumps({**json.loads(VALUES), **sections}))
     check("whole", None, path)
 
 
 def test_any_structure_in_place_of_sections(path):
     _whole_files(path)
-    assert FOUND["whole", "refused"] >= 350, FOUND
+    assert OUTCOMES["whole", "refused"] >= 350, OUTCOMES

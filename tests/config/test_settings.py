@@ -4,7 +4,7 @@ import copy
 import json
 import os
 import time
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, asdict, replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +63,7 @@ def test_a_cell_is_trained_as_all_but_for_what_it_says():
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "wanted"),
+    ("key", "value", "message"),
     [
         ("train.tokens", ..., r"train\.tokens: found nothing, expected an integer; add it"),
         ("train.token", 5, r"train\.token: found 5, expected one of .*tokens.*rename"),
@@ -155,11 +155,11 @@ def test_a_cell_is_trained_as_all_but_for_what_it_says():
         ("cells.attn2_s0.model", "models.attn1", r"cells\.attn2_s0\.model: .*a-z, 0-9"),
     ],
 )  # fmt: skip
-def test_one_bad_entry_is_named_with_its_remedy(key, value, wanted):
-    if wanted is None:  # still possible
+def test_one_bad_entry_is_named_with_its_remedy(key, value, message):
+    if message is None:  # still possible
         assert study_of(changed(key, value))
         return
-    with pytest.raises(ParamsError, match=wanted) as caught:
+    with pytest.raises(ParamsError, match=message) as caught:
         study_of(changed(key, value))
     assert "\n" not in str(caught.value)
 
@@ -181,11 +181,11 @@ def test_names_cannot_become_paths_or_sql_or_other_keys(section, name):
 
 def _numbers(value, key=""):
     """Every number of the params: its key, the mapping or list that holds it, its place there."""
-    for place, own in value.items() if isinstance(value, dict) else enumerate(value):
+    for place, entry in value.items() if isinstance(value, dict) else enumerate(value):
         name = f"{key}[{place}]" if isinstance(value, list) else f"{key}.{place}".lstrip(".")
-        if isinstance(own, dict | list):
-            yield from _numbers(own, name)
-        elif isinstance(own, int | float) and not isinstance(own, bool):
+        if isinstance(entry, dict | list):
+            yield from _numbers(entry, name)
+        elif isinstance(entry, int | float) and not isinstance(entry, bool):
             yield name, value, place
 
 
@@ -207,7 +207,7 @@ def test_every_number_is_bounded_on_both_sides(number):
 
 
 @pytest.mark.parametrize(
-    ("changes", "wanted"),
+    ("changes", "message"),
     [
         (
             {"n_layers": 1000, "d_model": 4096},
@@ -221,10 +221,10 @@ def test_every_number_is_bounded_on_both_sides(number):
         ),
     ],
 )
-def test_a_model_beyond_memory_is_refused(changes, wanted):
+def test_a_model_beyond_memory_is_refused(changes, message):
     params = copy.deepcopy(COMMITTED)
     params["models"]["attn2"] |= changes
-    with pytest.raises(ParamsError, match=wanted):
+    with pytest.raises(ParamsError, match=message):
         study_of(params)
 
 
@@ -274,6 +274,32 @@ def test_whatever_stands_there_it_parses_or_is_refused_in_one_line(key, value):
         assert len(str(error)) < 1000
 
 
+def test_of_several_faults_the_first_in_the_file_is_named():
+    params = changed("train.batch", "8")
+    params["corpus"] = dict(reversed(params["corpus"].items())) | {"n_ctxt": 512, "seed": -1}
+    del params["corpus"]["n_ctx"]
+    for key, value in (("corpus.seed", 0), ("corpus.n_ctxt", ...), ("corpus.n_ctx", 512)):
+        with pytest.raises(ParamsError) as caught:
+            study_of(params)
+        assert caught.value.key == key
+        section, name = key.split(".")
+        params[section].pop(name, None)
+        params[section] |= {} if value is ... else {name: value}
+    with pytest.raises(ParamsError, match=r"train\.batch: found '8'"):
+        study_of(params)
+
+
+def test_settings_are_checked_however_they_are_built():
+    train = study_of(COMMITTED).train
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        replace(train, batch=0)
+    with pytest.raises(ValueError, match="each `until` larger"):
+        replace(train, checkpoints=())
+    with pytest.raises(FrozenInstanceError):
+        train.batch = 1
+    assert json.loads(json.dumps(asdict(train))) == COMMITTED["train"]
+
+
 def test_a_missing_or_broken_file_is_named(tmp_path):
     with pytest.raises(StageError, match=r"params\.yaml: not found.*project's root"):
         Params(tmp_path / "params.yaml")
@@ -301,7 +327,7 @@ def test_plain_yaml_reads_as_in_dvc(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "message"),
     [
         ("a: 1\nb: 2\na: 3\n", r"line 3: found the key 'a' again, first in line 1.*once; rename"),
         ("c:\n  x: {}\n  y: {}\n  x: {}\n", r"line 4: found the key 'x' again, first in line 2"),
@@ -326,8 +352,8 @@ def test_plain_yaml_reads_as_in_dvc(tmp_path):
     ],
     ids=show,
 )
-def test_yaml_that_loses_or_hides_or_grows_is_refused_in_one_line(tmp_path, text, wanted):
-    with pytest.raises(StageError, match=rf"params\.yaml: {wanted}") as caught:
+def test_yaml_that_loses_or_hides_or_grows_is_refused_in_one_line(tmp_path, text, message):
+    with pytest.raises(StageError, match=rf"params\.yaml: {message}") as caught:
         Params(file_of(tmp_path, text))
     assert str(caught.value).isprintable()
 
@@ -378,8 +404,8 @@ def test_what_is_shown_is_one_short_line_whatever_it_is():
     tall: list = ["x" * 1_000]
     for _ in range(40):
         tall = [tall] * 10
-    for found in (endless, tall, {1: tall, "a": endless}, 10**5_000, "\n\x1b\u202e\ud800", -1):
-        text = show(found)
+    for value in (endless, tall, {1: tall, "a": endless}, 10**5_000, "\n\x1b\u202e\ud800", -1):
+        text = show(value)
         assert text.isprintable() and 0 < len(text) <= 80
     assert visible("caf\udce9 \u2028é") == "caf\\udce9 \\u2028é"
 

@@ -27,10 +27,10 @@ def replaced(model, tokens, modes, replacement):
 
 def test_every_head_once_in_every_mode(any_model, tokens):
     n_layers, n_heads = any_model.arch.n_layers, any_model.arch.n_heads
-    wanted = {(-1, -1, "none")}
+    expected = {(-1, -1, "none")}
     for layer in range(n_layers):
-        wanted |= {(layer, head, mode) for head in range(n_heads) for mode in ("full", "pattern")}
-    assert set(ablated_nll(any_model, tokens, BOTH)) == wanted
+        expected |= {(layer, head, mode) for head in range(n_heads) for mode in ("full", "pattern")}
+    assert set(ablated_nll(any_model, tokens, BOTH)) == expected
 
 
 @pytest.mark.parametrize("replacement", ["zero", "mean", "resample"])
@@ -81,8 +81,8 @@ def test_full_ablation_against_hooks(any_model, tokens, replacement):
         for layer in range(any_model.arch.n_layers):
             for head in range(any_model.arch.n_heads):
                 hook = put(head, SUBSTITUTE[replacement])
-                wanted = hooked_nll(lens, tokens, [(f"blocks.{layer}.attn.hook_z", hook)])
-                torch.testing.assert_close(got[layer, head, "full"], wanted, **CLOSE)
+                expected = hooked_nll(lens, tokens, [(f"blocks.{layer}.attn.hook_z", hook)])
+                torch.testing.assert_close(got[layer, head, "full"], expected, **CLOSE)
 
 
 @pytest.mark.parametrize("replacement", list(SUBSTITUTE))
@@ -97,8 +97,8 @@ def test_pattern_preserving_ablation_against_frozen_patterns(any_model, tokens, 
             for head in range(any_model.arch.n_heads):
                 hook = put(head, SUBSTITUTE[replacement])
                 hooks = [*freeze, (f"blocks.{layer}.attn.hook_z", hook)]
-                wanted = hooked_nll(lens, tokens, hooks)
-                torch.testing.assert_close(got[layer, head, "pattern"], wanted, **CLOSE)
+                expected = hooked_nll(lens, tokens, hooks)
+                torch.testing.assert_close(got[layer, head, "pattern"], expected, **CLOSE)
 
 
 def test_the_two_modes_differ_only_where_a_layer_follows(any_model, tokens):

@@ -23,11 +23,11 @@ def test_activations_are_those_of_transformer_lens(any_model, tokens, name):
     with torch.no_grad():
         _, cache = bridge(any_model, "oracle").run_with_cache(tokens)
         for layer in layers(any_model, any_model.embedding(tokens)):
-            wanted = cache[f"blocks.{layer.index}.{HOOKS[name]}"]
+            expected = cache[f"blocks.{layer.index}.{HOOKS[name]}"]
             if name in ("v", "z"):
-                wanted = wanted.unflatten(-1, (-1, 8)) if wanted.dim() == 3 else wanted
-                wanted = wanted.transpose(1, 2)
-            torch.testing.assert_close(getattr(layer, name), wanted, **CLOSE)
+                expected = expected.unflatten(-1, (-1, 8)) if expected.dim() == 3 else expected
+                expected = expected.transpose(1, 2)
+            torch.testing.assert_close(getattr(layer, name), expected, **CLOSE)
 
 
 def test_the_parts_of_a_layer_add_up(any_model, tokens):
@@ -42,12 +42,12 @@ def test_the_parts_of_a_layer_add_up(any_model, tokens):
 
 def test_the_pass_is_the_model_from_any_layer_on(any_model, tokens):
     with torch.no_grad():
-        wanted = any_model(tokens)
+        expected = any_model(tokens)
         every = list(layers(any_model, any_model.embedding(tokens)))
         streams = [(layer.resid_pre, layer.index) for layer in every]
         for resid, start in [*streams, (every[-1].resid_post, len(every))]:
             final = final_resid(any_model, resid, start)
-            assert torch.equal(any_model.head(any_model.ln_out(final)), wanted)
+            assert torch.equal(any_model.head(any_model.ln_out(final)), expected)
 
 
 def test_only_what_is_read_is_computed(any_model, tokens):
@@ -77,8 +77,8 @@ def test_edits_of_z_and_patterns_against_hooks(any_model, tokens):
         Site("z", 1, 3): lambda z: z / 2,
     }
     with torch.no_grad():
-        wanted = hooked_nll(bridge(any_model, "oracle"), tokens, hooks)
-    torch.testing.assert_close(token_nll(any_model, tokens, edits), wanted, **CLOSE)
+        expected = hooked_nll(bridge(any_model, "oracle"), tokens, hooks)
+    torch.testing.assert_close(token_nll(any_model, tokens, edits), expected, **CLOSE)
 
 
 def test_a_whole_layer_is_edited_like_its_heads(any_model, tokens):
@@ -104,9 +104,9 @@ def test_an_input_is_edited_in_one_head_alone(any_model, tokens, reader):
         for got in (Layer(any_model, 0, embed, edits), one.with_edits(edits)):
             parts = {name: getattr(one, name)[:, 2] for name in "qkv"}
             parts[reader] = getattr(other, reader)[:, 2]
-            wanted = one.z.clone()
-            wanted[:, 2] = any_model.layers[0].attn.z(*parts.values())
-            torch.testing.assert_close(got.z, wanted, **CLOSE)
+            expected = one.z.clone()
+            expected[:, 2] = any_model.layers[0].attn.z(*parts.values())
+            torch.testing.assert_close(got.z, expected, **CLOSE)
             assert not torch.allclose(got.z[:, 2], one.z[:, 2], atol=1e-4)
 
 
@@ -116,9 +116,9 @@ def test_a_gate_of_infinity_leaves_keys_unsmeared(smeared_induction_model):
     with torch.no_grad():
         edits = {Site("smear_gate", 0, 0): torch.inf}
         layer = Layer(model, 0, model.embedding(tokens), edits)
-        wanted = model.layers[0].attn.k(model.layers[0].ln1(layer.resid_pre))
+        expected = model.layers[0].attn.k(model.layers[0].ln1(layer.resid_pre))
         got = layer.k[:, 0]
-        assert torch.equal(got, wanted.unflatten(-1, (2, -1)).transpose(1, 2)[:, 0])
+        assert torch.equal(got, expected.unflatten(-1, (2, -1)).transpose(1, 2)[:, 0])
 
 
 def test_an_edit_may_use_what_earlier_layers_gave(any_model, tokens):

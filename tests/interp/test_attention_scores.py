@@ -97,8 +97,8 @@ def test_prefix_matching_averages_over_repeats_only(probe):
     n = tokens.shape[1]
     uniform = torch.ones(n, n).tril() / torch.arange(1, n + 1)[:, None]
     got = prefix_matching(uniform.expand(len(tokens), 1, n, n), tokens, in_block)
-    wanted = np.mean([(i - 1) // BLOCK / (i + 1) for i in range(BLOCK + 1, n)])
-    assert got.item() == pytest.approx(wanted, abs=1e-6)
+    expected = np.mean([(i - 1) // BLOCK / (i + 1) for i in range(BLOCK + 1, n)])
+    assert got.item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_patterns_of_every_layer_are_those_of_transformer_lens(any_model, tokens):

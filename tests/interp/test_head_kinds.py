@@ -64,7 +64,7 @@ def kinds_of(model) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("scores", "wanted"),
+    ("scores", "expected"),
     [
         ((0.9, 0.8, 0.1, 0.0), "induction"),
         ((0.3, 0.15, 0.1, 0.9), "induction"),
@@ -77,8 +77,8 @@ def kinds_of(model) -> list[list[str]]:
         ((0.0, 0.0, 0.9, 0.29), "other"),
     ],
 )
-def test_the_rule(scores, wanted):
-    assert kind_of(*scores, THRESHOLDS) == wanted
+def test_the_rule(scores, expected):
+    assert kind_of(*scores, THRESHOLDS) == expected
 
 
 def test_hand_built_heads_have_their_names(induction_model, smeared_induction_model):

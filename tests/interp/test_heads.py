@@ -73,8 +73,8 @@ def test_scores_per_sequence_average_to_those_of_all(any_model):
         ("same_token", same_token_attention),
         ("previous_token", previous_token),
     ):
-        wanted = torch.cat([score(pattern, *probe) for pattern in of_layers]).tolist()
-        assert heads[name].tolist() == pytest.approx(wanted, abs=1e-6)
+        expected = torch.cat([score(pattern, *probe) for pattern in of_layers]).tolist()
+        assert heads[name].tolist() == pytest.approx(expected, abs=1e-6)
     means = probes["prefix_matching"].reshape(-1, 3).mean(1)
     assert heads["prefix_matching"].tolist() == pytest.approx(means.tolist(), abs=1e-6)
     halves = heads["prefix_matching"] / 2
@@ -97,7 +97,7 @@ def test_every_score_stands_in_its_own_column(any_model):
     weights = folded(any_model)
     previous = torch.stack([previous_token(pattern) for pattern in patterns(any_model, tokens)])
     sample = distinct_tokens(np.random.default_rng(0), np.arange(1, V), 3, BLOCK)
-    for name, wanted in (
+    for name, expected in (
         ("copying", copying(any_model, sample)),
         ("ov_positivity", ov_positivity(weights)),
         ("qk_trace", qk_trace(weights, previous)),
@@ -105,7 +105,7 @@ def test_every_score_stands_in_its_own_column(any_model):
         ("smear_gate", smear_gates(any_model)),
     ):
         assert heads[name].tolist() == pytest.approx(
-            wanted.flatten().tolist(), abs=1e-6, nan_ok=True
+            expected.flatten().tolist(), abs=1e-6, nan_ok=True
         )
 
 
@@ -130,12 +130,12 @@ def test_hand_built_heads_are_named_at_their_keys(induction_model):
 def test_compositions_stand_at_their_keys(induction_model):
     arch, weights = induction_model.arch, folded(induction_model)
     cosines = orientations(100, arch.d_model, arch.d_head, 0)
-    found = composition_columns(weights, cosines, 0.975)
-    best = int(found["k"].argmax())
+    columns = composition_columns(weights, cosines, 0.975)
+    best = int(columns["k"].argmax())
     names = ("layer", "head", "from_layer", "from_head")
-    assert [int(found[name][best]) for name in names] == [1, 0, 0, 0]
-    assert found["k"][best] > 2 * found["k_high"][best] > 2 * found["k_random"][best] > 0
-    assert found["k"].tolist() == pytest.approx(compositions(weights)["k"].tolist())
+    assert [int(columns[name][best]) for name in names] == [1, 0, 0, 0]
+    assert columns["k"][best] > 2 * columns["k_high"][best] > 2 * columns["k_random"][best] > 0
+    assert columns["k"].tolist() == pytest.approx(compositions(weights)["k"].tolist())
 
 
 def test_one_layer_composes_with_none(smeared_induction_model):
@@ -154,11 +154,11 @@ def test_repeats_stand_at_their_keys():
         for probe in ("gap", "fixed")
         for block in (5, 3)
     }
-    found = repeat_columns(losses)
-    REPEATS.batch(with_step(found))
-    assert found["probe"] == ["fixed"] * 8 + ["gap"] * 8
-    wanted = 10.0 * found["block"] + 2 * found["seq"] + found["repeat"]
-    assert found["loss"].tolist() == wanted.tolist()
+    columns = repeat_columns(losses)
+    REPEATS.batch(with_step(columns))
+    assert columns["probe"] == ["fixed"] * 8 + ["gap"] * 8
+    expected = 10.0 * columns["block"] + 2 * columns["seq"] + columns["repeat"]
+    assert columns["loss"].tolist() == expected.tolist()
 
 
 GOOD = {

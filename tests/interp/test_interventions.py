@@ -116,15 +116,15 @@ def test_the_query_s_context_tells_which_occurrence_is_meant(induction_model):
 
 def naive_rules(row: list[int]) -> dict[str, list[set[int]]]:
     """The keys of each rule, query by query."""
-    found = {"targets": [], "previous": [], "induction": [], "trigram": []}
+    keys = {"targets": [], "previous": [], "induction": [], "trigram": []}
     for i, token in enumerate(row):
         exact = {j + 1 for j in range(i) if row[j] == token}
         context = {k for k in exact if k >= 2 and row[k - 2] == row[i - 1]}
-        found["targets"].append(exact)
-        found["previous"].append({max(i - 1, 0)})
-        found["induction"].append(exact or {0})
-        found["trigram"].append(context or exact or {0})
-    return found
+        keys["targets"].append(exact)
+        keys["previous"].append({max(i - 1, 0)})
+        keys["induction"].append(exact or {0})
+        keys["trigram"].append(context or exact or {0})
+    return keys
 
 
 @settings(deadline=None, max_examples=40)
@@ -133,12 +133,12 @@ def test_rules_against_their_wording(row, seed):
     tokens = torch.tensor([row])
     rules = Rules(tokens, np.random.default_rng(seed))
     n = len(row) - 1
-    wanted = naive_rules(row[:n])
+    by_rule = naive_rules(row[:n])
     pattern = torch.rand(1, n, n, generator=torch.Generator().manual_seed(seed)).tril() + 1e-3
     pattern = pattern.tril() / pattern.tril().sum(-1, keepdim=True)
     for rule in ("previous", "induction", "trigram"):
         got = rules.edit(rule)(pattern)
-        for query, keys in enumerate(wanted[rule]):
+        for query, keys in enumerate(by_rule[rule]):
             expected = torch.zeros(n)
             expected[list(keys)] = 1 / len(keys)
             torch.testing.assert_close(got[0, query], expected)
@@ -146,7 +146,7 @@ def test_rules_against_their_wording(row, seed):
         got = rules.edit(rule)(pattern)
         for query in range(n):
             keys = set(hidden[0, query].nonzero()[:, 0].tolist())
-            targets, earlier = wanted["targets"][query], set(range(query + 1))
+            targets, earlier = by_rule["targets"][query], set(range(query + 1))
             if rule == "knockout":
                 assert keys == targets
             else:
@@ -162,8 +162,8 @@ def test_a_row_with_nothing_left_keeps_its_pattern():
     pattern = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.25, 0.75]]])
     hidden = torch.zeros(2, 2, 2, dtype=torch.bool)
     hidden[:, 1, 1] = True
-    wanted = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
-    torch.testing.assert_close(knocked_out(pattern, hidden), wanted)
+    expected = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
+    torch.testing.assert_close(knocked_out(pattern, hidden), expected)
 
 
 def test_random_keys_follow_the_seed_and_not_the_batches(repetitive):
@@ -200,8 +200,8 @@ def test_joint_sets_against_hooks(any_model, tokens):
             (f"blocks.{layer}.attn.hook_z", put(head, torch.zeros_like)) for layer, head in removed
         ]
         with torch.no_grad():
-            wanted = hooked_nll(lens, tokens, hooks)
-        torch.testing.assert_close(edited(any_model, tokens, removed), wanted, **CLOSE)
+            expected = hooked_nll(lens, tokens, hooks)
+        torch.testing.assert_close(edited(any_model, tokens, removed), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -229,9 +229,9 @@ def test_rules_against_hooks(any_model, repetitive, rule):
     hooks = [(f"blocks.{la}.attn.hook_pattern", follow(head)) for la, head in ((0, 2), (1, 1))]
     hooks.append(("blocks.0.attn.hook_z", put(3, torch.zeros_like)))
     with torch.no_grad():
-        wanted = hooked_nll(lens, repetitive, hooks)
+        expected = hooked_nll(lens, repetitive, hooks)
     got = edited(any_model, repetitive, {(0, 3)}, {(0, 2): rule, (1, 1): rule})
-    torch.testing.assert_close(got, wanted, **CLOSE)
+    torch.testing.assert_close(got, expected, **CLOSE)
     assert not torch.allclose(got, edited(any_model, repetitive, {(0, 3)}), atol=1e-3)
 
 
@@ -253,23 +253,23 @@ def test_random_sets_match_layer_by_layer(sized, draws, seed):
     n_heads, chosen = sized
     if not chosen or shortage(chosen, n_heads):
         return
-    found = matched_sets(chosen, n_heads, draws, np.random.default_rng(seed))
-    assert len(set(found)) == len(found) <= draws
-    for each in found:
+    sets = matched_sets(chosen, n_heads, draws, np.random.default_rng(seed))
+    assert len(set(sets)) == len(sets) <= draws
+    for each in sets:
         assert counts(each) == counts(chosen)
         assert not each & chosen
         assert all(0 <= head < n_heads for _, head in each)
     again = matched_sets(chosen, n_heads, draws, np.random.default_rng(seed))
-    assert found == again
+    assert sets == again
     more = matched_sets(chosen, n_heads, 10_000, np.random.default_rng(seed))
-    assert len(found) == min(draws, len(more))
-    assert set(found) <= set(more)
+    assert len(sets) == min(draws, len(more))
+    assert set(sets) <= set(more)
 
 
 def test_all_sets_are_taken_once_where_there_are_few():
     """Of layer 0, one of three others; of layer 1, two of the two others."""
-    found = matched_sets(frozenset({(0, 1), (1, 0), (1, 2)}), 4, 20, np.random.default_rng(0))
-    assert found == [frozenset({(0, h), (1, 1), (1, 3)}) for h in (0, 2, 3)]
+    sets = matched_sets(frozenset({(0, 1), (1, 0), (1, 2)}), 4, 20, np.random.default_rng(0))
+    assert sets == [frozenset({(0, h), (1, 1), (1, 3)}) for h in (0, 2, 3)]
 
 
 def test_a_control_is_never_made_smaller():
@@ -284,29 +284,29 @@ def test_a_control_is_never_made_smaller():
 def test_interventions_of_a_checkpoint():
     kinds = {(0, 0): "previous_token", (0, 1): "other", (0, 2): "other", (0, 3): "positional"}
     kinds |= {(1, 0): "induction", (1, 1): "induction", (1, 2): "induction", (1, 3): "other"}
-    found = {each.name: each for each in interventions(kinds, 4, 20, (0, 1000))}
+    planned = {each.name: each for each in interventions(kinds, 4, 20, (0, 1000))}
     names = [
         "none",
         *PATTERNS,
         *(f"{way}_{name}" for way in ("without", "random") for name in SETS),
     ]
-    assert list(found) == sorted(names)
+    assert list(planned) == sorted(names)
     induction, both = (
         frozenset({(1, 0), (1, 1), (1, 2)}),
         frozenset({(0, 0), (1, 0), (1, 1), (1, 2)}),
     )
-    assert [each.removed for each in found["without_induction"].runs] == [induction]
-    assert [each.removed for each in found["without_both"].runs] == [both]
-    assert found["without_both"].names == "L0H0 L1H0 L1H1 L1H2"
-    assert [each.removed for each in found["random_previous_token"].runs] == [
+    assert [each.removed for each in planned["without_induction"].runs] == [induction]
+    assert [each.removed for each in planned["without_both"].runs] == [both]
+    assert planned["without_both"].names == "L0H0 L1H0 L1H1 L1H2"
+    assert [each.removed for each in planned["random_previous_token"].runs] == [
         frozenset({(0, head)}) for head in (1, 2, 3)
     ]
-    assert found["random_previous_token"].names == ""
+    assert planned["random_previous_token"].names == ""
     for name in ("random_induction", "random_both"):
-        assert found[name].runs == []
-        assert found[name].reason == "layer 1 has 1 other head, the set has 3"
+        assert planned[name].runs == []
+        assert planned[name].reason == "layer 1 has 1 other head, the set has 3"
     previous, ideal = {(0, 0): "previous"}, dict.fromkeys(induction, "induction")
-    assert {name: each.runs[0].rules for name, each in found.items() if name in PATTERNS} == {
+    assert {name: each.runs[0].rules for name, each in planned.items() if name in PATTERNS} == {
         "knockout": dict.fromkeys(induction, "knockout"),
         "knockout_random": dict.fromkeys(induction, "knockout_random"),
         "ideal_previous": previous,
@@ -314,23 +314,23 @@ def test_interventions_of_a_checkpoint():
         "ideal_trigram": dict.fromkeys(induction, "trigram"),
         "ideal_both": previous | ideal,
     }
-    assert all((each.runs == []) == (each.reason != "") for each in found.values())
+    assert all((each.runs == []) == (each.reason != "") for each in planned.values())
 
 
 def test_interventions_where_there_is_no_such_head():
-    found = {each.name: each for each in interventions({(0, 0): "other"}, 1, 20, (0, 0))}
-    assert [each.name for each in found.values() if each.runs] == ["none"]
-    assert found["knockout"].reason == "no induction head at this checkpoint"
-    assert found["ideal_both"].reason == "no previous-token or induction head at this checkpoint"
-    assert found["random_previous_token"].reason == "no previous-token head at this checkpoint"
+    planned = {each.name: each for each in interventions({(0, 0): "other"}, 1, 20, (0, 0))}
+    assert [each.name for each in planned.values() if each.runs] == ["none"]
+    assert planned["knockout"].reason == "no induction head at this checkpoint"
+    assert planned["ideal_both"].reason == "no previous-token or induction head at this checkpoint"
+    assert planned["random_previous_token"].reason == "no previous-token head at this checkpoint"
 
 
 def test_random_sets_differ_between_checkpoints_and_not_between_runs():
     kinds = {(0, h): "induction" if h < 4 else "other" for h in range(12)}
 
     def drawn(step):
-        found = {each.name: each for each in interventions(kinds, 12, 5, (3, step))}
-        return [each.removed for each in found["random_induction"].runs]
+        planned = {each.name: each for each in interventions(kinds, 12, 5, (3, step))}
+        return [each.removed for each in planned["random_induction"].runs]
 
     assert drawn(1) == drawn(1)
     assert all(drawn(one) != drawn(other) for one, other in pairwise((1, 2, 3)))

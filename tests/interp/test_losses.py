@@ -15,23 +15,23 @@ def test_token_nll_against_cross_entropy(any_model, tokens, chunk_bytes, monkeyp
     monkeypatch.setattr(losses, "CHUNK_BYTES", chunk_bytes)
     with torch.no_grad():
         logits = any_model(tokens)
-    wanted = F.cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
+    expected = F.cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
     got = losses.token_nll(any_model, tokens)
     assert got.shape == (3, 39)
-    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_losses_of_sequences_by_window_mean_and_sampled_position():
     nll = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 4.0, 3.0, 2.0, 0.0]])
     windows = IclWindows((0, 1), (2, 4))
-    wanted = {
+    expected = {
         "early": torch.tensor([1.5, 4.5]),
         "late": torch.tensor([4.0, 5 / 3]),
         "mean": torch.tensor([3.0, 2.8]),
     }
-    torch.testing.assert_close(losses.sequence_losses(nll, windows), wanted)
-    wanted["sampled"] = torch.tensor([4.0, 5.0])
+    torch.testing.assert_close(losses.sequence_losses(nll, windows), expected)
+    expected["sampled"] = torch.tensor([4.0, 5.0])
     sampled = torch.tensor([3, 0])
-    torch.testing.assert_close(losses.sequence_losses(nll, windows, sampled), wanted)
+    torch.testing.assert_close(losses.sequence_losses(nll, windows, sampled), expected)
     parts = [losses.sequence_losses(nll[i : i + 1], windows, sampled[i : i + 1]) for i in (0, 1)]
-    torch.testing.assert_close(losses.joined(parts), wanted)
+    torch.testing.assert_close(losses.joined(parts), expected)

@@ -57,8 +57,8 @@ def test_against_a_loop_over_tokens(probe):
         for repeat in range(REPEATS):
             places = marked[repeat * block : (repeat + 1) * block]
             assert tokens[seq, places].tolist() == tokens[seq, marked[:block]].tolist()
-            wanted = np.mean([losses[seq, t - 1].item() for t in places[1:]])
-            assert got[seq, repeat].item() == pytest.approx(wanted, abs=1e-5)
+            expected = np.mean([losses[seq, t - 1].item() for t in places[1:]])
+            assert got[seq, repeat].item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_marking_bos_changes_nothing():

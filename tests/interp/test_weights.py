@@ -52,8 +52,8 @@ def head_of(model, name, layer, head):
     """[d_head, d_model] of W_Q, W_K and W_V; [d_model, d_head] of W_O."""
     d_head = model.arch.d_head
     weight = getattr(model.layers[layer].attn, name).weight.detach().double()
-    own = slice(head * d_head, (head + 1) * d_head)
-    return weight[:, own] if name == "o" else weight[own]
+    head_slice = slice(head * d_head, (head + 1) * d_head)
+    return weight[:, head_slice] if name == "o" else weight[head_slice]
 
 
 def naive_positivity(square):
@@ -86,9 +86,9 @@ def test_positivity_on_worked_examples():
 def test_unembedding_gives_logits_up_to_what_softmax_and_the_scale_hide(rough):
     resid = torch.randn(7, rough.arch.d_model, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        wanted = rough.head(rough.ln_out(resid) - rough.ln_out.bias)
-    wanted = (wanted - wanted.mean(1, keepdim=True)) * resid.std(1, False, keepdim=True)
-    torch.testing.assert_close(resid @ unembedding(rough).T, wanted, **CLOSE)
+        expected = rough.head(rough.ln_out(resid) - rough.ln_out.bias)
+    expected = (expected - expected.mean(1, keepdim=True)) * resid.std(1, False, keepdim=True)
+    torch.testing.assert_close(resid @ unembedding(rough).T, expected, **CLOSE)
 
 
 def test_ov_positivity_against_the_whole_matrix(rough):
@@ -129,33 +129,33 @@ def test_hand_built_circuit_is_read_as_built(induction_model):
 
 def test_hand_built_circuit_composes_as_built(induction_model):
     """K alone: 1/sqrt(V), because the identity of V tokens moves each singular value at once."""
-    found = compositions(raw(induction_model))
+    scores = compositions(raw(induction_model))
     keys = pairs(2, 2)
     first = keys.index((1, 0, 0, 0))
-    assert found["k"][first].item() == pytest.approx(V**-0.5)
-    assert found["q"].abs().max() == found["v"].abs().max() == 0
-    assert found["k"].count_nonzero() == 1, "heads 1 do nothing, and 0 is no share of nothing"
+    assert scores["k"][first].item() == pytest.approx(V**-0.5)
+    assert scores["q"].abs().max() == scores["v"].abs().max() == 0
+    assert scores["k"].count_nonzero() == 1, "heads 1 do nothing, and 0 is no share of nothing"
     cosines = orientations(200, induction_model.arch.d_model, induction_model.arch.d_head, 0)
     _, high = compositions_by_chance(folded(induction_model), cosines, 0.975)
     assert compositions(folded(induction_model))["k"][first] > 2 * high["k"][first]
 
 
 def test_compositions_against_transformer_lens(any_model):
-    found = compositions(raw(any_model))
+    scores = compositions(raw(any_model))
     keys = pairs(any_model.arch.n_layers, any_model.arch.n_heads)
     lens = bridge(any_model, "oracle")
     for reader in ("q", "k", "v"):
-        assert len(found[reader]) == len(keys)
+        assert len(scores[reader]) == len(keys)
         if not keys:
             continue
-        scores = lens.all_composition_scores(reader.upper()).scores
-        wanted = [scores[from_layer, f, layer, h].item() for layer, h, from_layer, f in keys]
-        torch.testing.assert_close(found[reader].tolist(), wanted, **CLOSE)
+        oracle = lens.all_composition_scores(reader.upper()).scores
+        expected = [oracle[from_layer, f, layer, h].item() for layer, h, from_layer, f in keys]
+        torch.testing.assert_close(scores[reader].tolist(), expected, **CLOSE)
 
 
 def test_compositions_fold_the_layer_norm_that_reads(rough):
     """The same from whole d_model × d_model matrices."""
-    found = compositions(folded(rough))
+    scores = compositions(folded(rough))
 
     width = rough.arch.d_model
     centring = torch.eye(width).double() - 1 / width
@@ -172,8 +172,8 @@ def test_compositions_fold_the_layer_norm_that_reads(rough):
         norm = rough.layers[layer].ln1
         for reader, names in (("q", "qk"), ("k", "kq"), ("v", "vo")):
             reads = square(*names, layer, head, norm)
-            wanted = (wrote @ reads).norm() / (wrote.norm() * reads.norm())
-            assert found[reader][i].item() == pytest.approx(wanted.item(), abs=1e-6)
+            expected = (wrote @ reads).norm() / (wrote.norm() * reads.norm())
+            assert scores[reader][i].item() == pytest.approx(expected.item(), abs=1e-6)
 
 
 def test_chance_is_one_over_the_width():
@@ -213,22 +213,22 @@ def test_random_weights_copy_and_match_nothing():
     weights = folded(model)
     assert ov_positivity(weights).mean().abs() < 0.1
     assert qk_positivity(weights, torch.ones(2, 4))[1].mean().abs() < 0.1
-    found = compositions(weights)
-    for own in found.values():
-        assert own.mean().item() == pytest.approx(128**-0.5, rel=0.05)
+    scores = compositions(weights)
+    for values in scores.values():
+        assert values.mean().item() == pytest.approx(128**-0.5, rel=0.05)
 
 
 def test_pairs_are_in_the_order_of_the_table():
     assert pairs(1, 4) == []
-    found = pairs(3, 2)
-    assert found == sorted(found)
-    assert len(found) == 2 * 2 + 2 * 4
+    keys = pairs(3, 2)
+    assert keys == sorted(keys)
+    assert len(keys) == 2 * 2 + 2 * 4
 
 
 def test_smear_gates(smeared_induction_model, induction_model):
     assert smear_gates(smeared_induction_model)[0].tolist() == pytest.approx([0, 0], abs=1e-6)
     model = random_model(smeared_keys=True)
     gate = model.arch.init.smear_gate
-    wanted = 1 / (1 + math.exp(-gate))
-    assert smear_gates(model).flatten().tolist() == pytest.approx([wanted] * 8)
+    expected = 1 / (1 + math.exp(-gate))
+    assert smear_gates(model).flatten().tolist() == pytest.approx([expected] * 8)
     assert smear_gates(induction_model).isnan().all()

@@ -1,21 +1,27 @@
 """The pages in a browser, opened from disk with the network off: what a reader sees and does."""
 
 import csv
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
 
 from induction.config.paths import REPORTS
+from induction.pipeline import code_digests
 from induction.pipeline.job import Job
 from stages import report
 from tests.madeup import CELLS, FILE, ODD, TOKEN, study
 from tests.project import ROOT
 
-sync_api = pytest.importorskip("playwright.sync_api")
+if TYPE_CHECKING:
+    from playwright import sync_api
+else:
+    sync_api = pytest.importorskip("playwright.sync_api")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 SPELLED = TOKEN.replace("Ġ", " ")
@@ -38,19 +44,24 @@ class Reader:
     """A page and all that it did: errors, dialogs, requests beyond its own file."""
 
     def __init__(self, browser: sync_api.Browser, file: Path, width: int = 1280, **options):
-        size = {"width": width, "height": 900}
+        size = sync_api.ViewportSize(width=width, height=900)
         context = browser.new_context(viewport=size, offline=True, **options)
         self.page, self.complaints = context.new_page(), []
+        self.uri = file.resolve().as_uri()
         say = self.complaints.append
-        self.page.on("console", lambda own: say(f"console: {own.text}"))
-        self.page.on("pageerror", lambda own: say(f"error: {own}"))
-        self.page.on("dialog", lambda own: (say(f"dialog: {own.message}"), own.dismiss()))
-        uri = file.resolve().as_uri()
-        self.page.on(
-            "request",
-            lambda own: None if own.url.startswith(("data:", uri, "blob:")) else say(own.url),
-        )
-        self.page.goto(uri)
+        self.page.on("console", lambda message: say(f"console: {message.text}"))
+        self.page.on("pageerror", lambda error: say(f"error: {error}"))
+        self.page.on("dialog", self.dismiss)
+        self.page.on("request", self.note_request)
+        self.page.goto(self.uri)
+
+    def dismiss(self, dialog: sync_api.Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def note_request(self, request: sync_api.Request) -> None:
+        if not request.url.startswith(("data:", self.uri, "blob:")):
+            self.complaints.append(request.url)
 
     def text(self, selector: str) -> str:
         return self.page.locator(selector).first.inner_text()
@@ -65,40 +76,54 @@ class Reader:
         return Path(begun.value.path()).read_text(encoding="utf-8")
 
 
-def made(folder: Path, **asked) -> Path:
+def render(folder: Path, **asked) -> Path:
     """The report of a made-up study."""
-    found = study(folder, **asked)
+    project = study(folder, **asked)
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(found.folder)
+        patch.chdir(project.folder)
         report.main(Job("report"))
-    return found.folder / REPORTS
+    return project.folder / REPORTS
 
 
 @pytest.fixture(scope="module")
 def strange(tmp_path_factory) -> Path:
     """Of a study whose files, tokens and claims spell markup, and characters that hide."""
-    return made(tmp_path_factory.mktemp("strange"))
+    return render(tmp_path_factory.mktemp("strange"))
 
 
-@pytest.fixture(params=["made up", "committed", "published"])
+@pytest.fixture(scope="module")
+def default_study() -> Path:
+    """The report of the default study, if it is here and today's code made it."""
+    folder = ROOT / REPORTS
+    if not (folder / "index.html").exists():
+        pytest.skip("reports/index.html is not there: `make study` or `dvc pull` first")
+    maker = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["report"]
+    code = code_digests.digests(code_digests.files("report", ROOT), ROOT)
+    if maker["code"] != code_digests.combine(code):
+        pytest.skip("other code made reports/index.html: `make study` first")
+    return folder
+
+
+@pytest.fixture(params=["made up", "default study"])
 def folder(request, strange) -> Path:
-    committed = {"committed": ROOT / "reports", "published": ROOT / "reports" / "published"}
-    return committed.get(request.param, strange)
+    if request.param == "made up":
+        return strange
+    return request.getfixturevalue("default_study")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["index", "circuits"])
 def test_it_opens_from_disk_without_a_network_or_a_complaint(browser, folder, name, width):
     reader = Reader(browser, folder / f"{name}.html", width)
-    for section in SECTIONS if name == "index" else ("found", "edges", "explore", "figures"):
+    for section in SECTIONS if name == "index" else ("circuits", "edges", "explore", "figures"):
         heading = reader.page.locator(f"#{section}")
         assert heading.is_visible(), section
         assert reader.text(f"#{section}").strip(), section
     across = reader.page.evaluate("document.documentElement.scrollWidth")
     assert across <= width, "wide tables scroll inside their own box"
     broken = reader.page.evaluate(
-        "Promise.all([...document.images].map((own) => own.decode().then(() => null,"
-        " () => own.alt))).then((found) => found.filter((own) => own !== null))"
+        "Promise.all([...document.images].map((image) => image.decode().then(() => null,"
+        " () => image.alt))).then((names) => names.filter((name) => name !== null))"
     )
     assert not broken
     assert not reader.complaints
@@ -112,6 +137,7 @@ def test_pointing_at_one_panel_marks_the_step_in_all(browser, strange, width):
     panel = reader.page.locator("#m-icl .panel[data-panel='attn1'], #m-icl .panel").first
     panel.scroll_into_view_if_needed()
     box = panel.bounding_box()
+    assert box is not None
     held = "JSON.parse(document.getElementById('data').textContent)"
     frame = reader.page.evaluate(f"{held}.frame")
     x = box["x"] + frame["left"] + frame["width"] / 3
@@ -120,15 +146,15 @@ def test_pointing_at_one_panel_marks_the_step_in_all(browser, strange, width):
     assert reader.line() == pytest.approx(1 / 3), "the second of four checkpoints"
     assert reader.text("#step-says") == "0.00 M tokens"
     marks = reader.page.evaluate(
-        "[...document.querySelectorAll('.panel .at')].map((own) => { const box = "
-        "own.getBoundingClientRect(), panel = own.closest('.panel').getBoundingClientRect();"
+        "[...document.querySelectorAll('.panel .at')].map((mark) => { const box = "
+        "mark.getBoundingClientRect(), panel = mark.closest('.panel').getBoundingClientRect();"
         "return box.left - panel.left; })"
     )
     assert len(marks) > 10
     assert marks == pytest.approx([frame["left"] + frame["width"] / 3] * len(marks), abs=1)
     rows = list(csv.DictReader(reader.download("#m-icl .take button").splitlines()))
-    (own,) = (r for r in rows if r["cell"] == "attn1_s0" and r["tokens"] == "512")
-    assert reader.text("#m-icl .panel .value") == f"{float(own['icl']):.2f}"
+    (curve,) = (r for r in rows if r["cell"] == "attn1_s0" and r["tokens"] == "512")
+    assert reader.text("#m-icl .panel .value") == f"{float(curve['icl']):.2f}"
     assert not reader.complaints
 
 
@@ -146,8 +172,8 @@ def test_the_slider_of_steps_moves_every_readout(browser, strange):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_heads_are_looked_at_checkpoint_by_checkpoint(browser, width):
-    reader = Reader(browser, ROOT / "reports" / "index.html", width)
+def test_heads_are_looked_at_checkpoint_by_checkpoint(browser, default_study, width):
+    reader = Reader(browser, default_study / "index.html", width)
     reader.page.locator("#heads select.cell").select_option("attn2_s0")
     pressed = reader.page.locator("#heads button[aria-pressed='true']")
     assert pressed.count() == 1 and pressed.inner_text() == "L1H3", "the best induction head"
@@ -178,13 +204,13 @@ def test_heads_are_looked_at_checkpoint_by_checkpoint(browser, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_tokens_are_coloured_and_tell_their_loss(browser, width):
-    reader = Reader(browser, ROOT / "reports" / "index.html", width)
+def test_tokens_are_coloured_and_tell_their_loss(browser, default_study, width):
+    reader = Reader(browser, default_study / "index.html", width)
     shades = reader.page.locator("#text span[class^='g']").count()
     assert shades > 50
     token = reader.page.locator("#text span[data-pos='100']")
     token.scroll_into_view_if_needed()
-    change = float(token.get_attribute("title").split()[0])
+    change = float((token.get_attribute("title") or "").split()[0])
     token.click()
     says = reader.text("#token .says")
     assert "position 101" in says
@@ -213,7 +239,7 @@ def test_claims_open_on_their_evidence(browser, strange):
     assert not claim.locator("table").is_visible()
     claim.locator("summary").click()
     assert claim.locator("table").is_visible()
-    assert [own for own in CELLS if own in claim.inner_text()] == list(CELLS)
+    assert [cell for cell in CELLS if cell in claim.inner_text()] == list(CELLS)
     assert "no head" in claim.inner_text()
     reader.page.locator("#verdict").select_option("contradicted")
     assert not claim.is_visible(), "it is supported"
@@ -269,12 +295,10 @@ def test_without_scripts_the_page_still_tells_everything(browser, strange):
     assert reader.page.locator("#text span").count() == 64
 
 
-def test_the_page_as_it_comes_has_the_colours_that_its_script_gives(browser):
-    shades = "[...document.querySelectorAll('#text span')].map((own) => own.className)"
+def test_the_page_as_it_comes_has_the_colours_that_its_script_gives(browser, default_study):
+    shades = "[...document.querySelectorAll('#text span')].map((token) => token.className)"
     plain, scripted = (
-        Reader(browser, ROOT / "reports" / "index.html", java_script_enabled=on).page.evaluate(
-            shades
-        )
+        Reader(browser, default_study / "index.html", java_script_enabled=on).page.evaluate(shades)
         for on in (False, True)
     )
     assert plain == scripted and len({*plain}) > 8
@@ -304,7 +328,7 @@ STUDIES = {
 
 @pytest.mark.parametrize("asked", STUDIES.values(), ids=STUDIES.keys())
 def test_small_large_and_negative_studies_have_their_page(browser, tmp_path, asked):
-    folder = made(tmp_path, **asked)
+    folder = render(tmp_path, **asked)
     for width in WIDTHS:
         reader = Reader(browser, folder / "index.html", width)
         assert not reader.complaints

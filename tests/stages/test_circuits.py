@@ -25,8 +25,8 @@ def of_losses(project: Project, cell: str) -> dict[tuple[int, int], tuple[float,
     for row in pq.read_table(project.folder / "data" / "losses" / f"{cell}.parquet").to_pylist():
         rows.setdefault((row["step"], row["seq"]), []).append(row["loss"])
     return {
-        key: (sum(own[4:9]) / 5, sum(own[50:63]) / 13, sum(own) / len(own))
-        for key, own in rows.items()
+        key: (sum(losses[4:9]) / 5, sum(losses[50:63]) / 13, sum(losses) / len(losses))
+        for key, losses in rows.items()
     }
 
 
@@ -34,36 +34,36 @@ def of_losses(project: Project, cell: str) -> dict[tuple[int, int], tuple[float,
 def test_every_table_is_there_and_the_parts_add_up(project, cell):
     steps = {row["step"] for row in table(project, cell, "readings")}
     assert {0, 20} <= steps
-    for own in tables.ALL:
-        rows = table(project, cell, own.name)
-        found = {row["step"] for row in rows if "step" in row}
-        if own.may_be_empty:
-            assert found <= steps, own.name
-        elif "step" in own.grain:
-            assert found == steps, own.name
+    for contract in tables.ALL:
+        rows = table(project, cell, contract.name)
+        steps_of_table = {row["step"] for row in rows if "step" in row}
+        if contract.may_be_empty:
+            assert steps_of_table <= steps, contract.name
+        elif "step" in contract.grain:
+            assert steps_of_table == steps, contract.name
     assert all(row["sum_error"] < 1e-4 for row in table(project, cell, "readings"))
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_whole_model_has_the_losses_that_stage_losses_found(project, cell):
-    wanted = of_losses(project, cell)
+def test_the_whole_model_has_the_losses_of_stage_losses(project, cell):
+    expected = of_losses(project, cell)
     whole = [row for row in table(project, cell, "paths") if row["path"] == "whole"]
     assert {row["seq"] for row in whole} == set(range(6))
     orders = table(project, cell, "path_orders")
     last = max(row["order"] for row in orders)
-    for row in [*whole, *(own for own in orders if own["order"] == last)]:
+    for row in [*whole, *(order for order in orders if order["order"] == last)]:
         got = (row["early"], row["late"], row["mean"])
-        assert got == pytest.approx(wanted[row["step"], row["seq"]], abs=1e-4)
+        assert got == pytest.approx(expected[row["step"], row["seq"]], abs=1e-4)
 
 
-def test_one_layer_has_no_edges_and_smeared_keys_have_their_own(project):
+def test_one_layer_has_no_edges_and_smeared_keys_have_edges(project):
     assert table(project, "attn1_s0", "edges") == table(project, "attn1_s0", "edge_ablations") == []
     reasons = {row["reason"] for row in table(project, "attn1_s0", "readings")}
     assert reasons == {"one layer, and no smeared keys: no head can read what another wrote"}
     assert table(project, "smear2_s0", "skip_trigrams") == [], "of one-layer models alone"
     last = [row for row in table(project, "smear2_s0", "edges") if row["step"] == 20]
-    writers = [(row["layer"], row["from_layer"]) for row in last]
-    assert sorted(writers) == [(0, -1)] * 2 + [(1, -1)] * 2 + [(1, 0)] * 4
+    layers = [(row["layer"], row["from_layer"]) for row in last]
+    assert sorted(layers) == [(0, -1)] * 2 + [(1, -1)] * 2 + [(1, 0)] * 4
 
 
 def test_untrained_weights_sit_at_their_nulls(project):
@@ -89,22 +89,21 @@ def test_attention_is_a_share_and_causal(project):
 def test_a_table_of_other_checkpoints_is_named_and_nothing_is_lost(project):
     folder = project.folder / "data" / "circuits" / "attn1_s0"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    for name, wanted in (
-        ("heads/attn1_s0/heads", "step 20 is not in it"),
+    for name, fault in (
+        ("heads/attn1_s0/heads", "step 20 is missing"),
         ("icl/attn1_s0/icl", "its checkpoints are not those of training"),
     ):
         path = project.folder / "data" / f"{name}.parquet"
-        kept = path.read_bytes()
-        found = pq.read_table(path)
+        content, rows = path.read_bytes(), pq.read_table(path)
         path.chmod(0o644)
         path.unlink()
-        pq.write_table(found.filter(pc.less(found["step"], 20)), path)
+        pq.write_table(rows.filter(pc.less(rows["step"], 20)), path)
         done = project.run("python", "-m", "stages.circuits", "--cell", "attn1_s0")
         path.unlink()
-        path.write_bytes(kept)
+        path.write_bytes(content)
         assert done.returncode == 1
-        (line,) = [own for own in done.stderr.splitlines() if own.startswith("error:")]
-        assert f"{name}.parquet" in line and wanted in line and "dvc repro" in line
+        (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+        assert f"{name}.parquet" in line and fault in line and "dvc repro" in line
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 

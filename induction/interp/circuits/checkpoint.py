@@ -41,7 +41,7 @@ from induction.interp.circuits.rows.residual import (
 from induction.interp.circuits.rows.trigrams import trigram_rows
 from induction.interp.circuits.token_circuits import TokenCircuits, token_circuits
 from induction.interp.circuits.vocabulary import Vocabulary
-from induction.interp.composition import Reader
+from induction.interp.composition import ReceiverInput
 from induction.interp.losses import joined, sequence_losses
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
@@ -140,7 +140,7 @@ def read_edges(
     replacement = replacement_of(runs, settings.replacements[0])
     whole = joined([sequence_losses(run.nll, windows) for run in runs])
 
-    def losses(edges: list[Edge], into: Reader) -> dict[Edge, dict[str, Tensor]]:
+    def losses(edges: list[Edge], into: ReceiverInput) -> dict[Edge, dict[str, Tensor]]:
         def of_run(run: CleanRun) -> list[dict[str, Tensor]]:
             nlls = [edge_ablated_nll(model, run, [edge], replacement, into) for edge in edges]
             return [sequence_losses(nll, windows) for nll in nlls]
@@ -167,7 +167,7 @@ def read_edges(
 
 
 def edge_ablation_rows(
-    receiver_input: Reader, losses: dict[Edge, dict[str, Float[Tensor, "seq"]]]
+    receiver_input: ReceiverInput, losses: dict[Edge, dict[str, Float[Tensor, "seq"]]]
 ) -> list[Row]:
     return [
         row
@@ -218,5 +218,5 @@ def sum_error(model: Transformer, text: Int[Tensor, "seq pos"]) -> float:
     sequences, length = SUM_CHECK
     few = text[:sequences, :length]
     with torch.inference_mode():
-        parts = residual.logits_of_parts(model, residual.stream(model, few))
+        parts = residual.logits_of_parts(model, residual.decompose(model, few))
         return (parts.sum(0) - model(few)).abs().max().item()

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from induction.interp.activations import Edit, Layer, Site, layers
 from induction.interp.circuits.edges import SMEAR, Edge, Head
-from induction.interp.composition import Reader
+from induction.interp.composition import ReceiverInput
 from induction.interp.losses import nll
 from induction.models.transformer import Transformer
 
-SITES: dict[Reader, Literal["q_input", "k_input", "v_input"]] = {
+SITES: dict[ReceiverInput, Literal["q_input", "k_input", "v_input"]] = {
     "q": "q_input",
     "k": "k_input",
     "v": "v_input",
@@ -81,7 +81,7 @@ def edge_ablated_nll(
     clean: CleanRun,
     edges: Collection[Edge],
     replacement: Replacement,
-    receiver_input: Reader = "k",
+    receiver_input: ReceiverInput = "k",
 ) -> Float[Tensor, "batch query"]:
     """Token losses [nats] without these edges, and with everything downstream computed anew.
 

@@ -1,4 +1,4 @@
-"""The residual stream, added up: what the direct path and every head and MLP give the logits."""
+"""The residual stream as a sum: what the embeddings, every head and every MLP give the logits."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ Part = tuple[int, str]
 
 
 @dataclass(frozen=True)
-class Stream:
-    """What every part writes on some tokens, and the scales of the LayerNorms there.
+class ResidualStream:
+    """What every part writes at every position, and the scales of the LayerNorms there.
 
     `parts` add up to the input of `ln_out`. `scales` are 1/scale of `ln1` of every layer, then of
     `ln_out`, at every position.
@@ -28,7 +28,7 @@ class Stream:
 
     def before(self, layer: int) -> Float[Tensor, "batch pos d_model"]:
         """`resid_pre` of a layer; of the number of layers, the input of `ln_out`."""
-        return self.parts[[writer < layer for writer, _ in self.names]].sum(0)
+        return self.parts[[layer_of_part < layer for layer_of_part, _ in self.names]].sum(0)
 
 
 def _inverse_scale(norm: torch.nn.LayerNorm, x: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def _inverse_scale(norm: torch.nn.LayerNorm, x: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def stream(model: Transformer, tokens: Int[Tensor, "batch pos"]) -> Stream:
+def decompose(model: Transformer, tokens: Int[Tensor, "batch pos"]) -> ResidualStream:
     """Every part of the residual stream over `tokens`: `embed`, `pos` where positions are learned,
     the heads of every layer (`h0` …), and its `mlp`."""
     embed = model.tok_embed(tokens)
@@ -54,12 +54,12 @@ def stream(model: Transformer, tokens: Int[Tensor, "batch pos"]) -> Stream:
             parts.append(layer.mlp_out)
         resid = layer.resid_post
     scales.append(_inverse_scale(model.ln_out, resid))
-    return Stream(names, torch.stack(parts), torch.stack(scales))
+    return ResidualStream(names, torch.stack(parts), torch.stack(scales))
 
 
 @torch.inference_mode()
 def attribution(
-    model: Transformer, stream: Stream, towards: Float[Tensor, "batch pos d_model"]
+    model: Transformer, stream: ResidualStream, towards: Float[Tensor, "batch pos d_model"]
 ) -> tuple[list[Part], Float[Tensor, "part batch pos"]]:
     """What each part gives to a direction of logit space, `towards` = some rows of W_U or their
     differences: direct logit attribution. The scale of `ln_out` is the one of the forward pass,
@@ -72,7 +72,9 @@ def attribution(
 
 
 @torch.inference_mode()
-def logits_of_parts(model: Transformer, stream: Stream) -> Float[Tensor, "part batch pos vocab"]:
+def logits_of_parts(
+    model: Transformer, stream: ResidualStream
+) -> Float[Tensor, "part batch pos vocab"]:
     """The logits of every part, the bias last: they add up to the model's. Whole logits per part,
     for small inputs; `attribution` is the same towards a few directions."""
     parts = stream.parts - stream.parts.mean(-1, keepdim=True)
@@ -83,7 +85,7 @@ def logits_of_parts(model: Transformer, stream: Stream) -> Float[Tensor, "part b
 
 @torch.inference_mode()
 def lens(
-    model: Transformer, stream: Stream, targets: Int[Tensor, "batch pos"]
+    model: Transformer, stream: ResidualStream, targets: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, "after 3 batch pos"]:
     """The logit lens: what the model would predict if it stopped early, after the embeddings and
     after every layer: loss [nats], whether the best token is right, and KL [nats] of the whole
@@ -107,8 +109,8 @@ def orders_nll(
     with the layer it is in): the term importance analysis of Elhage et al. (2021).
 
     Attention patterns are held at those of the whole model. Order 0 is the direct path; in every
-    further order each head writes what it made of the one before. Unlike theirs, our models have
-    LayerNorms: they are applied anew in every order. The last order is the whole model.
+    further order each head writes what it computes from the order before. Unlike theirs, our models
+    have LayerNorms: they are applied anew in every order. The last order is the whole model.
     """
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
     embed = model.embedding(inputs)

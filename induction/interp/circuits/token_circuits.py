@@ -1,13 +1,13 @@
 """Heads as maps between tokens: the full OV and QK circuits, without their vocab × vocab matrices.
 
-What is left out of every token circuit here, and what not (Elhage et al. 2021 fold likewise):
+What every token circuit here includes and leaves out (Elhage et al. 2021 fold likewise):
 
 - A LayerNorm centres, multiplies by gain/scale and adds a bias. Gain and centring are folded into
   the matrices. In layer 0 a token's input is `ln1(W_E[token])`, scale and bias included: exact,
   unless learned positions share that LayerNorm. In later layers, and before the unembedding, the
-  scale is its mean over held-out text, and the bias, which knows of no token, is left out.
+  scale is its mean over held-out text, and the bias, which depends on no token, is left out.
 - Inputs are those of the direct path: what earlier heads and MLPs write is left out.
-- Positions are left out; of smeared keys, a circuit has the share a position keeps of its own key.
+- Positions are left out; of smeared keys, a circuit has the share of the unsmeared key.
 """
 
 from dataclasses import dataclass

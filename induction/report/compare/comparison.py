@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from induction.config.cells import Cell
+from induction.config.errors import ParamsError
 from induction.config.icl import IclSettings
 from induction.config.strict import parse, parse_named
 from induction.report.compare.difference import difference, is_clear, is_identical, over_seeds

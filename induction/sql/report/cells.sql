@@ -43,30 +43,15 @@ carrying as (
 )
 
 select
-    cell,
-    icl_final,
-    icl_final_low,
-    icl_final_high,
-    icl_paper_points,
-    icl_paper_low,
-    icl_paper_high,
-    loss_final,
-    loss_final_low,
-    loss_final_high,
+    cell, icl_final, icl_final_low, icl_final_high, icl_paper_points, icl_paper_low, icl_paper_high,
+    loss_final, loss_final_low, loss_final_high,
     is_phase_change as phase_change,
     case when is_phase_change then start_tokens end as phase_start_tokens,
     case when is_phase_change then end_tokens end as phase_end_tokens,
-    prefix_matching_max,
-    previous_token_max,
-    best_head,
-    ablation_icl_max,
-    ablation_icl_low,
-    ablation_icl_high,
-    previous_token_head,
-    ablation_head,
+    prefix_matching_max, previous_token_max, best_head, ablation_icl_max, ablation_icl_low,
+    ablation_icl_high, previous_token_head, ablation_head,
     icl_drop as phase_icl_drop,
-    is_detailed,
-    is_periodic
+    is_detailed, is_periodic
 from finals
 join phases_windows using (cell)
 join best using (cell)

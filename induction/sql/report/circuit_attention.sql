@@ -1,11 +1,7 @@
 -- Grain: cell, step, probe, layer, head. Attention patterns as lists of their lower triangles, row by
 -- row, in 255ths, of the cells shown in detail. Reads cells.
 select
-    cell,
-    step,
-    probe,
-    layer,
-    head,
+    cell, step, probe, layer, head,
     list(weight order by query, key) as weights
 from attention
 join cells using (cell)

@@ -16,8 +16,7 @@ select
     cell,
     step * $tokens_per_step as tokens,
     format('L{}H{}>L{}H{}', from_layer, from_head, layer, head) as edge,
-    receiver_input,
-    above
+    receiver_input, above
 from scores
 join cells using (cell)
 where is_detailed

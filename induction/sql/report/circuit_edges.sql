@@ -12,14 +12,7 @@ whole as (
 
 changes as (
     select
-        cell,
-        step,
-        layer,
-        head,
-        from_layer,
-        from_head,
-        receiver_input,
-        seq,
+        cell, step, layer, head, from_layer, from_head, receiver_input, seq,
         edge_ablations.late - edge_ablations.early - whole.icl as icl_lost,
         whole.icl
     from edge_ablations
@@ -28,13 +21,7 @@ changes as (
 
 points as (
     select
-        cell,
-        step,
-        layer,
-        head,
-        from_layer,
-        from_head,
-        receiver_input,
+        cell, step, layer, head, from_layer, from_head, receiver_input,
         avg(icl_lost) as icl_lost,
         -sum(icl_lost) / nullif(sum(icl), 0) as share
     from changes
@@ -43,14 +30,7 @@ points as (
 
 resampled as (
     select
-        cell,
-        step,
-        layer,
-        head,
-        from_layer,
-        from_head,
-        receiver_input,
-        draw,
+        cell, step, layer, head, from_layer, from_head, receiver_input, draw,
         sum(weight * icl_lost) / sum(weight) as icl_lost,
         -sum(weight * icl_lost) / nullif(sum(weight * icl), 0) as share,
         sum(weight * icl) / sum(weight) as icl
@@ -64,13 +44,7 @@ resampled as (
 
 intervals as (
     select
-        cell,
-        step,
-        layer,
-        head,
-        from_layer,
-        from_head,
-        receiver_input,
+        cell, step, layer, head, from_layer, from_head, receiver_input,
         quantile_cont(icl_lost, $low) as icl_lost_low,
         quantile_cont(icl_lost, $high) as icl_lost_high,
         quantile_cont(share, $low) as share_low,
@@ -81,37 +55,20 @@ intervals as (
 )
 
 select
-    cell,
-    panel,
-    seed,
-    is_first,
-    is_detailed,
-    step,
+    cell, panel, seed, is_first, is_detailed, step,
     step * $tokens_per_step as tokens,
-    layer,
-    head,
-    from_layer,
-    from_head,
-    receiver_input,
+    layer, head, from_layer, from_head, receiver_input,
     if(from_layer < 0, 'smear', format('L{}H{}', from_layer, from_head)) as sender,
     format('L{}H{}', layer, head) as receiver,
     sender || '>' || receiver as edge,
-    k_diagonal,
-    k_above,
-    by_position,
-    edges.previous_token,
-    edges.ov_positivity,
+    k_diagonal, k_above, by_position, edges.previous_token, edges.ov_positivity,
     edges.prefix_matching,
     compositions.k as k_composition,
-    compositions.k_random,
-    compositions.k_high,
+    compositions.k_random, compositions.k_high,
     compositions.q as q_composition,
     compositions.q_high,
     compositions.v as v_composition,
-    compositions.v_high,
-    points.icl_lost,
-    icl_lost_low,
-    icl_lost_high,
+    compositions.v_high, points.icl_lost, icl_lost_low, icl_lost_high,
     if(is_shared, share, null) as share,
     if(is_shared, share_low, null) as share_low,
     if(is_shared, share_high, null) as share_high,

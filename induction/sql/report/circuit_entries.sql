@@ -1,12 +1,7 @@
 -- Grain: cell, step, layer, head, circuit, row. The largest entries of the token circuits, their
 -- columns as lists, of the cells shown in detail. Reads cells.
 select
-    cell,
-    step,
-    layer,
-    head,
-    circuit,
-    entries.row,
+    cell, step, layer, head, circuit, entries.row,
     any_value(token) as token,
     list(other order by entries.place) as others,
     list(value order by entries.place) as nats

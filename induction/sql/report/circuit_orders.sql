@@ -1,10 +1,7 @@
 -- Grain: cell, order. Mean loss with paths through at most so many heads, at the last checkpoint.
 -- Reads cells.
 select
-    cell,
-    panel,
-    seed,
-    "order",
+    cell, panel, seed, "order",
     avg(mean) as loss,
     lag(avg(mean)) over (partition by cell order by "order") - avg(mean) as gain
 from last_rows('path_orders')

@@ -18,11 +18,7 @@ paired as (
 
 points as (
     select
-        cell,
-        step,
-        path,
-        run,
-        replacement,
+        cell, step, path, run, replacement,
         avg(icl) as icl,
         sum(icl) / nullif(sum(icl_whole), 0) as left_over
     from paired
@@ -31,12 +27,7 @@ points as (
 
 resampled as (
     select
-        cell,
-        step,
-        path,
-        run,
-        replacement,
-        draw,
+        cell, step, path, run, replacement, draw,
         sum(weight * icl) / sum(weight) as icl,
         sum(weight * icl_whole) / sum(weight) as icl_whole,
         sum(weight * icl) / nullif(sum(weight * icl_whole), 0) as left_over
@@ -47,11 +38,7 @@ resampled as (
 
 intervals as (
     select
-        cell,
-        step,
-        path,
-        run,
-        replacement,
+        cell, step, path, run, replacement,
         quantile_cont(icl, $low) as icl_low,
         quantile_cont(icl, $high) as icl_high,
         quantile_cont(left_over, $low) as left_low,
@@ -62,20 +49,9 @@ intervals as (
 )
 
 select
-    cell,
-    panel,
-    seed,
-    is_first,
-    is_detailed,
-    step,
+    cell, panel, seed, is_first, is_detailed, step,
     step * $tokens_per_step as tokens,
-    path,
-    run,
-    replacement,
-    icl,
-    icl_low,
-    icl_high,
-    case
+    path, run, replacement, icl, icl_low, icl_high, case
         when not is_shared then null
         when run = 'cut' then 1 - left_over
         else left_over

@@ -1,9 +1,7 @@
 -- Grain: cell, step, row. The likeliest next tokens of the direct path and of the text, as lists, of
 -- the cells shown in detail. Reads cells.
 select
-    cell,
-    step,
-    direct_tokens.row,
+    cell, step, direct_tokens.row,
     any_value(source) as source,
     list(out order by direct_tokens.place) as by_path,
     list(probability order by direct_tokens.place) as probability,

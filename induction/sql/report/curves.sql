@@ -2,14 +2,11 @@
 -- learning is d loss / d ln(tokens): the slope of a straight line through the checkpoints up to
 -- reach checkpoints away, null where there are fewer than two of them after the start.
 select
-    cell,
-    panel,
-    seed,
+    cell, panel, seed,
     step * $tokens_per_step as tokens,
     loss, loss_low, loss_high,
     icl, icl_low, icl_high,
-    icl_paper,
-    case
+    icl_paper, case
         when count(*) filter (step > 0) over nearby >= 2
             then regr_slope(loss, if(step > 0, ln(step), null)) over nearby
     end as learning

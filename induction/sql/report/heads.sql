@@ -5,10 +5,7 @@ select
     step * $tokens_per_step as tokens,
     layer,
     format('L{}H{}', layer, head) as name,
-    prefix_matching,
-    previous_token,
-    qk_trace,
-    smear_gate
+    prefix_matching, previous_token, qk_trace, smear_gate
 from heads
 join cells using (cell)
 where is_first

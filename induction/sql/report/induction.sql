@@ -21,9 +21,7 @@ formed as (
 
 carried as (
     select
-        cell,
-        layer,
-        head,
+        cell, layer, head,
         arg_max(delta_icl, mode = $full_mode) as delta_icl,
         arg_max(delta_icl_low, mode = $full_mode) as delta_icl_low,
         arg_max(delta_icl_high, mode = $full_mode) as delta_icl_high
@@ -33,15 +31,8 @@ carried as (
 )
 
 select
-    cells.panel,
-    cells.seed,
-    cell,
-    final_heads_result.name,
-    prefix_matching,
-    formed_tokens,
-    delta_icl,
-    delta_icl_low,
-    delta_icl_high
+    cells.panel, cells.seed, cell, final_heads_result.name, prefix_matching, formed_tokens,
+    delta_icl, delta_icl_low, delta_icl_high
 from final_heads_result
 join formed using (cell, layer, head)
 join carried using (cell, layer, head)

@@ -14,10 +14,7 @@ last_interventions as (
 
 paired as (
     select
-        edited.cell,
-        edited.intervention,
-        edited.draw,
-        edited.seq,
+        edited.cell, edited.intervention, edited.draw, edited.seq,
         edited.late - edited.early as icl,
         whole.late - whole.early as icl_whole,
         edited.mean - whole.mean as delta_loss
@@ -31,9 +28,7 @@ paired as (
 
 points as (
     select
-        cell,
-        intervention,
-        draw,
+        cell, intervention, draw,
         1 - sum(icl) / nullif(sum(icl_whole), 0) as share,
         avg(delta_loss) as delta_loss
     from paired
@@ -42,9 +37,7 @@ points as (
 
 resampled as (
     select
-        cell,
-        intervention,
-        paired.draw,
+        cell, intervention, paired.draw,
         1 - sum(weight * icl) / nullif(sum(weight * icl_whole), 0) as share
     from paired
     join edit_draws using (seq)
@@ -54,9 +47,7 @@ resampled as (
 
 intervals as (
     select
-        cell,
-        intervention,
-        draw,
+        cell, intervention, draw,
         quantile_cont(share, $low) as share_low,
         quantile_cont(share, $high) as share_high
     from resampled
@@ -64,19 +55,9 @@ intervals as (
 )
 
 select
-    cell,
-    panel,
-    seed,
-    is_detailed,
-    intervention,
+    cell, panel, seed, is_detailed, intervention,
     coalesce(draw, 0) as draw,
-    n_heads,
-    heads,
-    share,
-    share_low,
-    share_high,
-    delta_loss,
-    case
+    n_heads, heads, share, share_low, share_high, delta_loss, case
         when not is_defined then reason
         when cell not in (from changing) then 'ICL does not change: next to none to share out'
         else ''

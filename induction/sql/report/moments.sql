@@ -5,8 +5,7 @@ with
 
 moments as (
     select
-        cell,
-        place,
+        cell, place,
         coalesce(
             max(step) filter ("at" = 'start'),
             max(step) filter ("at" = '25 %'),
@@ -21,9 +20,7 @@ moments as (
 )
 
 select
-    cell,
-    before,
-    after,
+    cell, before, after,
     before * $tokens_per_step as before_tokens,
     after * $tokens_per_step as after_tokens,
     is_window

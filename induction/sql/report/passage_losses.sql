@@ -2,8 +2,7 @@
 -- in detail: for each checkpoint in order those of all positions in order.
 -- Reads the results of moments.sql and passages.sql with _result after their names.
 select
-    cell,
-    seq,
+    cell, seq,
     list(distinct step order by step) as steps,
     list(least(round(1000 * loss), 65535)::usmallint order by step, pos) as losses
 from losses

@@ -24,8 +24,7 @@ changes as (
 
 ranked as (
     select
-        seq,
-        change,
+        seq, change,
         row_number() over (order by change, seq) as place,
         count(*) over () as n
     from changes

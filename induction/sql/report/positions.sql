@@ -13,9 +13,7 @@ sizes as (
 
 binned as (
     select
-        cell,
-        place,
-        step,
+        cell, place, step,
         least(floor(ln(pos + 1) / ln(n_pos) * $bins), $bins - 1) as bin,
         pos + 1 as tokens_read,
         loss
@@ -27,10 +25,7 @@ binned as (
 
 means as (
     select
-        cell,
-        place,
-        step,
-        bin,
+        cell, place, step, bin,
         min(tokens_read) as first_read,
         max(tokens_read) + 1 as end_read,
         avg(ln(tokens_read)) as ln_read,
@@ -43,9 +38,7 @@ select
     cell,
     step * $tokens_per_step as tokens,
     lead(step, 1, step) over same_bin * $tokens_per_step as end_tokens,
-    first_read,
-    end_read,
-    loss,
+    first_read, end_read, loss,
     regr_slope(loss, ln_read) over nearby as slope
 from means
 window

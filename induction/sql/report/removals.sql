@@ -9,12 +9,7 @@ last_ablations as (
 
 deltas as (
     select
-        removed.cell,
-        removed.layer,
-        removed.head,
-        removed.replacement,
-        removed.mode,
-        removed.seq,
+        removed.cell, removed.layer, removed.head, removed.replacement, removed.mode, removed.seq,
         (removed.late - removed.early) - (whole.late - whole.early) as delta_icl,
         removed.mean - whole.mean as delta_loss
     from last_ablations as removed
@@ -27,12 +22,7 @@ deltas as (
 
 resampled as (
     select
-        cell,
-        layer,
-        head,
-        replacement,
-        mode,
-        draw,
+        cell, layer, head, replacement, mode, draw,
         sum(weight * delta_icl) / sum(weight) as delta_icl
     from deltas
     join draws using (seq)
@@ -42,11 +32,7 @@ resampled as (
 
 intervals as (
     select
-        cell,
-        layer,
-        head,
-        replacement,
-        mode,
+        cell, layer, head, replacement, mode,
         quantile_cont(delta_icl, $low) as delta_icl_low,
         quantile_cont(delta_icl, $high) as delta_icl_high
     from resampled
@@ -55,11 +41,7 @@ intervals as (
 
 points as (
     select
-        cell,
-        layer,
-        head,
-        replacement,
-        mode,
+        cell, layer, head, replacement, mode,
         avg(delta_icl) as delta_icl,
         avg(delta_loss) as delta_loss
     from deltas
@@ -67,16 +49,9 @@ points as (
 )
 
 select
-    cell,
-    layer,
-    head,
+    cell, layer, head,
     format('L{}H{}', layer, head) as name,
-    replacement,
-    mode,
-    delta_icl,
-    delta_icl_low,
-    delta_icl_high,
-    delta_loss
+    replacement, mode, delta_icl, delta_icl_low, delta_icl_high, delta_loss
 from points
 left join intervals using (cell, layer, head, replacement, mode)
 order by cell, layer, head, replacement, mode

@@ -9,8 +9,7 @@ finals as (
 )
 
 select
-    cell,
-    seq,
+    cell, seq,
     avg(loss) as loss,
     avg(loss) filter (pos between $early_first and $early_last) as early,
     avg(loss) filter (pos between $late_first and $late_last) as late,

@@ -18,9 +18,7 @@ after_ as materialized (
 
 changes as materialized (
     select
-        cell,
-        seq,
-        pos,
+        cell, seq, pos,
         before_.loss as before,
         after_.loss as after,
         after_.loss - before_.loss as change
@@ -65,12 +63,7 @@ contexts as materialized (
 )
 
 select
-    cell,
-    seq,
-    pos,
-    before,
-    after,
-    change,
+    cell, seq, pos, before, after, change,
     name as document,
     contexts.tokens
 from kept

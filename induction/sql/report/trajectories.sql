@@ -1,8 +1,7 @@
 -- Grain: cell, step. The path of each cell in the plane of the first two principal components.
 -- Reads cells.
 select
-    pca.cell,
-    is_detailed,
+    pca.cell, is_detailed,
     pca.step * $tokens_per_step as tokens,
     max(score) filter (component = 1) as pc1,
     max(score) filter (component = 2) as pc2,

@@ -12,8 +12,7 @@ whole as (
 
 before_and_after as (
     select
-        cell,
-        seq,
+        cell, seq,
         max(sampled) filter (step * $tokens_per_step = end_tokens)
             - max(sampled) filter (step * $tokens_per_step = start_tokens) as b
     from whole
@@ -25,10 +24,7 @@ before_and_after as (
 
 per_head as (
     select
-        cell,
-        step,
-        layer,
-        head,
+        cell, step, layer, head,
         -sum((removed.sampled - whole.sampled) * b) / nullif(sum(b * b), 0) as undone
     from ablations as removed
     join whole using (cell, step, seq)

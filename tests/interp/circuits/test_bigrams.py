@@ -39,7 +39,7 @@ def test_the_direct_path_is_the_model_without_its_heads(any_model, tokens):
             if ".attn.o." in name or "mlp" in name or name == "pos.weight":
                 weight.zero_()
     inputs = tokens[:1, :1]
-    scale = residual.stream(model, inputs).scales[-1].item()
+    scale = residual.decompose(model, inputs).scales[-1].item()
     got = bigrams.direct_log_probs(model, inputs[0].numpy(), scale)
     with torch.no_grad():
         wanted = model(inputs)[0].double().log_softmax(-1)

@@ -33,7 +33,7 @@ def named(induction_model):
 
     def circuit_and_reason(lost=2.0, kinds=KNOWN):
         probe = repeated_blocks(np.random.default_rng(0), np.arange(1, V), 5, BLOCK, REPEATS)
-        scales = residual.stream(induction_model, probe).scales.mean((1, 2))
+        scales = residual.decompose(induction_model, probe).scales.mean((1, 2))
         scores = {
             head: HeadScores(kind, 1.0 if kind == "previous_token" else 0.0, 0.9, 1.0)
             for head, kind in kinds.items()

@@ -23,12 +23,12 @@ def rough(any_model):
 def test_parts_add_up_to_the_logits_of_every_kind_of_model(rough, tokens):
     with torch.no_grad():
         whole = rough(tokens)
-        parts = residual.logits_of_parts(rough, residual.stream(rough, tokens))
+        parts = residual.logits_of_parts(rough, residual.decompose(rough, tokens))
     torch.testing.assert_close(parts.sum(0), whole, **CLOSE)
 
 
 def test_parts_are_what_heads_and_mlps_write(rough, tokens):
-    stream = residual.stream(rough, tokens)
+    stream = residual.decompose(rough, tokens)
     written = {name for _, name in stream.names if not name.startswith("h")}
     expected = {"embed", *["pos"] * (rough.arch.positions == "learned"), *["mlp"] * rough.arch.mlp}
     assert written == expected
@@ -43,7 +43,7 @@ def test_parts_are_what_heads_and_mlps_write(rough, tokens):
 
 
 def test_attribution_is_a_part_of_the_logits(rough, tokens):
-    stream = residual.stream(rough, tokens)
+    stream = residual.decompose(rough, tokens)
     W_U, rng = rough.head.weight.detach(), torch.Generator().manual_seed(1)
     right, wrong = (torch.randint(0, VOCAB, tokens.shape, generator=rng) for _ in range(2))
     names, got = residual.attribution(rough, stream, W_U[right] - W_U[wrong])
@@ -58,7 +58,7 @@ def test_attribution_is_a_part_of_the_logits(rough, tokens):
 
 def test_the_lens_ends_with_the_model(rough, tokens):
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    stream = residual.stream(rough, inputs)
+    stream = residual.decompose(rough, inputs)
     loss, accuracy, kl = residual.lens(rough, stream, targets)[-1]
     with torch.no_grad():
         logits = rough(inputs)

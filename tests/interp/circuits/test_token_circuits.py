@@ -28,7 +28,7 @@ def whole(matrix):
 
 
 def scales_of(model, inputs):
-    return residual.stream(model, inputs).scales.mean((1, 2))
+    return residual.decompose(model, inputs).scales.mean((1, 2))
 
 
 def factored(rows, columns, rank, seed=0):

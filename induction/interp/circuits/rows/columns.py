@@ -8,7 +8,7 @@ from torch import Tensor
 
 from induction.interp.circuits.edges import Edge, Head
 from induction.tables.contract import Table
-from induction.tables.rows import columns_of
+from induction.tables.rows import columns
 
 # The values of a row by column, without `step`.
 Row = dict[str, Any]
@@ -30,13 +30,13 @@ def with_step(table: Table, step: int, rows: list[Row]) -> Columns:
     """The columns of one checkpoint's rows, sorted by the table's grain."""
     keyed = [{"step": step} | row for row in rows]
     keyed.sort(key=lambda row: tuple(row[name] for name in table.grain))
-    return columns_of(table, keyed)
+    return columns(table, keyed)
 
 
 def loss_rows(losses: dict[str, Float[Tensor, "seq"]], **key: object) -> list[Row]:
     """One row per sequence, each with `key`."""
-    columns = {name: values.tolist() for name, values in losses.items()}
+    losses_by_name = {name: values.tolist() for name, values in losses.items()}
     return [
-        {**key, "seq": seq, **dict(zip(columns, values, strict=True))}
-        for seq, values in enumerate(zip(*columns.values(), strict=True))
+        {**key, "seq": seq, **dict(zip(losses_by_name, values, strict=True))}
+        for seq, values in enumerate(zip(*losses_by_name.values(), strict=True))
     ]

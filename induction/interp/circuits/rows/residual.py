@@ -47,7 +47,7 @@ def span_means(
     model: Transformer, sequences: Int[Tensor, "batch pos"], spans: dict[str, slice]
 ) -> SpanMeans:
     inputs, targets = sequences[:, :-1], sequences[:, 1:]
-    stream = residual.stream(model, inputs)
+    stream = residual.decompose(model, inputs)
     logits = model.head(model.ln_out(stream.before(len(model.layers))))
     rivals = logits.scatter(-1, targets[..., None], -torch.inf).argmax(-1)
     W_U = model.head.weight
