@@ -31,8 +31,8 @@ def main(job: Job) -> None:
     if job.instance:
         key = f"corpora.{job.instance}"
         params = params.changed(job.params.section(key, CorpusChanges), key)
-    found, skipped = sources.read(params)
-    unique = distinct(found)
+    texts_read, skipped = sources.read(params)
+    unique = distinct(texts_read)
     documents = within(unique, params.max_characters)
     hashes = [document.sha256 for document in documents]
     held_out = max(1, round(params.evaluation.held_out * len(documents)))
@@ -58,7 +58,7 @@ def main(job: Job) -> None:
             bar.update(len(texts))
 
     rng = np.random.default_rng(params.seed)
-    lengths = [len(own) for own in tokens[:held_out]]
+    lengths = [len(ids) for ids in tokens[:held_out]]
     chosen = evaluation_windows(lengths, params.n_ctx, params.evaluation.sequences, rng)
     if len(chosen) < params.evaluation.sequences:
         raise StageError(
@@ -99,7 +99,7 @@ def main(job: Job) -> None:
                 "name": [document.name for document in documents],
                 "sha256": hashes,
                 "characters": np.array([len(d.text) for d in documents], np.int32),
-                "tokens": np.array([len(own) for own in tokens], np.int32),
+                "tokens": np.array([len(ids) for ids in tokens], np.int32),
                 "is_held_out": np.arange(len(documents)) < held_out,
             },
         )
@@ -114,7 +114,7 @@ def main(job: Job) -> None:
         manifest = {
             "source": params.source,
             "versions": {} if params.source == "files" else sources.versions(params.packages),
-            "documents_found": len(found),
+            "documents_found": len(texts_read),
             "documents_distinct": len(unique),
             "documents_used": len(documents),
             "documents_held_out": held_out,

@@ -36,9 +36,9 @@ LOGGED = ("learning_rate", "loss", "grad_norm")
 
 def main(job: Job) -> None:
     params = job.params
-    key, own = job.cell
-    arch = params.section(f"models.{own.model}", Architecture)
-    train = params.section("train", TrainSettings).changed(own.train, f"{key}.train")
+    key, cell = job.cell
+    arch = params.section(f"models.{cell.model}", Architecture)
+    train = params.section("train", TrainSettings).changed(cell.train, f"{key}.train")
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
@@ -47,9 +47,9 @@ def main(job: Job) -> None:
     source = job.source(TRAIN_TOKENS)
     stream, stream_hash, _ = load_stream(source, vocab_size)
     if train.text == "shuffled":
-        stream = shuffled(stream, train.shuffle_span, own.seed)
+        stream = shuffled(stream, train.shuffle_span, cell.seed)
     period = train.period if train.text == "periodic" else 0
-    windows = TrainingWindows(stream, n_ctx, train.batch, own.seed, period)
+    windows = TrainingWindows(stream, n_ctx, train.batch, cell.seed, period)
     steps, schedule = train.steps(n_ctx), train.schedule(n_ctx)
     if windows.steps < steps:
         raise StageError(
@@ -61,15 +61,15 @@ def main(job: Job) -> None:
     # Bits, not only statistics: the same seed on the same machine gives the same files.
     torch.use_deterministic_algorithms(device.type == "cpu")
     model = Transformer(arch, vocab_size, n_ctx)
-    model.init_weights(own.seed)
+    model.init_weights(cell.seed)
     model.to(device)
     # All that decides about the weights of a step, and nothing of how many steps there will be.
     length = ("tokens", "checkpoints")
     weight_inputs = {
-        "code": code_digests.combine(code_digests.digests(deciding())),
+        "code": code_digests.combine(code_digests.digests(weight_code())),
         "versions": versions(),
         "device": [job.device, job.dtype],
-        "model": [own.model, own.seed, arch, n_ctx, vocab_size],
+        "model": [cell.model, cell.seed, arch, n_ctx, vocab_size],
         "train": {name: value for name, value in asdict(train).items() if name not in length},
         "stream": stream_hash,
     }
@@ -89,11 +89,11 @@ def main(job: Job) -> None:
         )
 
 
-def deciding() -> list[Path]:
-    """The code that decides about weights: what a training takes up was made by the same.
+def weight_code() -> list[Path]:
+    """The code that decides about weights: a training goes on only from a state of the same code.
 
-    Not all that this stage imports: a better error message, or a column in a table, is no reason
-    to train again, though it is one to publish anew.
+    It is not all that this stage imports: a better error message, or a column in a table, is a
+    reason to publish again, and not to train again.
     """
     names = ["models/checkpoints", "models/training_state", "text/stream", "models/device"]
     files = [Path("stages/train.py"), *(Path(f"induction/{name}.py") for name in names)]
@@ -112,7 +112,9 @@ def advance(
 
     def keep() -> None:
         log = {name: [getattr(update, name) for update in updates] for name in LOGGED}
-        tensors = {f"log.{n}": torch.tensor(own, dtype=torch.float64) for n, own in log.items()}
+        tensors = {
+            f"log.{n}": torch.tensor(values, dtype=torch.float64) for n, values in log.items()
+        }
         state.save(trainer.step, trainer.state() | tensors)
 
     def checkpoint() -> None:
@@ -121,16 +123,15 @@ def advance(
         )
         keep()
 
-    found = state.load(schedule)
-    if found:
-        step, tensors = found
+    if kept := state.load(schedule):
+        step, tensors = kept
         log = [tensors.pop(f"log.{name}").tolist() for name in LOGGED]
-        updates = [Update(i, *own) for i, own in enumerate(zip(*log, strict=True), start=1)]
+        updates = [Update(i, *values) for i, values in enumerate(zip(*log, strict=True), start=1)]
         trainer.restore(step, tensors)
         print(f"{job.label}: goes on from step {min(step, steps)} of {steps}", file=sys.stderr)
     else:
         checkpoint()
-    kept = set(schedule)
+    scheduled = set(schedule)
     total, done = steps * per_step, min(trainer.step, steps) * per_step
     with progress(None, f"train {job.instance}", "tok", total, done) as bar:
         while trainer.step < steps:
@@ -142,7 +143,7 @@ def advance(
                     "train.warmup_steps"
                 )
             updates.append(update)
-            if update.step in kept:
+            if update.step in scheduled:
                 checkpoint()
             elif state.is_due:
                 keep()

@@ -40,7 +40,7 @@ KEPT = ((str(DATA),), (".dvc",), (".git",))
 def run(connection: duckdb.DuckDBPyConnection, sql: str, width: int = MAX_WIDTH) -> None:
     """Print the result of each statement. Raises StageError for what is no question."""
     for question in questions(connection, sql):
-        answer(connection, question, lambda found: found.show(max_rows=MAX_ROWS, max_width=width))
+        answer(connection, question, lambda result: result.show(max_rows=MAX_ROWS, max_width=width))
 
 
 def about(connection: duckdb.DuckDBPyConnection, name: str) -> str:
