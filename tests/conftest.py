@@ -79,11 +79,7 @@ SHARP, LOUD = 40.0, 30.0
 
 def _blank(n_layers: int, smeared_keys: bool) -> Transformer:
     arch = architecture(
-        n_layers=n_layers,
-        n_heads=2,
-        d_model=WIDTH,
-        positions="learned",
-        smeared_keys=smeared_keys,
+        n_layers=n_layers, n_heads=2, d_model=WIDTH, positions="learned", smeared_keys=smeared_keys
     )
     model = Transformer(arch, V, T).eval()
     with torch.no_grad():

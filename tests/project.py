@@ -119,12 +119,7 @@ class Project:
 
     def run(self, *command: str, **more) -> subprocess.CompletedProcess:
         return subprocess.run(
-            command,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            **more,
+            command, cwd=self.folder, capture_output=True, text=True, env=self.environment, **more
         )
 
     def start(self, *command: str, **more) -> subprocess.Popen:

@@ -64,8 +64,7 @@ def reading_cost(
     rows = min(vocab_size, ROWS)
     torch.set_num_threads(1)
     circuit, once = seconds(
-        lambda: Factored(block.left[:rows], block.right).top(1, 1),
-        lambda: clean_run(model, tokens),
+        lambda: Factored(block.left[:rows], block.right).top(1, 1), lambda: clean_run(model, tokens)
     )
     heads = arch.n_layers * arch.n_heads
     edges = len(edges_of(model))

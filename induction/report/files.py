@@ -3,15 +3,7 @@
 import json
 from typing import Any
 
-from induction.report import (
-    answer,
-    circuits_page,
-    context,
-    index_page,
-    plots,
-    sequences,
-    summary,
-)
+from induction.report import answer, circuits_page, context, index_page, plots, sequences, summary
 from induction.report.figures.drawn import drawn
 from induction.report.figures.figure import Section
 from induction.report.rendering import inline_script, render

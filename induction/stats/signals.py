@@ -110,8 +110,7 @@ def prefix_matching(
 
 
 def qk_trace(
-    positivity: Float[np.ndarray, "step layer head"],
-    matching: Float[np.ndarray, "step layer head"],
+    positivity: Float[np.ndarray, "step layer head"], matching: Float[np.ndarray, "step layer head"]
 ) -> Float[np.ndarray, "1 step"] | Undefined:
     """QK positivity of the head that has the best prefix matching at the end (claim 18).
 
@@ -171,9 +170,7 @@ def principal_plane(vectors: Float[np.ndarray, "row seq"]) -> Plane:
 
 
 def path_in_plane(
-    vectors: Float[np.ndarray, "step seq"],
-    plane: Plane,
-    weights: Float[np.ndarray, "draw seq"],
+    vectors: Float[np.ndarray, "step seq"], plane: Plane, weights: Float[np.ndarray, "draw seq"]
 ) -> Float[np.ndarray, "draw step component"]:
     """A cell's loss vectors in a plane, in nats; draws keep the axes and re-weight sequences."""
     terms = (vectors - plane.centre)[:, None, :] * plane.axes

@@ -51,8 +51,7 @@ class Table:
             **{f"unit.{column.name}": column.unit for column in self.columns},
         }
         return pa.schema(
-            [pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns],
-            metadata=metadata,
+            [pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns], metadata=metadata
         )
 
     def batch(

@@ -113,11 +113,7 @@ PROBES = Table(
     "probes",
     "prefix matching on every probe; the scores of table heads are the means of these",
     ("step", "layer", "head", "seq"),
-    (
-        *_HEAD,
-        Column("seq", pa.int16(), "random probe, from 0"),
-        *SEQUENCE_SCORES,
-    ),
+    (*_HEAD, Column("seq", pa.int16(), "random probe, from 0"), *SEQUENCE_SCORES),
 )
 
 REPEATS = Table(

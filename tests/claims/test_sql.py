@@ -303,10 +303,7 @@ def test_tokens_that_continue_as_before_and_otherwise():
             for step, losses in ((0, [8.0] * 13), (1, before), (2, after))
             for pos, loss in enumerate(losses)
         ],
-        "phases_windows": [
-            window("attn2_s0", 10, 20, 0.3),
-            window("attn3_s0", 10, 20, 0.3, False),
-        ],
+        "phases_windows": [window("attn2_s0", 10, 20, 0.3), window("attn3_s0", 10, 20, 0.3, False)],
     }
     assert values("tokens", tables) == {
         ("repeats_improve", "attn2_s0"): pytest.approx(-0.8),

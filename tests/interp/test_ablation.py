@@ -130,10 +130,7 @@ def test_substitutes_by_hand():
         ({"replacements": ("mean",)}, r"ablations\.replacements: .*zero among them"),
         ({"replacements": ("zero", "zero")}, r"ablations\.replacements: .*each once"),
         ({"other_sequences": 1}, r"ablations\.other_sequences: found 1, expected at least 2"),
-        (
-            {"other_sequences": 33},
-            r"ablations\.other_sequences: .*\.sequences = 32",
-        ),
+        ({"other_sequences": 33}, r"ablations\.other_sequences: .*\.sequences = 32"),
     ],
 )
 def test_settings_that_cannot_be_run_are_refused(changed, message):

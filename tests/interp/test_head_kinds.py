@@ -14,16 +14,7 @@ from induction.interp.attention_scores import (
 from induction.interp.head_kinds import kind_of
 from induction.interp.losses import token_nll
 from induction.interp.probes import Probe, gapped_blocks, repeated_blocks
-from tests.conftest import (
-    BLOCK,
-    LOUD,
-    POSITION,
-    REPEATS,
-    SHARP,
-    V,
-    _blank,
-    _copy_token_to,
-)
+from tests.conftest import BLOCK, LOUD, POSITION, REPEATS, SHARP, V, _blank, _copy_token_to
 
 USABLE = np.arange(1, V)
 THRESHOLDS = KindThresholds(induction=0.3, previous_token=0.3, shortcut=0.5)

@@ -773,10 +773,7 @@ def test_the_command_writes_its_page_and_nothing_else(repository, run):
     before = git(repository, "status", "--porcelain")
     code, out, error = run("first")
     assert (code, error) == (0, "")
-    assert table(out, "Cells")[0][2:4] == [
-        "-0.500 [-0.800, -0.100]",
-        "-0.800 [-0.800, -0.100]",
-    ]
+    assert table(out, "Cells")[0][2:4] == ["-0.500 [-0.800, -0.100]", "-0.800 [-0.800, -0.100]"]
     (written,) = (path for path in (repository / ".scratch").rglob("*") if path.is_file())
     assert written.relative_to(repository).as_posix() == ".scratch/compare/first..workspace.html"
     assert out.endswith("page: .scratch/compare/first..workspace.html\n")
@@ -812,8 +809,4 @@ def test_every_measure_is_what_reports_have():
     known = {*METRICS, "circuit", "share_cut", "share_kept"}
     for measure in measures.MEASURES:
         assert {measure.key, *(measure.ends or ())} <= known
-    assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {
-        "a.b": "1",
-        "a.c": "{}",
-        "d": "[1]",
-    }
+    assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": "1", "a.c": "{}", "d": "[1]"}

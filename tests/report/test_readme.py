@@ -104,7 +104,7 @@ def test_models_have_every_seed_and_variations_stand_apart():
 
 def test_circuits_have_every_seed():
     assert block_rows("circuits") == [
-        ["`attn2`", "L0H0>L1H3 + L0H1>L1H3, none", "0.75, –", "1.25, –"],
+        ["`attn2`", "L0H0>L1H3 + L0H1>L1H3, none", "0.75, –", "1.25, –"]
     ]
 
 

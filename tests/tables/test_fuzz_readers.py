@@ -16,10 +16,7 @@ from induction.config.errors import StageError
 from induction.models import checkpoints
 from induction.tables import parquet
 from induction.tables.corpus import EVAL, EVAL_SEQUENCES
-from induction.tables.duck import (
-    connect,
-    query,
-)
+from induction.tables.duck import connect, query
 from induction.tables.losses import LOSSES
 from induction.tables.parquet import provenance_of, read_table, write_table
 from induction.tables.source import Source

@@ -25,11 +25,7 @@ TABLE = Table(
 
 
 def rows(steps, modes, values, dtype: type = np.float32):
-    return {
-        "step": np.array(steps, np.int32),
-        "mode": modes,
-        "value": np.array(values, dtype),
-    }
+    return {"step": np.array(steps, np.int32), "mode": modes, "value": np.array(values, dtype)}
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,7 @@
 
 import altair as alt
 
-from induction.report.figures.frame import (
-    COLOURS,
-    GREY,
-    INK,
-    Panels,
-    extent,
-    inline,
-    known,
-    layers,
-)
+from induction.report.figures.frame import COLOURS, GREY, INK, Panels, extent, inline, known, layers
 from induction.report.rows import Rows
 
 LINE = 8  # pixels per dot

@@ -140,11 +140,7 @@ def padded_extent(rows: Rows, *fields: str) -> Domain:
 
 
 def domains(
-    rows: Rows,
-    key: str,
-    windows: Rows,
-    *fields: str,
-    domain: Callable[..., Domain] = padded_extent,
+    rows: Rows, key: str, windows: Rows, *fields: str, domain: Callable[..., Domain] = padded_extent
 ) -> dict[str, Domain]:
     """The domain of y in every panel: the same for all models of language, to compare them.
 

@@ -93,8 +93,7 @@ def circuit_positions(rows: Rows, results: Results) -> str:
     line = alt.Chart(inline(ends)).mark_line(color=GREY, strokeDash=[3, 3])
     dots = alt.Chart(inline(points)).mark_point(filled=True, size=24, opacity=0.8)
     chart = layers(
-        line.encode(x=x, y=y),
-        dots.encode(x=x, y=y, color=palette("term", terms, "position term")),
+        line.encode(x=x, y=y), dots.encode(x=x, y=y, color=palette("term", terms, "position term"))
     )
     return to_svg(chart.properties(width=260, height=260))
 

@@ -115,11 +115,7 @@ def _delta_icl(rows: Rows, results: Results, mode: str) -> Panels:
 
 
 def _line_per_head(
-    rows: Rows,
-    results: Results,
-    field: str,
-    title: str,
-    domain: dict[str, Domain] | None = None,
+    rows: Rows, results: Results, field: str, title: str, domain: dict[str, Domain] | None = None
 ) -> Panels:
     """Coloured by layer, the two best heads named. Without a domain, values are shares: 0 to 1."""
     used = sorted({row["layer"] for row in rows})

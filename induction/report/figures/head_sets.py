@@ -3,15 +3,7 @@
 import altair as alt
 
 from induction.report.figures.figure import Section, figure
-from induction.report.figures.frame import (
-    GREY,
-    Panels,
-    extent,
-    inline,
-    known,
-    layers,
-    seed_palette,
-)
+from induction.report.figures.frame import GREY, Panels, extent, inline, known, layers, seed_palette
 from induction.report.rows import Results, Rows
 
 INTERVENTIONS = {

@@ -46,8 +46,7 @@ def pca(rows: Rows, results: Results) -> Panels:
             shape="square", filled=True, color=INK, size=40, opacity=1
         )
         return layers(
-            background,
-            *(chart.encode(x=x, y=y, order="tokens:Q") for chart in (line, window, end)),
+            background, *(chart.encode(x=x, y=y, order="tokens:Q") for chart in (line, window, end))
         )
 
     return Panels(rows, "cell", panel)

@@ -60,8 +60,7 @@ def phases(rows: Rows, results: Results) -> Panels:
         dated = known(signals, "middle")
         bars = alt.Chart(inline(dated)).encode(y=y, yOffset=offset)
         color = alt.Color(
-            "estimator:N",
-            scale=alt.Scale(domain=list(ESTIMATORS), range=list(ESTIMATORS.values())),
+            "estimator:N", scale=alt.Scale(domain=list(ESTIMATORS), range=list(ESTIMATORS.values()))
         )
         intervals = [
             {"signal": row["signal"], "line": row["line"], "low": row[low], "high": row[high]}

@@ -87,10 +87,7 @@ def test_random_matrices_sit_at_their_nulls():
 
 def test_token_circuits_against_whole_matrices(rough):
     scales = torch.rand(rough.arch.n_layers + 1, generator=torch.Generator().manual_seed(4)) + 0.5
-    circuits, W_E = (
-        token_circuits(rough, scales),
-        rough.tok_embed.weight.detach().double(),
-    )
+    circuits, W_E = (token_circuits(rough, scales), rough.tok_embed.weight.detach().double())
     arch = rough.arch
     for layer in range(arch.n_layers):
         x = ln(W_E, rough.layers[layer].ln1) * scales[layer].item()

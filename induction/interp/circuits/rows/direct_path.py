@@ -11,11 +11,7 @@ from induction.tables import circuits as tables
 
 
 def direct_rows(
-    model: Transformer,
-    bigrams: Bigrams,
-    scale: float,
-    settings: CircuitSettings,
-    vocab: Vocabulary,
+    model: Transformer, bigrams: Bigrams, scale: float, settings: CircuitSettings, vocab: Vocabulary
 ) -> RowsByTable:
     """`scale` is the mean 1/scale of `ln_out` over text."""
     log_probs = direct_log_probs(model, bigrams.sources, scale).numpy()

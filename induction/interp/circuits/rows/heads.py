@@ -63,9 +63,7 @@ def head_rows(
                 key | {"offset": offset, "by_position": by_weights, "measured": on_text}
                 for offset, (by_weights, on_text) in enumerate(
                     zip(
-                        by_position[head.index].tolist(),
-                        measured[head.index].tolist(),
-                        strict=True,
+                        by_position[head.index].tolist(), measured[head.index].tolist(), strict=True
                     )
                 )
             ]
