@@ -35,8 +35,10 @@ REASONS = {
 def check(kind: str, files: str) -> list[str]:
     """Read the glob, hold the outcome to what a user may see, and return the texts."""
     params = CorpusSettings(
-        "files", (), (), files, "text", 10**6, 1, 10**5, 300, 32, 0, Evaluation(4, 0.2)
+        "files", (), (), "*.txt", "text", 10**6, 1, 10**5, 300, 32, 0, Evaluation(4, 0.2)
     )
+    # Settings refuse absolute globs, but the folders of these tests lie outside the project.
+    object.__setattr__(params, "files", files)
     try:
         with watched():
             documents, skipped = sources.read(params)
@@ -180,7 +182,7 @@ MAGIC = st.sampled_from(["**", "*", "?", "[a-b]*", "*b*", "[!a]", "["])
 PATTERN = st.tuples(MAGIC, st.lists(MAGIC | NAME, max_size=3)).map(lambda both: [both[0], *both[1]])
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=600, deadline=None, derandomize=True, database=None)
 @given(
     entries=st.lists(st.tuples(NAME, NAME, KIND), max_size=8),
     pattern=PATTERN,
