@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from induction.config.errors import StageError
+from induction.tables.source import Source
 from induction.text.stream import END_OF_TEXT_ID
-from induction.text.tokenizer import END_OF_TEXT, LONGEST_WORD, split_long_words, train_tokenizer
+from induction.text.tokenizer import (
+    END_OF_TEXT,
+    LONGEST_WORD,
+    load_tokenizer,
+    split_long_words,
+    train_tokenizer,
+)
 
 TOKENIZER = train_tokenizer(["the cat sat on the mat, the cat sat\n" * 50], 280)
 
@@ -82,3 +90,16 @@ def test_splitting_keeps_the_text_and_leaves_no_long_word(runs):
     )
     if all(len(run) <= LONGEST_WORD for run in re.findall(r"\S+|\s+", text)):
         assert split == [text]
+
+
+def test_a_tokenizer_is_loaded_as_saved_or_its_fault_is_named(tmp_path):
+    path, saved = tmp_path / "tokenizer.json", TOKENIZER.to_str()
+    source = Source(path, "corpus")
+    with pytest.raises(StageError, match=r"tokenizer\.json: not found; make it with"):
+        load_tokenizer(source)
+    path.write_text(saved, encoding="utf-8")
+    assert load_tokenizer(source).to_str() == saved
+    for content in (b"", b"{}", b"\xff", saved.encode()[:-100]):
+        path.write_bytes(content)
+        with pytest.raises(StageError, match=r"tokenizer\.json: damaged.*; rebuild it with"):
+            load_tokenizer(source)
