@@ -22,7 +22,9 @@ def table(project: Project, cell: str, name: str) -> list[dict]:
 def of_losses(project: Project, cell: str) -> dict[tuple[int, int], tuple[float, float, float]]:
     """Early, late and mean loss by step and sequence, from the table of losses."""
     rows: dict = {}
-    for row in pq.read_table(project.folder / "data" / "losses" / f"{cell}.parquet").to_pylist():
+    for row in pq.read_table(
+        project.folder / "data" / "losses" / cell / "losses.parquet"
+    ).to_pylist():
         rows.setdefault((row["step"], row["seq"]), []).append(row["loss"])
     return {
         key: (sum(losses[4:9]) / 5, sum(losses[50:63]) / 13, sum(losses) / len(losses))

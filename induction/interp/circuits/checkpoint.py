@@ -12,32 +12,15 @@ from torch import Tensor
 from induction.config.circuits import CircuitSettings
 from induction.config.heads import HeadSettings
 from induction.config.icl import IclWindows
-from induction.interp.circuits import residual, trigrams
+from induction.interp.circuits import patching, residual, trigrams
 from induction.interp.circuits.bigrams import Bigrams
 from induction.interp.circuits.edges import SMEAR, Edge, Head, edges_of
-from induction.interp.circuits.evidence import (
-    HeadScores,
-    circuit_of,
-    edge_evidence,
-    edge_rows,
-    reason,
-)
-from induction.interp.circuits.patching import (
-    CleanRun,
-    circuit_only_nll,
-    clean_run,
-    edge_ablated_nll,
-    replacement_of,
-)
+from induction.interp.circuits.evidence import HeadScores, circuit_of, edge_evidence, edge_rows
+from induction.interp.circuits.patching import CleanRun, clean_run, replacement_of
 from induction.interp.circuits.rows.columns import Row, RowsByTable, edge_key, loss_rows
 from induction.interp.circuits.rows.direct_path import direct_rows
 from induction.interp.circuits.rows.heads import head_rows
-from induction.interp.circuits.rows.residual import (
-    residual_rows,
-    span_means,
-    spans_of_probe,
-    spans_of_text,
-)
+from induction.interp.circuits.rows.residual import residual_rows, spans_of_probe, spans_of_text
 from induction.interp.circuits.rows.trigrams import trigram_rows
 from induction.interp.circuits.token_circuits import TokenCircuits, token_circuits
 from induction.interp.circuits.vocabulary import Vocabulary
@@ -107,17 +90,11 @@ def read_checkpoint(
 
 def weight_rows(model: Transformer, inputs: CircuitInputs) -> tuple[RowsByTable, TokenCircuits]:
     settings, vocab, workers = inputs.settings, inputs.vocab, inputs.workers
-    rows: RowsByTable = {tables.ATTRIBUTION: [], tables.LENS: []}
-    scales = torch.zeros(0)
-    # Text comes last: its scales are those that the circuits are folded with.
-    for sequences, spans in (
-        (inputs.probe, spans_of_probe(inputs.heads.block, inputs.probe.shape[1])),
-        (inputs.text, spans_of_text(inputs.windows, inputs.text.shape[1])),
-    ):
-        means = workers.map(partial(span_means, model, spans=spans), sequences.split(1))
-        for table, of_spans in residual_rows(means, spans).items():
-            rows[table] += of_spans
-        scales = torch.stack([of_sequence.scales for of_sequence in means]).mean(0)
+    spans = spans_of_probe(inputs.heads.block, inputs.probe.shape[1])
+    rows, _ = residual_rows(model, inputs.probe, spans, workers)
+    spans = spans_of_text(inputs.windows, inputs.text.shape[1])
+    text_rows, scales = residual_rows(model, inputs.text, spans, workers)
+    rows = {table: rows[table] + text_rows[table] for table in rows}
     circuits = token_circuits(model, scales)
     text = inputs.text[: inputs.heads.text_sequences]
     rows |= direct_rows(model, inputs.bigrams, scales[-1].item(), settings, vocab)
@@ -140,9 +117,11 @@ def read_edges(
     replacement = replacement_of(runs, settings.replacements[0])
     whole = joined([sequence_losses(run.nll, windows) for run in runs])
 
+    ablated_nll = partial(patching.edge_ablated_nll, model, replacement=replacement)
+
     def losses(edges: list[Edge], into: ReceiverInput) -> dict[Edge, dict[str, Tensor]]:
         def of_run(run: CleanRun) -> list[dict[str, Tensor]]:
-            nlls = [edge_ablated_nll(model, run, [edge], replacement, into) for edge in edges]
+            nlls = [ablated_nll(run, [edge], receiver_input=into) for edge in edges]
             return [sequence_losses(nll, windows) for nll in nlls]
 
         of_runs = inputs.workers.map(of_run, runs)
@@ -151,7 +130,7 @@ def read_edges(
     of_keys = losses(edges_of(model), "k")
     icl_lost = {edge: (icl_of(ablated) - icl_of(whole)).item() for edge, ablated in of_keys.items()}
     evidence = edge_evidence(circuits, by_position, scores, icl_lost, inputs.vocab)
-    circuit = circuit_of(evidence, scores, settings.rule, kinds)
+    circuit, reason = circuit_of(evidence, scores, settings.rule, kinds)
     if last_circuit is None:
         last_circuit = circuit
     ablations = edge_ablation_rows("k", of_keys)
@@ -161,7 +140,7 @@ def read_edges(
     return CheckpointReading(
         {tables.EDGES: edge_rows(evidence, circuit), tables.EDGE_ABLATIONS: ablations},
         circuit,
-        reason(evidence, scores, settings.rule, kinds),
+        reason,
         last_circuit,
     )
 
@@ -193,10 +172,10 @@ def path_rows(model: Transformer, inputs: CircuitInputs, circuit: list[Edge]) ->
     rows = path("whole", "whole", "none", lambda run: run.nll)
     for kind in inputs.settings.replacements:
         replacement = replacement_of(runs, kind)
-        alone = partial(circuit_only_nll, model, replacement=replacement)
+        alone = partial(patching.circuit_only_nll, model, replacement=replacement)
         rows += path("direct", "kept", kind, partial(alone, edges=()))
         if circuit:
-            ablated = partial(edge_ablated_nll, model, replacement=replacement)
+            ablated = partial(patching.edge_ablated_nll, model, replacement=replacement)
             rows += path("circuit", "kept", kind, partial(alone, edges=circuit))
             rows += path("circuit", "cut", kind, partial(ablated, edges=circuit))
     return rows

@@ -1,6 +1,6 @@
 """Tables `attribution` and `lens`: means over spans of positions."""
 
-from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from induction.config.icl import IclWindows
 from induction.interp.circuits import residual
 from induction.interp.circuits.rows.columns import RowsByTable
 from induction.models.transformer import Transformer
+from induction.models.workers import Workers
 from induction.tables import circuits as tables
 
 
@@ -66,10 +67,15 @@ def span_means(
     )
 
 
-def residual_rows(sequences: list[SpanMeans], spans: Iterable[str]) -> RowsByTable:
-    """Means over `sequences`, of which each has its own `span_means`."""
-    attribution = torch.stack([means.attribution for means in sequences]).mean(0)
-    lens = torch.stack([means.lens for means in sequences]).mean(0)
+def residual_rows(
+    model: Transformer, text: Int[Tensor, "seq pos"], spans: dict[str, slice], workers: Workers
+) -> tuple[RowsByTable, Float[Tensor, "norm"]]:
+    """Means over sequences; the second are those of the scales."""
+    sequences = workers.map(partial(span_means, model, spans=spans), text.split(1))
+    attribution, lens, scales = (
+        torch.stack([getattr(means, name) for means in sequences]).mean(0)
+        for name in ("attribution", "lens", "scales")
+    )
     rows: RowsByTable = {tables.ATTRIBUTION: [], tables.LENS: []}
     for s, span in enumerate(spans):
         for (layer, part), (logit, difference) in zip(
@@ -83,4 +89,4 @@ def residual_rows(sequences: list[SpanMeans], spans: Iterable[str]) -> RowsByTab
             {"span": span, "after": after, "loss": loss, "accuracy": accuracy, "kl": kl}
             for after, (loss, accuracy, kl) in enumerate(lens[..., s].tolist())
         ]
-    return rows
+    return rows, scales
