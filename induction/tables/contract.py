@@ -26,7 +26,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A Parquet table sorted by `grain`, whose columns together identify a row.
+    """A Parquet table sorted by its `keys`, which together identify a row.
 
     `version` rises when a column changes its meaning but not its name. `without` are params that
     its stage reads and that do not affect this table. `may_be_empty` is for tables that have no
@@ -35,11 +35,19 @@ class Table:
 
     name: str
     about: str
-    grain: tuple[str, ...]
-    columns: tuple[Column, ...]
+    keys: tuple[Column, ...]
+    values: tuple[Column, ...]
     version: int = 1
     without: tuple[str, ...] = ()
     may_be_empty: bool = False
+
+    @property
+    def grain(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.keys)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.keys + self.values
 
     @property
     def schema(self) -> pa.Schema:
