@@ -6,8 +6,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from induction.interp.activations import layers
-from induction.interp.circuits.rows.columns import Columns
 from induction.models.transformer import Transformer
+from induction.tables.contract import Columns
 
 Probes = dict[str, Int[Tensor, "1 pos"]]
 

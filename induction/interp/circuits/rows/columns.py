@@ -2,19 +2,15 @@
 
 from typing import Any
 
-import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from induction.interp.circuits.edges import Edge, Head
-from induction.tables.contract import Table
-from induction.tables.rows import columns
+from induction.tables.contract import Columns, Table
 
 # The values of a row by column, without `step`.
 Row = dict[str, Any]
 RowsByTable = dict[Table, list[Row]]
-# The values of many rows by column.
-Columns = dict[str, np.ndarray | list]
 
 
 def head_key(head: Head) -> Row:
@@ -30,7 +26,7 @@ def with_step(table: Table, step: int, rows: list[Row]) -> Columns:
     """The columns of one checkpoint's rows, sorted by the table's grain."""
     keyed = [{"step": step} | row for row in rows]
     keyed.sort(key=lambda row: tuple(row[name] for name in table.grain))
-    return columns(table, keyed)
+    return table.columns_of(keyed)
 
 
 def loss_rows(losses: dict[str, Float[Tensor, "seq"]], **key: object) -> list[Row]:
