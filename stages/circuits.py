@@ -17,9 +17,8 @@ from induction.interp.circuits.bigrams import count_bigrams
 from induction.interp.circuits.checkpoint import CircuitInputs, read_checkpoint, sum_error
 from induction.interp.circuits.edges import Edge, Head
 from induction.interp.circuits.evidence import HeadScores
-from induction.interp.circuits.rows.attention import attention_columns, shown_columns
-from induction.interp.circuits.rows.columns import with_step
-from induction.interp.circuits.vocabulary import Vocabulary, common_tokens
+from induction.interp.circuits.heads import attention_columns, shown_columns
+from induction.interp.circuits.rows import Vocabulary, common_tokens, with_step
 from induction.interp.probes import repeated_blocks, usable_tokens
 from induction.models import checkpoints
 from induction.models import device as devices

@@ -13,7 +13,7 @@ from induction.config.circuits import CircuitSettings
 from induction.config.heads import HeadSettings
 from induction.config.icl import IclWindows
 from induction.interp.circuits import residual, trigrams
-from induction.interp.circuits.bigrams import Bigrams
+from induction.interp.circuits.bigrams import Bigrams, direct_rows
 from induction.interp.circuits.edges import SMEAR, Edge, Head, edges_of
 from induction.interp.circuits.evidence import (
     HeadScores,
@@ -22,6 +22,7 @@ from induction.interp.circuits.evidence import (
     edge_rows,
     reason,
 )
+from induction.interp.circuits.heads import head_rows
 from induction.interp.circuits.patching import (
     CleanRun,
     circuit_only_nll,
@@ -29,18 +30,15 @@ from induction.interp.circuits.patching import (
     edge_ablated_nll,
     replacement_of,
 )
-from induction.interp.circuits.rows.columns import Row, RowsByTable, edge_key, loss_rows
-from induction.interp.circuits.rows.direct_path import direct_rows
-from induction.interp.circuits.rows.heads import head_rows
-from induction.interp.circuits.rows.residual import (
+from induction.interp.circuits.residual import (
     residual_rows,
     span_means,
     spans_of_probe,
     spans_of_text,
 )
-from induction.interp.circuits.rows.trigrams import trigram_rows
+from induction.interp.circuits.rows import Row, RowsByTable, Vocabulary, edge_key, loss_rows
 from induction.interp.circuits.token_circuits import TokenCircuits, token_circuits
-from induction.interp.circuits.vocabulary import Vocabulary
+from induction.interp.circuits.trigrams import trigram_rows
 from induction.interp.composition import ReceiverInput
 from induction.interp.losses import joined, sequence_losses
 from induction.models.transformer import Transformer

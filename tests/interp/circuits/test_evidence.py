@@ -15,8 +15,8 @@ from induction.interp.circuits.evidence import (
     edge_rows,
     reason,
 )
+from induction.interp.circuits.rows import Vocabulary
 from induction.interp.circuits.token_circuits import token_circuits
-from induction.interp.circuits.vocabulary import Vocabulary
 from induction.interp.probes import repeated_blocks
 from tests.conftest import BLOCK, REPEATS, V
 
