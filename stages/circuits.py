@@ -17,9 +17,8 @@ from induction.interp.circuits.bigrams import count_bigrams
 from induction.interp.circuits.checkpoint import CircuitInputs, read_checkpoint, sum_error
 from induction.interp.circuits.edges import Edge, Head
 from induction.interp.circuits.evidence import HeadScores
-from induction.interp.circuits.rows.attention import attention_columns, shown_columns
-from induction.interp.circuits.rows.columns import Columns, with_step
-from induction.interp.circuits.vocabulary import Vocabulary, common_tokens
+from induction.interp.circuits.heads import attention_columns, shown_columns
+from induction.interp.circuits.rows import Vocabulary, common_tokens, with_step
 from induction.interp.probes import repeated_blocks, usable_tokens
 from induction.models import checkpoints
 from induction.models import device as devices
@@ -29,7 +28,7 @@ from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.stats import checkpoint_selection
 from induction.tables import circuits as tables
-from induction.tables.contract import Table
+from induction.tables.contract import Columns, Table
 from induction.tables.corpus import EVAL, VOCABULARY
 from induction.tables.heads import HEADS
 from induction.tables.icl import ICL

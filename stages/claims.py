@@ -19,7 +19,6 @@ from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
 from induction.tables.losses import LOSSES
 from induction.tables.pca import PCA
 from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
-from induction.tables.rows import columns
 
 PER = "grid"
 INPUTS = (
@@ -57,8 +56,8 @@ def main(job: Job) -> None:
     }
     evidence = gather(connection, describe(job.cells, models, train), settings)
     with job.outputs() as outputs:
-        outputs.write(CLAIMS, columns(CLAIMS, scoreboard(evidence, claims)))
-        outputs.write(EVIDENCE, columns(EVIDENCE, [asdict(entry) for entry in evidence]))
+        outputs.write(CLAIMS, CLAIMS.columns_of(scoreboard(evidence, claims)))
+        outputs.write(EVIDENCE, EVIDENCE.columns_of([asdict(entry) for entry in evidence]))
 
 
 if __name__ == "__main__":

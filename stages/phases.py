@@ -24,7 +24,6 @@ from induction.tables.icl import SAMPLED
 from induction.tables.losses import LOSSES
 from induction.tables.parquet import read_table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
-from induction.tables.rows import columns
 from induction.tables.source import Source
 
 PER = "grid"
@@ -55,7 +54,7 @@ def main(job: Job) -> None:
     rows = phase_rows(grid, models, measurements, tokens_per_step, icl, rule)
     with job.outputs() as outputs:
         for table in OUTPUTS:
-            outputs.write(table, columns(table, rows[table]))
+            outputs.write(table, table.columns_of(rows[table]))
 
 
 def read_measurements(sources: dict[Table, Source], icl: IclSettings, mode: str) -> Measurements:

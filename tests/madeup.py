@@ -15,7 +15,6 @@ from induction.pipeline.declarations import stages, writer_of
 from induction.pipeline.layout import source_of
 from induction.tables.contract import Table
 from induction.tables.parquet import write_table
-from induction.tables.rows import columns
 from stages import report
 from tests.conftest import made
 from tests.project import Project
@@ -186,7 +185,7 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
             file = source_of(table, instance)
             stage, _, cell = file.stage.partition("@")
             own = filled(table, cell, cells, set(changing))
-            rows = columns(table, own)
+            rows = table.columns_of(own)
             write_table(table, found.folder / file.path, rows, made(stage, cell))
     manifest = {
         "documents_used": 2,

@@ -11,10 +11,8 @@ from induction.config.heads import KindThresholds
 from induction.interp.composition import compositions, compositions_by_chance, pairs
 from induction.interp.head_kinds import kind_of
 from induction.interp.weights import Weights
+from induction.tables.contract import Columns
 from induction.tables.heads import SCORES, SEQUENCE_SCORES
-
-# Columns of a table, all but `step`.
-Columns = dict[str, np.ndarray | list[str]]
 
 
 def head_columns(

@@ -1,9 +1,13 @@
 """Contracts: a table's columns with types and units, its grain, and the checks of every batch."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+# The values of many rows by column.
+Columns = dict[str, np.ndarray | list]
 
 
 class TableError(ValueError):
@@ -26,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A Parquet table sorted by `grain`, whose columns together identify a row.
+    """A Parquet table sorted by its `keys`, which together identify a row.
 
     `version` rises when a column changes its meaning but not its name. `without` are params that
     its stage reads and that do not affect this table. `may_be_empty` is for tables that have no
@@ -35,11 +39,19 @@ class Table:
 
     name: str
     about: str
-    grain: tuple[str, ...]
-    columns: tuple[Column, ...]
+    keys: tuple[Column, ...]
+    values: tuple[Column, ...]
     version: int = 1
     without: tuple[str, ...] = ()
     may_be_empty: bool = False
+
+    @property
+    def grain(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.keys)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.keys + self.values
 
     @property
     def schema(self) -> pa.Schema:
@@ -54,9 +66,17 @@ class Table:
             [pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns], metadata=metadata
         )
 
-    def batch(
-        self, data: dict[str, np.ndarray | list], after: tuple | None = None
-    ) -> tuple[pa.RecordBatch, tuple]:
+    def columns_of(self, rows: list[dict[str, Any]]) -> Columns:
+        """The columns of rows whose fields have their names: arrays, so that `batch` checks types
+        and NaN; text as lists."""
+        return {
+            column.name: [row[column.name] for row in rows]
+            if pa.types.is_string(column.type)
+            else np.array([row[column.name] for row in rows], column.type.to_pandas_dtype())
+            for column in self.columns
+        }
+
+    def batch(self, data: Columns, after: tuple | None = None) -> tuple[pa.RecordBatch, tuple]:
         """`data` as a record batch, with the key of its last row.
 
         Raises TableError unless: the columns are exactly the declared ones, equally long, of the
@@ -68,24 +88,21 @@ class Table:
             raise TableError(f"table {self.name}: expected columns {names}, found {list(data)}")
         arrays = []
         for column in self.columns:
-            values = data[column.name]
+            values, where = data[column.name], f"table {self.name}, column {column.name}"
             if isinstance(values, np.ndarray) and values.dtype.kind not in "UO":
                 dtype = pa.from_numpy_dtype(values.dtype)
                 if dtype != column.type:
-                    raise TableError(
-                        f"table {self.name}, column {column.name}: expected {column.type}, "
-                        f"found {dtype}"
-                    )
+                    raise TableError(f"{where}: expected {column.type}, found {dtype}")
                 bad = np.isinf(values) if column.nullable else ~np.isfinite(values)
                 if bad.any():
                     row = int(np.flatnonzero(bad)[0])
                     raise TableError(
-                        f"table {self.name}, column {column.name}: {values[row]} in row {row} of "
-                        f"the batch, where {self.grain} = {self._key(data, row)}"
+                        f"{where}: {values[row]} in row {row} of the batch, where "
+                        f"{self.grain} = {self._key(data, row)}"
                     )
             array = pa.array(values, column.type, from_pandas=column.nullable)
             if array.null_count and not column.nullable:
-                raise TableError(f"table {self.name}, column {column.name}: null value")
+                raise TableError(f"{where}: null value")
             arrays.append(array)
         lengths = {len(array) for array in arrays}
         if len(lengths) != 1:

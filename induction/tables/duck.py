@@ -9,7 +9,6 @@ import duckdb
 import pyarrow as pa
 
 from induction.config.errors import StageError
-from induction.config.remedy import rebuild
 from induction.tables.contract import Table
 from induction.tables.parquet import open_table
 from induction.tables.source import Source
@@ -55,9 +54,7 @@ def _select(connection: duckdb.DuckDBPyConnection, table: Table, source: Source)
     try:
         connection.execute(f"{sql} limit 0")
     except duckdb.Error as error:
-        raise StageError(
-            f"{source.path}: damaged ({' '.join(str(error).split())}); {rebuild(source.stage)}"
-        ) from None
+        raise source.broken(f"damaged ({' '.join(str(error).split())})") from None
     return sql
 
 
@@ -65,25 +62,21 @@ def query(
     connection: duckdb.DuckDBPyConnection, name: str, params: dict[str, Any] | None = None
 ) -> pa.Table:
     """The result of `induction/sql/<name>.sql`, with `$name` parameters bound."""
-    with _named(name):
-        return connection.sql(_text(name), params=params or {}).to_arrow_table()
+    with _read(name) as sql:
+        return connection.sql(sql, params=params or {}).to_arrow_table()
 
 
 def define(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Run `induction/sql/<name>.sql`, which defines views for later queries."""
-    with _named(name):
-        connection.execute(_text(name))
-
-
-def _text(name: str) -> str:
-    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+    with _read(name) as sql:
+        connection.execute(sql)
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Errors of DuckDB name the file that it ran."""
+def _read(name: str) -> Iterator[str]:
+    """The text of a query; errors of DuckDB that it causes name its file."""
     try:
-        yield
+        yield (SQL / f"{name}.sql").read_text(encoding="utf-8")
     except duckdb.Error as error:
         raise StageError(
             f"induction/sql/{name}.sql: {' '.join(str(error).split())}; correct the query or, if a "

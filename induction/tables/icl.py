@@ -1,56 +1,42 @@
 """Tables of stage `icl`: reductions of the losses that everything later reads."""
 
-import pyarrow as pa
-
+from induction.tables.columns import POS, SEQ, STEP, float32, float64
 from induction.tables.contract import Column, Table
 
-_STEP = Column("step", pa.int32(), "optimiser steps done")
 
-
-def _nats(name: str, what: str) -> Column:
-    return Column(name, pa.float64(), f"nats; {what}")
+def _with_interval(name: str, what: str) -> tuple[Column, ...]:
+    return (
+        float64(name, f"nats; {what}"),
+        float64(f"{name}_low", "nats; lower end of its bootstrap interval over sequences"),
+        float64(f"{name}_high", "nats; upper end of its bootstrap interval over sequences"),
+    )
 
 
 ICL = Table(
     "icl",
     "the in-context-learning score per checkpoint; more in-context learning is more negative",
-    ("step",),
+    (STEP,),
     (
-        _STEP,
-        _nats("loss", "mean over all sequences and positions"),
-        _nats("loss_low", "lower end of its bootstrap interval over sequences"),
-        _nats("loss_high", "upper end of its bootstrap interval over sequences"),
-        _nats("early", "mean loss in icl.windows.early"),
-        _nats("late", "mean loss in icl.windows.late"),
-        _nats("icl", "late minus early"),
-        _nats("icl_low", "lower end of its bootstrap interval over sequences"),
-        _nats("icl_high", "upper end of its bootstrap interval over sequences"),
-        _nats("icl_paper", "loss at icl.late_point minus loss at icl.early_point"),
-        _nats("icl_paper_low", "lower end of its bootstrap interval over sequences"),
-        _nats("icl_paper_high", "upper end of its bootstrap interval over sequences"),
+        *_with_interval("loss", "mean over all sequences and positions"),
+        float64("early", "nats; mean loss in icl.windows.early"),
+        float64("late", "nats; mean loss in icl.windows.late"),
+        *_with_interval("icl", "late minus early"),
+        *_with_interval("icl_paper", "loss at icl.late_point minus loss at icl.early_point"),
     ),
 )
 
 POSITIONS = Table(
     "icl_positions",
     "mean loss per position of the context, per checkpoint",
-    ("step", "pos"),
-    (
-        _STEP,
-        Column("pos", pa.int16(), "tokens 0 … pos are read, token pos + 1 is predicted"),
-        _nats("loss", "mean over sequences"),
-    ),
+    (STEP, POS),
+    (float64("loss", "nats; mean over sequences"),),
     without=("corpus.n_ctx", "icl"),
 )
 
 SAMPLED = Table(
     "icl_sampled",
     "the loss vectors of PCA: the loss at one fixed position of every sequence",
-    ("step", "seq"),
-    (
-        _STEP,
-        Column("seq", pa.int16(), "sequence of the evaluation set"),
-        Column("loss", pa.float32(), "nats, at the sequence's sampled position"),
-    ),
+    (STEP, SEQ),
+    (float32("loss", "nats, at the sequence's sampled position"),),
     without=("corpus.n_ctx", "icl"),
 )

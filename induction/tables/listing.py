@@ -1,26 +1,25 @@
 """The table that lists all others: what each column holds, in which unit, and who makes it."""
 
-import pyarrow as pa
-
-from induction.tables.contract import Column, Table
+from induction.tables.columns import CELL, flag, int16, text
+from induction.tables.contract import Table
 
 LISTING = Table(
     "catalog",
     "every column of every table here",
-    ("table_name", "place"),
     (
-        Column("table_name", pa.string(), "as a query names it"),
-        Column("place", pa.int16(), "order of the column in the table, from 0"),
-        Column("column_name", pa.string(), "as a query names it"),
-        Column("type", pa.string(), "in SQL"),
-        Column("unit", pa.string(), "unit and meaning, or what an index counts"),
-        Column("is_nullable", pa.bool_(), "whether it is null where unit says so"),
-        Column("grain", pa.string(), "the columns that together identify a row of the table"),
-        Column("about", pa.string(), "what the table is"),
-        Column("stage", pa.string(), "the stage that makes it; query for this table"),
+        text("table_name", "as a query names it"),
+        int16("place", "order of the column in the table, from 0"),
+    ),
+    (
+        text("column_name", "as a query names it"),
+        text("type", "in SQL"),
+        text("unit", "unit and meaning, or what an index counts"),
+        flag("is_nullable", "whether it is null where unit says so"),
+        text("grain", "the columns that together identify a row of the table"),
+        text("about", "what the table is"),
+        text("stage", "the stage that makes it; query for this table"),
     ),
 )
-CELL = Column("cell", pa.string(), "model and seed")
 
 
 def listed(name: str, table: Table, stage: str, per_cell: bool) -> list[dict]:

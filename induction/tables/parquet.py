@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from induction.config.errors import StageError
 from induction.config.remedy import make, rebuild
-from induction.tables.contract import Table, TableError
+from induction.tables.contract import Columns, Table, TableError
 from induction.tables.provenance import KEY, Provenance, loads
 from induction.tables.source import Source
 
@@ -44,7 +44,7 @@ class TableWriter:
             column_encoding={name: "BYTE_STREAM_SPLIT" for name in floats},
         )
 
-    def write(self, data: dict[str, np.ndarray | list]) -> None:
+    def write(self, data: Columns) -> None:
         batch, self._last_key = self.table.batch(data, after=self._last_key)
         self._writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
 
@@ -57,9 +57,7 @@ class TableWriter:
         self._writer.close()
 
 
-def write_table(
-    table: Table, path: Path, data: dict[str, np.ndarray | list], provenance: Provenance
-) -> None:
+def write_table(table: Table, path: Path, data: Columns, provenance: Provenance) -> None:
     """Write a table that is one batch."""
     with TableWriter(table, path, provenance) as writer:
         writer.write(data)
@@ -76,26 +74,22 @@ def open_table(table: Table, source: Source) -> pq.ParquetFile:
     except FileNotFoundError:
         raise StageError(f"{source.path}: not found; {make(source.stage)}") from None
     except DAMAGE as error:
-        raise StageError(
-            f"{source.path}: truncated or not Parquet ({_line(error)}); {rebuild(source.stage)}"
-        ) from None
+        raise source.broken(f"truncated or not Parquet ({_line(error)})") from None
     if not schema.equals(table.schema):
-        raise StageError(
-            f"{source.path}: expected columns {table.schema.names} of table {table.name}, found "
-            f"{schema.names}, or their types differ; {rebuild(source.stage)}"
+        raise source.broken(
+            f"expected columns {table.schema.names} of table {table.name}, found {schema.names}, "
+            "or their types differ"
         )
     version = (schema.metadata or {}).get(b"version", b"none").decode(errors="replace")
     if version != str(table.version):
-        raise StageError(
-            f"{source.path}: expected version {table.version} of table {table.name}, found "
-            f"{version}; {rebuild(source.stage)}"
+        raise source.broken(
+            f"expected version {table.version} of table {table.name}, found {version}"
         )
     widths = [8 if pa.types.is_string(kind) else kind.bit_width / 8 for kind in schema.types]
     decoded, size = int(sum(widths) * file.metadata.num_rows), source.path.stat().st_size
     if decoded > max(MAX_DECODED, MAX_EXPANSION * size):
-        raise StageError(
-            f"{source.path}: claims {file.metadata.num_rows} rows, {decoded} bytes, in a file of "
-            f"{size}; refused; {rebuild(source.stage)}"
+        raise source.broken(
+            f"claims {file.metadata.num_rows} rows, {decoded} bytes, in a file of {size}; refused"
         )
     return file
 
@@ -121,11 +115,9 @@ def row_groups(table: Table, source: Source) -> Iterator[dict[str, np.ndarray]]:
             _, last_key = table.batch(data, after=last_key)
             yield data
     except TableError as error:
-        raise StageError(f"{source.path}: {error}; {rebuild(source.stage)}") from None
+        raise source.broken(str(error)) from None
     except DAMAGE as error:
-        raise StageError(
-            f"{source.path}: damaged ({_line(error)}); {rebuild(source.stage)}"
-        ) from None
+        raise source.broken(f"damaged ({_line(error)})") from None
 
 
 def read_table(table: Table, source: Source) -> dict[str, np.ndarray]:
@@ -134,7 +126,7 @@ def read_table(table: Table, source: Source) -> dict[str, np.ndarray]:
     if not parts and table.may_be_empty:
         return {c.name: np.array([], c.type.to_pandas_dtype()) for c in table.columns}
     if not parts:
-        raise StageError(f"{source.path}: no rows; {rebuild(source.stage)}")
+        raise source.broken("no rows")
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from induction.config.errors import StageError
+from induction.config.remedy import rebuild
+
 
 @dataclass(frozen=True)
 class Source:
@@ -14,3 +17,7 @@ class Source:
     path: Path
     stage: str
     cell: str | None = None
+
+    def broken(self, fault: str) -> StageError:
+        """The error to raise for a fault of the file that building it anew would mend."""
+        return StageError(f"{self.path}: {fault}; {rebuild(self.stage)}")

@@ -1,18 +1,16 @@
 """Table of stage `train`."""
 
-import pyarrow as pa
-
-from induction.tables.contract import Column, Table
+from induction.tables.columns import float32, int32, int64
+from induction.tables.contract import Table
 
 LOG = Table(
     "log",
     "the training log, one row per optimiser step",
-    ("step",),
+    (int32("step", "optimiser steps done, from 1"),),
     (
-        Column("step", pa.int32(), "optimiser steps done, from 1"),
-        Column("tokens_seen", pa.int64(), "training tokens up to and including this step"),
-        Column("learning_rate", pa.float32(), "AdamW's learning rate of this step"),
-        Column("loss", pa.float32(), "nats per token, on the batch of this step"),
-        Column("grad_norm", pa.float32(), "norm of all gradients before clipping"),
+        int64("tokens_seen", "training tokens up to and including this step"),
+        float32("learning_rate", "AdamW's learning rate of this step"),
+        float32("loss", "nats per token, on the batch of this step"),
+        float32("grad_norm", "norm of all gradients before clipping"),
     ),
 )

@@ -23,7 +23,6 @@ from induction.stats.signals import Measurements, Undefined
 from induction.tables.contract import Table
 from induction.tables.parquet import read_table, write_table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
-from induction.tables.rows import columns
 from induction.tables.source import Source
 from tests.conftest import BLOCK, REPEATS, V, architecture, made
 from tests.report.test_sql import ask
@@ -320,7 +319,7 @@ def test_signals_that_change_together_are_dated_together(tmp_path):
 
     for table in (PHASES, WINDOWS, OVERLAPS, CURVES):
         path = tmp_path / f"{table.name}.parquet"
-        write_table(table, path, columns(table, rows[table]), made("phases"))
+        write_table(table, path, table.columns_of(rows[table]), made("phases"))
         assert len(read_table(table, Source(path, "phases"))[table.grain[0]]) == len(rows[table])
 
 

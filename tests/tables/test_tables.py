@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from induction.config.errors import StageError
-from induction.tables.contract import Column, Table, TableError
+from induction.tables.columns import float32, int32, text
+from induction.tables.contract import Table, TableError
 from induction.tables.losses import LOSSES
 from induction.tables.parquet import TableWriter, open_table, read_table, write_table
 from induction.tables.source import Source
@@ -15,12 +16,8 @@ from tests.conftest import made
 TABLE = Table(
     "toy",
     "a table for tests",
-    ("step", "mode"),
-    (
-        Column("step", pa.int32(), "steps"),
-        Column("mode", pa.string(), "a word"),
-        Column("value", pa.float32(), "nats"),
-    ),
+    (int32("step", "steps"), text("mode", "a word")),
+    (float32("value", "nats"),),
 )
 
 

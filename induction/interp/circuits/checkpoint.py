@@ -13,17 +13,15 @@ from induction.config.circuits import CircuitSettings
 from induction.config.heads import HeadSettings
 from induction.config.icl import IclWindows
 from induction.interp.circuits import patching, residual, trigrams
-from induction.interp.circuits.bigrams import Bigrams
+from induction.interp.circuits.bigrams import Bigrams, direct_rows
 from induction.interp.circuits.edges import SMEAR, Edge, Head, edges_of
 from induction.interp.circuits.evidence import HeadScores, circuit_of, edge_evidence, edge_rows
+from induction.interp.circuits.heads import head_rows
 from induction.interp.circuits.patching import CleanRun, clean_run, replacement_of
-from induction.interp.circuits.rows.columns import Row, RowsByTable, edge_key, loss_rows
-from induction.interp.circuits.rows.direct_path import direct_rows
-from induction.interp.circuits.rows.heads import head_rows
-from induction.interp.circuits.rows.residual import residual_rows, spans_of_probe, spans_of_text
-from induction.interp.circuits.rows.trigrams import trigram_rows
+from induction.interp.circuits.residual import residual_rows, spans_of_probe, spans_of_text
+from induction.interp.circuits.rows import Row, RowsByTable, Vocabulary, edge_key, loss_rows
 from induction.interp.circuits.token_circuits import TokenCircuits, token_circuits
-from induction.interp.circuits.vocabulary import Vocabulary
+from induction.interp.circuits.trigrams import trigram_rows
 from induction.interp.composition import ReceiverInput
 from induction.interp.losses import joined, sequence_losses
 from induction.models.transformer import Transformer

@@ -5,9 +5,8 @@ from typing import NamedTuple
 from induction.config.circuits import CircuitRule
 from induction.config.heads import KindThresholds
 from induction.interp.circuits.edges import SMEAR, Edge, Head
-from induction.interp.circuits.rows.columns import Row, edge_key
+from induction.interp.circuits.rows import Row, Vocabulary, edge_key
 from induction.interp.circuits.token_circuits import TokenCircuits
-from induction.interp.circuits.vocabulary import Vocabulary
 
 
 class HeadScores(NamedTuple):

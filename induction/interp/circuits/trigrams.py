@@ -15,7 +15,12 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt16
 from torch import Tensor
 
-from induction.interp.circuits.token_circuits import Factored
+from induction.config.circuits import CircuitSettings
+from induction.interp.circuits.edges import Head, heads_of
+from induction.interp.circuits.rows import Row, RowsByTable, Vocabulary, head_key
+from induction.interp.circuits.token_circuits import Factored, TokenCircuits
+from induction.models.transformer import Transformer
+from induction.tables import circuits as tables
 
 # The text has a skip-trigram where the source makes the out twice as likely.
 MIN_LIFT = math.log(2)
@@ -220,3 +225,38 @@ def bugs(candidates: list[Candidates], rows: int, min_seen: int) -> list[Bug]:
 
 def _in_text(trigram: Trigram, min_seen: int) -> bool:
     return trigram.seen >= min_seen and trigram.lift >= MIN_LIFT
+
+
+def trigram_rows(
+    model: Transformer,
+    circuits: TokenCircuits,
+    counts: Counts,
+    settings: CircuitSettings,
+    vocab: Vocabulary,
+    spell: Spell,
+) -> RowsByTable:
+    """Tables `skip_trigrams` and `skip_trigram_bugs`: no rows for models of more than one layer."""
+    rows: RowsByTable = {tables.SKIP_TRIGRAMS: [], tables.SKIP_TRIGRAM_BUGS: []}
+    if model.arch.n_layers > 1:
+        return rows
+    for head in heads_of(model):
+        qk, ov = circuits.qk(head), circuits.ov(head)
+        examined = sources(qk, ov, vocab.weight, vocab.common, settings.context, WIDTH)
+        candidates = counted(examined, counts, settings.among)
+        in_text = largest(candidates, settings.entries, settings.min_seen)
+        rows[tables.SKIP_TRIGRAMS] += [
+            _row(head, row, trigram, vocab) | {"example": counts.example(trigram, spell)}
+            for row, trigram in enumerate(in_text)
+        ]
+        forced = bugs(candidates, settings.entries, settings.min_seen)
+        rows[tables.SKIP_TRIGRAM_BUGS] += [
+            _row(head, row, trigram, vocab) | {"role": role}
+            for row, bug in enumerate(forced)
+            for role, trigram in bug._asdict().items()
+        ]
+    return rows
+
+
+def _row(head: Head, row: int, trigram: Trigram, vocab: Vocabulary) -> Row:
+    texts = {name: vocab.texts[getattr(trigram, name)] for name in ("source", "destination", "out")}
+    return head_key(head) | {"row": row} | trigram._asdict() | texts

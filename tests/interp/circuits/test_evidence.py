@@ -9,8 +9,8 @@ from induction.config.heads import KindThresholds
 from induction.interp.circuits import residual
 from induction.interp.circuits.edges import Edge, Head
 from induction.interp.circuits.evidence import HeadScores, circuit_of, edge_evidence, edge_rows
+from induction.interp.circuits.rows import Vocabulary
 from induction.interp.circuits.token_circuits import token_circuits
-from induction.interp.circuits.vocabulary import Vocabulary
 from induction.interp.probes import repeated_blocks
 from tests.conftest import BLOCK, REPEATS, V
 

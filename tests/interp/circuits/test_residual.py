@@ -6,7 +6,7 @@ import torch
 
 from induction.config.icl import IclWindows
 from induction.interp.circuits import residual
-from induction.interp.circuits.rows.residual import spans_of_probe, spans_of_text
+from induction.interp.circuits.residual import spans_of_probe, spans_of_text
 from induction.interp.losses import token_nll
 from induction.interp.probes import repeated_blocks
 from tests.conftest import BLOCK, REPEATS, VOCAB, V, random_model

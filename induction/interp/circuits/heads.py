@@ -1,5 +1,6 @@
-"""Tables `head_circuits`, `entries`, `eigenvalues` and `offsets`."""
+"""What the tables show of every head: its circuits, and attention patterns on short probes."""
 
+import numpy as np
 import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
@@ -8,12 +9,12 @@ from induction.config.circuits import CircuitSettings
 from induction.interp.activations import layers
 from induction.interp.circuits import positions
 from induction.interp.circuits.edges import Head
-from induction.interp.circuits.rows.columns import Row, RowsByTable, head_key
+from induction.interp.circuits.rows import Row, RowsByTable, Vocabulary, head_key
 from induction.interp.circuits.token_circuits import Factored, TokenCircuits, inexact
-from induction.interp.circuits.vocabulary import Vocabulary
 from induction.interp.weights import folded
 from induction.models.transformer import Transformer
 from induction.tables import circuits as tables
+from induction.tables.contract import Columns
 
 
 @torch.inference_mode()
@@ -25,10 +26,9 @@ def head_rows(
     settings: CircuitSettings,
     vocab: Vocabulary,
 ) -> RowsByTable:
-    rows: RowsByTable = {
-        table: []
-        for table in (tables.HEAD_CIRCUITS, tables.ENTRIES, tables.EIGENVALUES, tables.OFFSETS)
-    }
+    """Tables `head_circuits`, `entries`, `eigenvalues` and `offsets`."""
+    of_heads = (tables.HEAD_CIRCUITS, tables.ENTRIES, tables.EIGENVALUES, tables.OFFSETS)
+    rows: RowsByTable = {table: [] for table in of_heads}
     weights, offsets = folded(model), settings.shown.offsets
     core = weights.W_O @ (weights.W_U.T @ weights.W_E) @ weights.W_V
     eigenvalues = torch.linalg.eigvals(core)
@@ -105,3 +105,39 @@ def _eigenvalues(values: Complex[Tensor, "d_head"]) -> list[Row]:
         {"index": index, "re": value.real, "im": value.imag}
         for index, value in enumerate((values / largest).tolist())
     ]
+
+
+Probes = dict[str, Int[Tensor, "1 pos"]]
+
+
+@torch.inference_mode()
+def attention_columns(model: Transformer, step: int, probes: Probes) -> Columns:
+    """Table `attention`."""
+    names: list[str] = []
+    parts: dict[str, list[np.ndarray]] = {}
+    for name in sorted(probes):
+        for layer in layers(model, model.embedding(probes[name])):
+            pattern = layer.pattern[0].numpy()
+            query, key = np.tril_indices(pattern.shape[-1])
+            for head, weights in enumerate(pattern):
+                names += [name] * len(query)
+                for column, values in (
+                    ("step", np.full(len(query), step, np.int32)),
+                    ("layer", np.full(len(query), layer.index, np.int16)),
+                    ("head", np.full(len(query), head, np.int16)),
+                    ("query", query.astype(np.int16)),
+                    ("key", key.astype(np.int16)),
+                    ("weight", np.rint(255 * weights[query, key]).astype(np.uint8)),
+                ):
+                    parts.setdefault(column, []).append(values)
+    return {"probe": names, **{name: np.concatenate(values) for name, values in parts.items()}}
+
+
+def shown_columns(probes: Probes, texts: list[str]) -> Columns:
+    """Table `shown`."""
+    lengths = {name: tokens.shape[1] for name, tokens in probes.items()}
+    return {
+        "probe": [name for name, length in lengths.items() for _ in range(length)],
+        "pos": np.concatenate([np.arange(length, dtype=np.int16) for length in lengths.values()]),
+        "token": [texts[token] for tokens in probes.values() for token in tokens[0]],
+    }
