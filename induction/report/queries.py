@@ -1,8 +1,9 @@
 """The queries of the report, each a file of induction/sql/report.
 
-A file but macros.sql declares its query: `$name` is bound to the parameter of that name, and `<query>_result` is
+A file declares its query: `$name` is bound to the parameter of that name, and `<query>_result` is
 the result of another query, which runs first. `cells` has the panel of each cell (report.panels),
-and tables of draws have the weights of a bootstrap: draw, seq, weight.
+and tables of draws have the weights of a bootstrap: draw, seq, weight. macros.sql is no query: it
+defines what several of them call.
 """
 
 import re
