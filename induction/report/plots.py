@@ -7,9 +7,9 @@ import csv
 import io
 from dataclasses import dataclass
 
+from induction.report.figures.frame import MILLION
 from induction.report.rows import Results, Rows
 
-MILLION = 1e6
 TEMPLATE = "panels"
 X, X_LABEL = "million_tokens", "training tokens (millions)"
 
@@ -25,27 +25,14 @@ class Plot:
     y_label: str
 
 
+ICL = "In-context learning over training (lower is more)"
+LOSS = "Loss on the evaluation set over training"
+MATCHING = "Prefix matching of every head over training"
 PLOTS = {
-    "icl": Plot(
-        "curves",
-        ("cell",),
-        "icl",
-        "In-context learning over training (lower is more)",
-        "ICL (nats)",
-    ),
-    "loss": Plot(
-        "curves",
-        ("cell",),
-        "loss",
-        "Loss on the evaluation set over training",
-        "loss (nats per token)",
-    ),
+    "icl": Plot("curves", ("cell",), "icl", ICL, "ICL (nats)"),
+    "loss": Plot("curves", ("cell",), "loss", LOSS, "loss (nats per token)"),
     "prefix_matching": Plot(
-        "heads",
-        ("cell", "name"),
-        "prefix_matching",
-        "Prefix matching of every head over training",
-        "share of attention",
+        "heads", ("cell", "name"), "prefix_matching", MATCHING, "share of attention"
     ),
 }
 

@@ -2,7 +2,8 @@
 
 A file declares its query: `$name` is bound to the parameter of that name, and `<query>_result` is
 the result of another query, which runs first. `cells` has the panel of each cell (report.panels),
-and tables of draws have the weights of a bootstrap: draw, seq, weight.
+and tables of draws have the weights of a bootstrap: draw, seq, weight. macros.sql is no query: it
+defines what several of them call.
 """
 
 import re
@@ -22,8 +23,9 @@ from induction.report.panels import panels
 from induction.report.rows import Results
 from induction.stats.bootstrap import draws
 from induction.stats.intervals import tails
-from induction.tables.duck import SQL, query
+from induction.tables.duck import SQL, define, query
 
+MACROS = "report/macros"
 RESULT = re.compile(r"\b([a-z_]+)_result\b")
 PARAMETER = re.compile(r"\$([a-z_]+)")
 # Each table of draws, and the table whose sequences they resample.
@@ -43,6 +45,7 @@ def run(connection: duckdb.DuckDBPyConnection, params: Params, grid: dict[str, C
         ((count,),) = connection.sql(f"select count(distinct seq) from {table}").fetchall()
         # Without an edge to cut, edge_ablations has no sequence.
         connection.register(name, draws(max(count, 1), icl.bootstrap_draws, icl.bootstrap_seed))
+    define(connection, MACROS)
     values = _parameters(connection, params, icl)
     results = {}
     for name, parameters in progress(_in_order().items(), "report: queries", "query"):
@@ -55,7 +58,8 @@ def run(connection: duckdb.DuckDBPyConnection, params: Params, grid: dict[str, C
 
 def _in_order() -> dict[str, list[str]]:
     """Every query with its parameters; a query comes after those whose results it reads."""
-    texts = {path.stem: path.read_text("utf-8") for path in sorted((SQL / "report").glob("*.sql"))}
+    paths = sorted({*(SQL / "report").glob("*.sql")} - {SQL / f"{MACROS}.sql"})
+    texts = {path.stem: path.read_text("utf-8") for path in paths}
     reads = {name: dict.fromkeys(RESULT.findall(text)) for name, text in texts.items()}
     order = TopologicalSorter(reads).static_order()
     return {name: list(dict.fromkeys(PARAMETER.findall(texts[name]))) for name in order}

@@ -67,7 +67,7 @@ def query(
 
 
 def define(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Run `induction/sql/<name>.sql`, which defines views for later queries."""
+    """Run `induction/sql/<name>.sql`, which defines views or macros for later queries."""
     with _read(name) as sql:
         connection.execute(sql)
 

@@ -8,11 +8,12 @@ import pytest
 
 from induction.stats.bootstrap import draws
 from induction.stats.intervals import tails
-from induction.tables.duck import connect, query
+from induction.tables.duck import connect, define, query
 
 
 def ask(name: str, tables: dict[str, list[dict]], **bound) -> list[dict]:
     with connect({}) as connection:
+        define(connection, "report/macros")
         for table, rows in tables.items():
             data = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
             connection.register(table, data)

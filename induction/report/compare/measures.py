@@ -27,30 +27,23 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measure:
-    """`key` is that of metrics.json, `ends` those of its interval; of circuits.json the interval
-    stands with the value. `form` is the printf form of a number, None of training tokens."""
+    """`key` is that of metrics.json, `interval` that of its ends without _low and _high; of
+    circuits.json the interval stands with the value. `form` is the printf form of a number, None
+    of training tokens."""
 
     key: str
     title: str
     unit: str = ""
     form: str | None = "%.3f"
-    ends: tuple[str, str] | None = None
+    interval: str = ""
     source: Source = "metrics"
     kind: Literal["number", "text"] = "number"
 
 
 MEASURES = (
-    Measure("icl_final", "final ICL", "nats", "%+.3f", ("icl_final_low", "icl_final_high")),
-    Measure(
-        "icl_paper_points",
-        "ICL at the paper's points",
-        "nats",
-        "%+.3f",
-        ("icl_paper_low", "icl_paper_high"),
-    ),
-    Measure(
-        "loss_final", "final loss", "nats per token", ends=("loss_final_low", "loss_final_high")
-    ),
+    Measure("icl_final", "final ICL", "nats", "%+.3f", "icl_final"),
+    Measure("icl_paper_points", "ICL at the paper's points", "nats", "%+.3f", "icl_paper"),
+    Measure("loss_final", "final loss", "nats per token", interval="loss_final"),
     Measure("phase_change", "phase change", kind="text"),
     Measure("phase_start_tokens", "window starts", "training tokens", None),
     Measure("phase_end_tokens", "window ends", "training tokens", None),
@@ -58,13 +51,7 @@ MEASURES = (
     Measure("best_head", "head of best prefix matching", kind="text"),
     Measure("previous_token_max", "best previous-token score", "share of attention"),
     Measure("previous_token_head", "head of best previous-token score", kind="text"),
-    Measure(
-        "ablation_icl_max",
-        "largest ΔICL of one head",
-        "nats",
-        "%+.3f",
-        ("ablation_icl_low", "ablation_icl_high"),
-    ),
+    Measure("ablation_icl_max", "largest ΔICL of one head", "nats", "%+.3f", "ablation_icl"),
     Measure("ablation_head", "head of largest ΔICL", kind="text"),
     Measure("circuit", "circuit", source="circuits", kind="text"),
     Measure("share_cut", "lost without the circuit", "share of ICL", source="circuits"),
@@ -105,7 +92,7 @@ def _read(measure: Measure, cell: dict, where: str) -> Estimate | str | None:
             raise ValueError(f"{where}: found {show(value)}, expected [value, low, high] or null")
         number, low, high = value
         return estimate(number, low, high, where)
-    low, high = (cell.get(end) for end in measure.ends or ("", ""))
+    low, high = (cell.get(f"{measure.interval}_{end}") for end in ("low", "high"))
     return estimate(value, low, high, where)
 
 

@@ -178,15 +178,9 @@ def circuit_compositions(rows: Rows, results: Results) -> Panels:
     scale = alt.Scale(domain=extent(rows, "above"))
 
     def panel(_: str, lines: Rows) -> alt.Chart:
-        return (
-            alt.Chart(in_millions(lines))
-            .mark_line(strokeWidth=1, opacity=0.7)
-            .encode(
-                x=TOKENS,
-                y=alt.Y("above:Q", title="composition above chance", scale=scale),
-                color=palette("into", list(inputs.values()), "into"),
-                detail="edge:N",
-            )
-        )
+        base = alt.Chart(in_millions(lines)).mark_line(strokeWidth=1, opacity=0.7)
+        y = alt.Y("above:Q", title="composition above chance", scale=scale)
+        color = palette("into", list(inputs.values()), "into")
+        return base.encode(x=TOKENS, y=y, color=color, detail="edge:N")
 
     return Panels(named, "cell", panel)

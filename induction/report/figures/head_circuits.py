@@ -1,5 +1,7 @@
 """The circuits of single heads: attention by position, and eigenvalues of what they copy."""
 
+from itertools import product
+
 import altair as alt
 
 from induction.report.figures.figure import Section, figure
@@ -9,6 +11,7 @@ from induction.report.rows import Results, Rows
 KINDS = ["induction", "previous-token", "positional", "other"]
 # Lighter attention would be thousands of invisible rectangles.
 LEAST_WEIGHT = 0.05
+ATTENTION = alt.Color("share:Q", title="attention", scale=alt.Scale(scheme="blues", domain=[0, 1]))
 
 
 @figure(
@@ -29,13 +32,10 @@ def circuit_attention(rows: Rows, results: Results) -> Panels:
     edge = rows[0]
     heads = [(edge["from_layer"], edge["from_head"]), (edge["layer"], edge["head"])]
     read_at = {(row["cell"], row["step"]): row["at"] for row in results["circuit_readings"]}
+    patterns = [row for row in results["circuit_attention"] if row["probe"] == "random"]
     marks = []
-    for head in heads:
-        for row in results["circuit_attention"]:
-            if (row["cell"], row["probe"]) != (edge["cell"], "random"):
-                continue
-            if (row["layer"], row["head"]) != head:
-                continue
+    for head, row in product(heads, patterns):
+        if _key(row) == (edge["cell"], *head):
             weights = iter(row["weights"])
             side = int((8 * len(row["weights"]) + 1) ** 0.5) // 2
             marks += [
@@ -50,20 +50,12 @@ def circuit_attention(rows: Rows, results: Results) -> Panels:
             ]
     size = max(row["query2"] for row in marks)
     scale = alt.Scale(domain=[0, size], nice=False)
-    blues = alt.Scale(scheme="blues", domain=[0, 1])
 
     def panel(_: str, squares: Rows) -> alt.Chart:
-        return (
-            alt.Chart(inline(squares))
-            .mark_rect()
-            .encode(
-                x=alt.X("key:Q", title="key", scale=scale),
-                x2="key2:Q",
-                y=alt.Y("query:Q", title="query", scale=alt.Scale(domain=[size, 0])),
-                y2="query2:Q",
-                color=alt.Color("share:Q", title="attention", scale=blues),
-            )
-        )
+        x = alt.X("key:Q", title="key", scale=scale)
+        y = alt.Y("query:Q", title="query", scale=alt.Scale(domain=[size, 0]))
+        rectangles = alt.Chart(inline(squares)).mark_rect()
+        return rectangles.encode(x=x, x2="key2:Q", y=y, y2="query2:Q", color=ATTENTION)
 
     return Panels(marks, "panel", panel, height=190)
 
@@ -112,18 +104,11 @@ def circuit_offsets(rows: Rows, results: Results) -> Panels:
         for i, share in enumerate(row["by_position"])
     ]
     axis = alt.Axis(labelAngle=0, labelOverlap=True)
-    blues = alt.Scale(scheme="blues", domain=[0, 1])
 
     def panel(_: str, heads: Rows) -> alt.Chart:
-        return (
-            alt.Chart(inline(heads))
-            .mark_rect()
-            .encode(
-                x=alt.X("offset:O", title="positions back", axis=axis),
-                y=alt.Y("head:O", title=None),
-                color=alt.Color("share:Q", title="attention", scale=blues),
-            )
-        )
+        x = alt.X("offset:O", title="positions back", axis=axis)
+        y = alt.Y("head:O", title=None)
+        return alt.Chart(inline(heads)).mark_rect().encode(x=x, y=y, color=ATTENTION)
 
     return Panels(squares, "cell", panel)
 
@@ -137,18 +122,10 @@ def circuit_offsets(rows: Rows, results: Results) -> Panels:
 )
 def circuit_eigenvalues(rows: Rows, results: Results) -> Panels:
     """In the complex plane, coloured by kind of head."""
-    kinds = {
-        (row["cell"], row["layer"], row["head"]): row["kind"].replace("_", "-")
-        for row in results["circuit_heads"]
-        if row["is_last"]
-    }
+    heads = results["circuit_heads"]
+    kinds = {_key(row): row["kind"].replace("_", "-") for row in heads if row["is_last"]}
     points = [
-        {
-            "cell": row["cell"],
-            "kind": kinds[row["cell"], row["layer"], row["head"]],
-            "re": x,
-            "im": y,
-        }
+        {"cell": row["cell"], "kind": kinds[_key(row)], "re": x, "im": y}
         for row in rows
         for x, y in zip(row["re"], row["im"], strict=True)
     ]
@@ -169,3 +146,7 @@ def circuit_eigenvalues(rows: Rows, results: Results) -> Panels:
         )
 
     return Panels(points, "cell", panel, height=190)
+
+
+def _key(row: dict) -> tuple[str, int, int]:
+    return row["cell"], row["layer"], row["head"]

@@ -6,7 +6,6 @@ from induction.report.figures.figure import Section, TableRow, figure
 from induction.report.figures.frame import (
     COLOURS,
     TOKENS,
-    Domain,
     Panels,
     domains,
     in_millions,
@@ -50,8 +49,7 @@ def previous_token(rows: Rows, results: Results) -> Panels:
     row=TableRow("trace of the QK circuit", "qk_trace", "head", absent="no layer before the first"),
 )
 def qk_trace(rows: Rows, results: Results) -> Panels:
-    domain = domains(rows, "cell", results["windows"], "qk_trace")
-    return _line_per_head(rows, results, "qk_trace", "trace of the QK circuit", domain)
+    return _line_per_head(rows, results, "qk_trace", "trace of the QK circuit", rows)
 
 
 @figure(
@@ -76,8 +74,7 @@ def gates(rows: Rows, results: Results) -> Panels:
     ),
 )
 def undone(rows: Rows, results: Results) -> Panels:
-    domain = domains(rows, "cell", results["windows"], "undone")
-    return _line_per_head(rows, results, "undone", "share of the change undone", domain)
+    return _line_per_head(rows, results, "undone", "share of the change undone", rows)
 
 
 @figure(
@@ -108,16 +105,16 @@ def ablation_full(rows: Rows, results: Results) -> Panels:
 
 def _delta_icl(rows: Rows, results: Results, mode: str) -> Panels:
     """On one scale in both modes."""
-    domain = domains(results["ablations"], "cell", results["windows"], "delta_icl")
-    return _line_per_head(
-        rows, results, "delta_icl", f"ΔICL without the head ({mode}, nats)", domain
-    )
+    title = f"ΔICL without the head ({mode}, nats)"
+    return _line_per_head(rows, results, "delta_icl", title, results["ablations"])
 
 
 def _line_per_head(
-    rows: Rows, results: Results, field: str, title: str, domain: dict[str, Domain] | None = None
+    rows: Rows, results: Results, field: str, title: str, all_rows: Rows | None = None
 ) -> Panels:
-    """Coloured by layer, the two best heads named. Without a domain, values are shares: 0 to 1."""
+    """Coloured by layer, the two best heads named. The scale is that of `all_rows`; without them,
+    values are shares: 0 to 1."""
+    domain = domains(all_rows, "cell", results["windows"], field) if all_rows else {}
     used = sorted({row["layer"] for row in rows})
     # A layer has the same colour in all figures, also where the first layer has no such score.
     color = alt.Color(
@@ -127,7 +124,7 @@ def _line_per_head(
     )
 
     def panel(cell: str, heads: Rows) -> alt.LayerChart:
-        low, high = domain[cell] if domain else (0.0, 1.0)
+        low, high = domain.get(cell, (0.0, 1.0))
         # Names further down would stand on the axis, and on each other.
         floor, ceiling = low + 0.1 * (high - low), high - 0.1 * (high - low)
         points = [{key: row[key] for key in ("tokens", "layer", "name", field)} for row in heads]

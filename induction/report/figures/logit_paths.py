@@ -42,15 +42,12 @@ def circuit_parts(rows: Rows, results: Results) -> Panels:
 
     def panel(_: str, parts: Rows) -> alt.Chart:
         order = list(dict.fromkeys(row["part"] for row in parts))
-        return (
-            alt.Chart(inline(parts))
-            .mark_bar()
-            .encode(
-                y=alt.Y("part:N", title=None, sort=order),
-                yOffset=alt.YOffset("span:N", sort=list(SPANS.values())),
-                x=alt.X("logit:Q", title="right token's logit above the mean (nats)"),
-                color=palette("span", list(SPANS.values()), "on"),
-            )
+        bar = alt.Chart(inline(parts)).mark_bar()
+        return bar.encode(
+            y=alt.Y("part:N", title=None, sort=order),
+            yOffset=alt.YOffset("span:N", sort=list(SPANS.values())),
+            x=alt.X("logit:Q", title="right token's logit above the mean (nats)"),
+            color=palette("span", list(SPANS.values()), "on"),
         )
 
     return Panels(bars, "cell", panel, height=alt.Step(9), columns=4)

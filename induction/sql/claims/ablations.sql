@@ -17,8 +17,7 @@ removed as (
 
 before_and_after as (
     select
-        cell,
-        seq,
+        cell, seq,
         max(sampled) filter (step = end_step) - max(sampled) filter (step = start_step) as b
     from attention_only
     join whole using (cell)
@@ -28,9 +27,7 @@ before_and_after as (
 
 per_head as (
     select
-        cell,
-        seed,
-        kind,
+        cell, seed, kind,
         avg(removed.icl - whole.icl) as delta_icl,
         -sum((removed.sampled - whole.sampled) * b) / nullif(sum(b * b), 0) as undone
     from attention_only
@@ -43,8 +40,7 @@ per_head as (
 
 per_cell as (
     select
-        cell,
-        seed,
+        cell, seed,
         avg((kind = 'induction')::int) filter (delta_icl >= 0.1) as induction_among_carriers,
         avg((delta_icl < 0)::int) filter (kind <> 'induction') as others_raising,
         max(undone) filter (kind = 'induction') as undone_by_induction,
@@ -55,8 +51,7 @@ per_cell as (
 
 select
     'carriers_are_induction_heads' as claim,
-    cell,
-    seed,
+    cell, seed,
     induction_among_carriers as value,
     'no head carries 0.1 nats' as reason
 from per_cell
@@ -67,9 +62,7 @@ from per_cell
 
 union all
 select
-    'undo_the_change',
-    cell,
-    seed,
+    'undo_the_change', cell, seed,
     undone_by_induction - undone_by_others,
     if(undone_by_others is null, 'no window, or no other head', 'no induction head')
 from per_cell

@@ -28,9 +28,7 @@ icl_changes as (
 )
 
 select
-    claim,
-    cell,
-    seed,
+    claim, cell, seed,
     case when count(rise) = count(*) then avg(coalesce(overlap, false)::int) end as value,
     any_value(reason) filter (rise is null) as reason
 from deeper
@@ -48,9 +46,7 @@ cross join settings
 
 union all
 select
-    'smeared_two_layers_earlier',
-    smeared.cell,
-    seed,
+    'smeared_two_layers_earlier', smeared.cell, seed,
     early.middle_tokens - late.middle_tokens,
     coalesce(nullif(early.reason, ''), late.reason)
 from main_cells as smeared
@@ -61,9 +57,7 @@ where smeared.family = 'smeared' and n_layers = 2
 
 union all
 select
-    'not_the_warmup',
-    shifted.cell,
-    seed,
+    'not_the_warmup', shifted.cell, seed,
     (late.middle_tokens - early.middle_tokens)
     / ((shifted.warmup_steps - plain.warmup_steps) * tokens_per_step),
     coalesce(nullif(late.reason, ''), early.reason)

@@ -72,63 +72,56 @@ falls as (
     group by cell
 )
 
-select 'one_layer_no_induction_head' as claim, cell, seed, ever as value, '' as reason
-from one_layer
-join best using (cell)
-
-union all
-select 'induction_heads_form', cell, seed, at_end, ''
+select claim, cell, seed, value, reason
 from deeper
 join best using (cell)
-
-union all
-select 'qk_trace_is_prefix_matching', cell, seed, qk_trace, 'heads do not differ'
-from deeper
 join correlations using (cell)
+left join induction using (cell)
+left join falls using (cell)
+cross join lateral (
+    values
+        ('induction_heads_form', at_end, ''),
+        ('qk_trace_is_prefix_matching', qk_trace, 'heads do not differ'),
+        ('random_repeats', fall, ''),
+        ('rest_on_first', first_token, 'no induction head')
+) as claims(claim, value, reason)
 
 union all
-select 'copying_is_ov_positivity', cell, seed, copying, 'heads do not differ'
-from main_cells
-join correlations using (cell)
+select claim, cell, seed, value, 'no induction head'
+from capable
+left join induction using (cell)
+cross join lateral (
+    values ('prefix_matching_with_copying', copying), ('minus_one_offset', minus_one)
+) as claims(claim, value)
 
 union all
-select
-    'k_composition_dominates',
-    cell,
-    seed,
-    k_above_others,
-    'no induction head after a previous-token head'
+select claim, cell, seed, value, reason
 from attention_only
 left join composed using (cell)
-
-union all
-select 'random_repeats', cell, seed, fall, ''
-from deeper
-join falls using (cell)
-
-union all
-select 'rest_on_first', cell, seed, first_token, 'no induction head'
-from deeper
 left join induction using (cell)
+cross join lateral (
+    values
+        (
+            'k_composition_dominates', k_above_others,
+            'no induction head after a previous-token head'
+        ),
+        ('in_the_last_layer', in_last_layer, 'no induction head')
+) as claims(claim, value, reason)
 
 union all
-select 'in_the_last_layer', cell, seed, in_last_layer, 'no induction head'
-from attention_only
-left join induction using (cell)
-
-union all
-select 'prefix_matching_with_copying', cell, seed, copying, 'no induction head'
-from capable
-left join induction using (cell)
-
-union all
-select 'minus_one_offset', cell, seed, minus_one, 'no induction head'
-from capable
-left join induction using (cell)
-
-union all
-select 'untrained', cell, seed, untrained, ''
+select claim, cell, seed, value, reason
 from main_cells
+join best using (cell)
+join correlations using (cell)
+cross join lateral (
+    values
+        ('copying_is_ov_positivity', copying, 'heads do not differ'),
+        ('untrained', untrained, '')
+) as claims(claim, value, reason)
+
+union all
+select 'one_layer_no_induction_head', cell, seed, ever, ''
+from one_layer
 join best using (cell)
 
 union all
@@ -138,13 +131,9 @@ join kinds using (cell)
 where text = 'periodic'
 
 union all
-select 'shuffled_has_no_induction_head', cell, seed, ever, ''
+select
+    if(shuffle_span = 1, 'shuffled_has_no_induction_head', 'spans_have_no_induction_head'),
+    cell, seed, ever, ''
 from cells
 join best using (cell)
-where text = 'shuffled' and shuffle_span = 1
-
-union all
-select 'spans_have_no_induction_head', cell, seed, ever, ''
-from cells
-join best using (cell)
-where text = 'shuffled' and shuffle_span > 1
+where text = 'shuffled' and shuffle_span >= 1

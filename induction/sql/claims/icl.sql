@@ -63,9 +63,7 @@ where is_main and family in ('smeared', 'smeared_one_layer')
 
 union all
 select
-    'icl_constant_over_depth',
-    three.cell,
-    seed,
+    'icl_constant_over_depth', three.cell, seed,
     abs(three.gained - two.gained) / two.gained,
     ''
 from deep as three

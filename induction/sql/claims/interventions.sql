@@ -12,10 +12,7 @@ whole as (
 
 shares as (
     select
-        cell,
-        step,
-        intervention,
-        draw,
+        cell, step, intervention, draw,
         1 - avg(late - early) / any_value(whole.icl) as share,
         avg(mean) - any_value(whole.loss) as gap
     from interventions
@@ -62,21 +59,12 @@ reasons as (
 
 carried as (
     select
-        cell,
-        seed,
-        family,
-        n_layers,
-        induction,
-        random_mean,
-        random_most,
-        knockout,
+        cell, seed, family, n_layers, induction, random_mean, random_most, knockout,
         knockout_random,
         1 - ideal_previous / without_previous as recovered_previous,
         1 - ideal_induction / without_induction as recovered_induction,
         1 - ideal_trigram / without_induction as recovered_trigram,
-        least,
-        no_induction,
-        no_previous,
+        least, no_induction, no_previous,
         coalesce(nullif(no_induction, ''), no_random) as no_sets
     from deeper
     join at_end using (cell)
@@ -92,55 +80,28 @@ with_mlp as (
     from carried where family = 'mlp'
 )
 
-select 'carry_the_majority' as claim, cell, seed, induction as value, no_induction as reason
+select claim, cell, seed, value, reason
 from without_mlp
+cross join lateral (
+    values
+        ('carry_the_majority', induction, no_induction),
+        ('carry_almost_all', induction, no_induction),
+        ('carry_throughout', least, 'the phase rule finds no change'),
+        ('random_sets_small', random_mean / induction, no_sets),
+        ('beats_every_random_set', induction - random_most, no_sets),
+        ('knockout_of_the_pattern', knockout / induction, no_induction),
+        ('knockout_of_other_keys', knockout_random / knockout, no_induction),
+        ('exact_previous_token', recovered_previous, no_previous),
+        ('exact_induction', recovered_induction, no_induction),
+        ('three_gram_helps', recovered_trigram - recovered_induction, no_induction)
+) as claims(claim, value, reason)
 
 union all
-select 'carry_almost_all', cell, seed, induction, no_induction
-from without_mlp
-
-union all
-select 'carry_throughout', cell, seed, least, 'the phase rule finds no change'
-from without_mlp
-
-union all
-select 'mlp_carry_the_majority', cell, seed, induction, no_induction
-from with_mlp
+select 'mlp_carry_the_majority', cell, seed, induction, no_induction from with_mlp
 
 union all
 select
-    'mlp_carry_less',
-    bigger.cell,
-    seed,
-    bigger.induction - plain.induction,
+    'mlp_carry_less', bigger.cell, seed, bigger.induction - plain.induction,
     coalesce(nullif(bigger.no_induction, ''), plain.no_induction)
 from with_mlp as bigger
 join without_mlp as plain using (seed, n_layers)
-
-union all
-select 'random_sets_small', cell, seed, random_mean / induction, no_sets
-from without_mlp
-
-union all
-select 'beats_every_random_set', cell, seed, induction - random_most, no_sets
-from without_mlp
-
-union all
-select 'knockout_of_the_pattern', cell, seed, knockout / induction, no_induction
-from without_mlp
-
-union all
-select 'knockout_of_other_keys', cell, seed, knockout_random / knockout, no_induction
-from without_mlp
-
-union all
-select 'exact_previous_token', cell, seed, recovered_previous, no_previous
-from without_mlp
-
-union all
-select 'exact_induction', cell, seed, recovered_induction, no_induction
-from without_mlp
-
-union all
-select 'three_gram_helps', cell, seed, recovered_trigram - recovered_induction, no_induction
-from without_mlp

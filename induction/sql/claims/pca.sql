@@ -6,8 +6,7 @@ with
 
 points as (
     select
-        cell,
-        step,
+        cell, step,
         max(score) filter (component = 1) as x,
         max(score) filter (component = 2) as y
     from pca
@@ -29,9 +28,7 @@ asked as (
 -- Of two checkpoints as near to half the start, the earlier one.
 corners as (
     select
-        claim,
-        cell,
-        seed,
+        claim, cell, seed,
         arg_min(x, (abs(step - start_step / 2), step)) as x0,
         arg_min(y, (abs(step - start_step / 2), step)) as y0,
         max(x) filter (step = start_step) as x1,
@@ -45,9 +42,7 @@ corners as (
 
 turns as (
     select
-        claim,
-        cell,
-        seed,
+        claim, cell, seed,
         (x1 - x0) * (x2 - x1) + (y1 - y0) * (y2 - y1) as along,
         (x1 - x0) * (y2 - y1) - (y1 - y0) * (x2 - x1) as across
     from corners

@@ -20,8 +20,7 @@ last_positions as (
 
 gaps as (
     select
-        three.cell,
-        seed,
+        three.cell, seed,
         avg(small.loss - large.loss) filter (large.pos between 8 and 12) as early,
         avg(small.loss - large.loss) filter (large.pos between late_first and late_last) as late
     from attention_only as three
@@ -35,8 +34,7 @@ gaps as (
 
 select
     'no_gain_before' as claim,
-    deeper.cell,
-    seed,
+    deeper.cell, seed,
     if(is_phase_change, slope, null) as value,
     'the phase rule finds no change' as reason
 from deeper
@@ -50,9 +48,7 @@ select 'one_layer_flattens', cell, seed, slope, '' from one_layer join last_slop
 
 union all
 select
-    'size_helps_early_tokens',
-    cell,
-    seed,
+    'size_helps_early_tokens', cell, seed,
     if(late > 0, early / late, null),
     'three layers are no better than two at the end'
 from gaps

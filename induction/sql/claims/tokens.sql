@@ -6,9 +6,7 @@ with
 
 pairs as (
     select
-        seq,
-        pos,
-        token,
+        seq, pos, token,
         lag(token) over w as before,
         lead(token) over w as target
     from eval
@@ -17,9 +15,7 @@ pairs as (
 
 continued as (
     select
-        seq,
-        pos,
-        target,
+        seq, pos, target,
         lag(target) over (partition by seq, before, token order by pos) as then_target,
         row_number() over (partition by seq, before, token, target order by pos) > 1 as seen_so
     from pairs
@@ -28,9 +24,7 @@ continued as (
 
 kinds as (
     select
-        seq,
-        pos,
-        case
+        seq, pos, case
             when then_target is null then 'new'
             when then_target = target then 'same'
             when not seen_so then 'other'
@@ -54,8 +48,7 @@ changes as (
 
 per_cell as (
     select
-        cell,
-        seed,
+        cell, seed,
         max(change) filter (kind = 'same') as same,
         max(change) filter (kind = 'other') as other,
         max(change) filter (kind = 'new') as new,

@@ -4,8 +4,7 @@
 create view windowed_cells as
 select
     cells.*,
-    is_phase_change,
-    icl_drop,
+    is_phase_change, icl_drop,
     start_tokens // tokens_per_step as start_step,
     end_tokens // tokens_per_step as end_step
 from cells

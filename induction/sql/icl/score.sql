@@ -6,8 +6,7 @@ with
 
 per_sequence as (
     select
-        step,
-        seq,
+        step, seq,
         avg(loss) as loss,
         avg(loss) filter (pos between $early_first and $early_last) as early,
         avg(loss) filter (pos between $late_first and $late_last) as late,
@@ -19,8 +18,7 @@ per_sequence as (
 
 resampled as (
     select
-        step,
-        draw,
+        step, draw,
         sum(weight * loss) / sum(weight) as loss,
         sum(weight * (late - early)) / sum(weight) as icl,
         sum(weight * icl_paper) / sum(weight) as icl_paper

@@ -3,8 +3,7 @@ with
 
 whole as (
     select
-        step,
-        seq,
+        step, seq,
         sampled::double as whole
     from ablations
     where mode = 'none'
@@ -12,21 +11,14 @@ whole as (
 
 removed as (
     select
-        step,
-        layer,
-        head,
-        seq,
+        step, layer, head, seq,
         sampled::double as sampled
     from ablations
     where replacement = 'zero' and mode = $mode
 )
 
 select
-    step,
-    layer,
-    head,
-    seq,
-    whole,
+    step, layer, head, seq, whole,
     sampled - whole as change
 from removed
 join whole using (step, seq)

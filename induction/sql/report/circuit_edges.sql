@@ -13,45 +13,26 @@ whole as (
 changes as (
     select
         cell, step, layer, head, from_layer, from_head, receiver_input, seq,
-        edge_ablations.late - edge_ablations.early - whole.icl as icl_lost,
-        whole.icl
+        edge_ablations.late - edge_ablations.early - whole.icl as part,
+        -whole.icl as whole
     from edge_ablations
     join whole using (cell, step, seq)
 ),
 
 points as (
     select
-        cell, step, layer, head, from_layer, from_head, receiver_input,
-        avg(icl_lost) as icl_lost,
-        -sum(icl_lost) / nullif(sum(icl), 0) as share
+        * exclude (seq, part, whole),
+        avg(part) as icl_lost,
+        sum(part) / nullif(sum(whole), 0) as share
     from changes
     group by all
 ),
 
-resampled as (
-    select
-        cell, step, layer, head, from_layer, from_head, receiver_input, draw,
-        sum(weight * icl_lost) / sum(weight) as icl_lost,
-        -sum(weight * icl_lost) / nullif(sum(weight * icl), 0) as share,
-        sum(weight * icl) / sum(weight) as icl
+-- Intervals where they are looked at: of edges that do something.
+at_work as (
     from changes
-    join cut_draws using (seq)
-    -- Intervals where they are looked at: of edges that do something.
-    semi join (select * from points where abs(icl_lost) >= $least)
+    semi join (from points where abs(icl_lost) >= $least)
     using (cell, step, layer, head, from_layer, from_head, receiver_input)
-    group by all
-),
-
-intervals as (
-    select
-        cell, step, layer, head, from_layer, from_head, receiver_input,
-        quantile_cont(icl_lost, $low) as icl_lost_low,
-        quantile_cont(icl_lost, $high) as icl_lost_high,
-        quantile_cont(share, $low) as share_low,
-        quantile_cont(share, $high) as share_high,
-        quantile_cont(icl, $high) < 0 as is_shared
-    from resampled
-    group by all
 )
 
 select
@@ -68,15 +49,18 @@ select
     compositions.q as q_composition,
     compositions.q_high,
     compositions.v as v_composition,
-    compositions.v_high, points.icl_lost, icl_lost_low, icl_lost_high,
-    if(is_shared, share, null) as share,
-    if(is_shared, share_low, null) as share_low,
-    if(is_shared, share_high, null) as share_high,
+    compositions.v_high, points.icl_lost,
+    part_low as icl_lost_low,
+    part_high as icl_lost_high,
+    if(whole_low > 0, share, null) as share,
+    if(whole_low > 0, share_low, null) as share_low,
+    if(whole_low > 0, share_high, null) as share_high,
     is_circuit,
     step = max(step) over (partition by cell) as is_last
 from points
 join edges using (cell, step, layer, head, from_layer, from_head)
 join cells using (cell)
-left join intervals using (cell, step, layer, head, from_layer, from_head, receiver_input)
+left join intervals('at_work', 'cut_draws', $low, $high)
+    using (cell, step, layer, head, from_layer, from_head, receiver_input)
 left join compositions using (cell, step, layer, head, from_layer, from_head)
 order by place, seed, step, layer, head, from_layer, from_head, receiver_input

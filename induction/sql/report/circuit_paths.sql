@@ -5,12 +5,12 @@
 with
 
 every as (
-    select cell, step, path, run, replacement, seq, paths.late - paths.early as icl
+    select cell, step, path, run, replacement, seq, late - early as part
     from paths
 ),
 
 paired as (
-    select every.*, whole.icl as icl_whole
+    select every.*, whole.part as whole
     from every
     join every as whole using (cell, step, seq)
     where whole.path = 'whole'
@@ -18,59 +18,27 @@ paired as (
 
 points as (
     select
-        cell, step, path, run, replacement,
-        avg(icl) as icl,
-        sum(icl) / nullif(sum(icl_whole), 0) as left_over
+        * exclude (seq, part, whole),
+        avg(part) as icl,
+        sum(part) / nullif(sum(whole), 0) as share
     from paired
-    group by all
-),
-
-resampled as (
-    select
-        cell, step, path, run, replacement, draw,
-        sum(weight * icl) / sum(weight) as icl,
-        sum(weight * icl_whole) / sum(weight) as icl_whole,
-        sum(weight * icl) / nullif(sum(weight * icl_whole), 0) as left_over
-    from paired
-    join circuit_draws using (seq)
-    group by all
-),
-
-intervals as (
-    select
-        cell, step, path, run, replacement,
-        quantile_cont(icl, $low) as icl_low,
-        quantile_cont(icl, $high) as icl_high,
-        quantile_cont(left_over, $low) as left_low,
-        quantile_cont(left_over, $high) as left_high,
-        quantile_cont(icl_whole, $high) < 0 as is_shared
-    from resampled
     group by all
 )
 
 select
     cell, panel, seed, is_first, is_detailed, step,
     step * $tokens_per_step as tokens,
-    path, run, replacement, icl, icl_low, icl_high, case
-        when not is_shared then null
-        when run = 'cut' then 1 - left_over
-        else left_over
-    end as share,
-    case
-        when not is_shared then null
-        when run = 'cut' then 1 - left_high
-        else left_low
-    end as share_low,
-    case
-        when not is_shared then null
-        when run = 'cut' then 1 - left_low
-        else left_high
-    end as share_high,
+    path, run, replacement, icl,
+    part_low as icl_low,
+    part_high as icl_high,
+    case when whole_high < 0 then if(run = 'cut', 1 - share, share) end as share,
+    case when whole_high < 0 then if(run = 'cut', 1 - share_high, share_low) end as share_low,
+    case when whole_high < 0 then if(run = 'cut', 1 - share_low, share_high) end as share_high,
     step = max(step) over (partition by cell) as is_last,
     -- Means where there are any, else zeros.
     replacement in ('none', (select min(replacement) from paths where replacement <> 'none'))
         as is_shown
 from points
-join intervals using (cell, step, path, run, replacement)
+join intervals('paired', 'circuit_draws', $low, $high) using (cell, step, path, run, replacement)
 join cells using (cell)
 order by place, seed, step, path, run, replacement

@@ -1,24 +1,11 @@
 -- Grain: seq. Three passages of the evaluation set: those that gain most, as the middle one, and
 -- least between the moments compared, in the mean over the cells shown in detail.
--- Reads the result of moments.sql with _result after its name.
+-- Reads the result of moments.sql.
 with
 
-before_ as materialized (
-    select cell, seq, pos, loss
-    from losses
-    semi join (select cell, before as step from moments_result) using (cell, step)
-),
-
-after_ as materialized (
-    select cell, seq, pos, loss
-    from losses
-    semi join (select cell, after as step from moments_result) using (cell, step)
-),
-
 changes as (
-    select seq, avg(after_.loss - before_.loss) as change
-    from before_
-    join after_ using (cell, seq, pos)
+    select seq, avg(change) as change
+    from loss_changes('losses', 'moments_result')
     group by seq
 ),
 

@@ -10,39 +10,22 @@ last_ablations as (
 deltas as (
     select
         removed.cell, removed.layer, removed.head, removed.replacement, removed.mode, removed.seq,
-        (removed.late - removed.early) - (whole.late - whole.early) as delta_icl,
+        (removed.late - removed.early) - (whole.late - whole.early) as part,
+        whole.late - whole.early as whole,
         removed.mean - whole.mean as delta_loss
     from last_ablations as removed
-    join last_ablations as whole
-        on whole.cell = removed.cell
-        and whole.seq = removed.seq
-        and whole.replacement = 'none'
-    where removed.replacement <> 'none'
+    join last_ablations as whole using (cell, seq)
+    where whole.replacement = 'none' and removed.replacement <> 'none'
 ),
 
-resampled as (
-    select
-        cell, layer, head, replacement, mode, draw,
-        sum(weight * delta_icl) / sum(weight) as delta_icl
-    from deltas
-    join draws using (seq)
-    where replacement = 'zero'
-    group by all
-),
-
-intervals as (
-    select
-        cell, layer, head, replacement, mode,
-        quantile_cont(delta_icl, $low) as delta_icl_low,
-        quantile_cont(delta_icl, $high) as delta_icl_high
-    from resampled
-    group by all
+zeroed as (
+    select * exclude (delta_loss) from deltas where replacement = 'zero'
 ),
 
 points as (
     select
         cell, layer, head, replacement, mode,
-        avg(delta_icl) as delta_icl,
+        avg(part) as delta_icl,
         avg(delta_loss) as delta_loss
     from deltas
     group by all
@@ -51,7 +34,11 @@ points as (
 select
     cell, layer, head,
     format('L{}H{}', layer, head) as name,
-    replacement, mode, delta_icl, delta_icl_low, delta_icl_high, delta_loss
+    replacement, mode, delta_icl,
+    part_low as delta_icl_low,
+    part_high as delta_icl_high,
+    delta_loss
 from points
-left join intervals using (cell, layer, head, replacement, mode)
+left join intervals('zeroed', 'draws', $low, $high)
+    using (cell, layer, head, replacement, mode)
 order by cell, layer, head, replacement, mode

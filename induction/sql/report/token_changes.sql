@@ -1,29 +1,11 @@
 -- Grain: cell, seq, pos. The tokens of the evaluation set whose loss falls and rises most between
 -- the moments compared, in the cells shown in detail: $shown of each, one per sequence so that they
 -- differ, with the $context tokens before them.
--- Reads the result of moments.sql with _result after its name.
+-- Reads the result of moments.sql.
 with
 
-before_ as materialized (
-    select cell, seq, pos, loss
-    from losses
-    semi join (select cell, before as step from moments_result) using (cell, step)
-),
-
-after_ as materialized (
-    select cell, seq, pos, loss
-    from losses
-    semi join (select cell, after as step from moments_result) using (cell, step)
-),
-
 changes as materialized (
-    select
-        cell, seq, pos,
-        before_.loss as before,
-        after_.loss as after,
-        after_.loss - before_.loss as change
-    from before_
-    join after_ using (cell, seq, pos)
+    from loss_changes('losses', 'moments_result')
 ),
 
 extremes as (
