@@ -71,11 +71,11 @@ def start(stage: str, cell: str, at_step: int = 0, after: float = 0.0) -> tuple[
             if after:
                 signal.setitimer(signal.ITIMER_REAL, after)
             run(module.main)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            code = 0
-            os.write(counter, str(steps).encode())
         except SystemExit as error:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             code = 2 if error.code else 0
+            if not code:
+                os.write(counter, str(steps).encode())
         finally:
             os._exit(code)
     os.close(counter)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FunctionType
 
 import click
 import numpy as np
@@ -244,14 +245,14 @@ def _publish(partial: Path, path: Path) -> None:
         remove(replaced)
 
 
-def run(main: Callable[[Job], None]) -> None:
+def run(main: FunctionType) -> None:
     """Run a stage, given the `main` of its module, as a command.
 
     A stage per cell, corpus or grid has an option that names it. Exit status: 0 done, 1 with one
     line on standard error for what a user can mend, 130 for Ctrl-C. Anything else is a bug of ours
     and keeps its traceback.
     """
-    stage = stages()[Path(str(sys.modules[main.__module__].__file__)).stem]
+    stage = stages()[Path(main.__code__.co_filename).stem]
     options: list[click.Parameter] = []
     if stage.per:
         is_cell = stage.per == "cell"

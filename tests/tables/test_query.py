@@ -364,4 +364,4 @@ def test_whoever_stops_reading_hears_no_complaint(form, project):
 )  # fmt: skip
 def test_options_that_do_not_go_together_are_refused(options, project):
     done = project.run(*COMMAND, *options)
-    assert done.returncode == 2 and "error: " in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "Error: " in done.stderr and "Traceback" not in done.stderr
