@@ -17,15 +17,13 @@ from induction.interp.attention_scores import (
     same_token_attention,
 )
 from induction.interp.composition import compositions, orientations, pairs
-from induction.interp.head_columns import (
+from induction.interp.head_scores import (
+    ATTENTION_SCORES,
+    CHECKPOINT_SCORES,
     composition_columns,
     head_columns,
     probe_columns,
     repeat_columns,
-)
-from induction.interp.head_scores import (
-    ATTENTION_SCORES,
-    CHECKPOINT_SCORES,
     scores_of_heads,
     scores_of_sequences,
 )

@@ -15,13 +15,7 @@ from induction.config.icl import IclWindows
 from induction.interp.circuits import residual, trigrams
 from induction.interp.circuits.bigrams import Bigrams, direct_rows
 from induction.interp.circuits.edges import SMEAR, Edge, Head, edges_of
-from induction.interp.circuits.evidence import (
-    HeadScores,
-    circuit_of,
-    edge_evidence,
-    edge_rows,
-    reason,
-)
+from induction.interp.circuits.evidence import HeadScores, circuit_of, edge_evidence, edge_rows
 from induction.interp.circuits.heads import head_rows
 from induction.interp.circuits.patching import (
     CleanRun,
@@ -133,10 +127,13 @@ def read_edges(
     last_circuit: list[Edge] | None,
 ) -> CheckpointReading:
     """Tables `edges` and `edge_ablations`; into queries and values, edges of the last circuit."""
-    settings, windows, kinds = inputs.settings, inputs.windows, inputs.heads.kinds
+    windows = inputs.windows
     runs = inputs.workers.map(partial(clean_run, model), inputs.text.split(inputs.batch))
-    replacement = replacement_of(runs, settings.replacements[0])
+    replacement = replacement_of(runs, inputs.settings.replacements[0])
     whole = joined([sequence_losses(run.nll, windows) for run in runs])
+
+    def icl(losses: dict[str, Tensor]) -> Tensor:
+        return (losses["late"] - losses["early"]).mean()
 
     def losses(edges: list[Edge], into: ReceiverInput) -> dict[Edge, dict[str, Tensor]]:
         def of_run(run: CleanRun) -> list[dict[str, Tensor]]:
@@ -147,9 +144,9 @@ def read_edges(
         return {edge: joined([run[i] for run in of_runs]) for i, edge in enumerate(edges)}
 
     of_keys = losses(edges_of(model), "k")
-    icl_lost = {edge: (icl_of(ablated) - icl_of(whole)).item() for edge, ablated in of_keys.items()}
+    icl_lost = {edge: (icl(ablated) - icl(whole)).item() for edge, ablated in of_keys.items()}
     evidence = edge_evidence(circuits, by_position, scores, icl_lost, inputs.vocab)
-    circuit = circuit_of(evidence, scores, settings.rule, kinds)
+    circuit, reason = circuit_of(evidence, scores, inputs.settings.rule, inputs.heads.kinds)
     if last_circuit is None:
         last_circuit = circuit
     ablations = edge_ablation_rows("k", of_keys)
@@ -159,7 +156,7 @@ def read_edges(
     return CheckpointReading(
         {tables.EDGES: edge_rows(evidence, circuit), tables.EDGE_ABLATIONS: ablations},
         circuit,
-        reason(evidence, scores, settings.rule, kinds),
+        reason,
         last_circuit,
     )
 
@@ -172,11 +169,6 @@ def edge_ablation_rows(
         for edge, of_edge in losses.items()
         for row in loss_rows(of_edge, **edge_key(edge), receiver_input=receiver_input)
     ]
-
-
-def icl_of(losses: dict[str, Float[Tensor, "seq"]]) -> Float[Tensor, ""]:
-    """Late minus early, mean over sequences; nats."""
-    return (losses["late"] - losses["early"]).mean()
 
 
 def path_rows(model: Transformer, inputs: CircuitInputs, circuit: list[Edge]) -> list[Row]:

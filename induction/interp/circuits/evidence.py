@@ -83,32 +83,22 @@ def circuit_of(
     scores: dict[Head, HeadScores],
     rule: CircuitRule,
     kinds: KindThresholds,
-) -> list[Edge]:
-    """The edges into induction heads for which no evidence is missing."""
-    return [
-        edge
-        for edge in _into_induction_heads(evidence, scores)
-        if not evidence[edge].shortfalls(rule, kinds)
-    ]
-
-
-def reason(
-    evidence: dict[Edge, Evidence],
-    scores: dict[Head, HeadScores],
-    rule: CircuitRule,
-    kinds: KindThresholds,
-) -> str:
-    """Why there is no circuit: what is missing for the edge into an induction head that costs most
-    ICL; '' where there is a circuit."""
-    if circuit_of(evidence, scores, rule, kinds):
-        return ""
+) -> tuple[list[Edge], str]:
+    """The edges into induction heads for which no evidence is missing; without any, the reason:
+    what is missing for the one that costs most ICL."""
     if not evidence:
-        return "one layer, and no smeared keys: no head can read what another wrote"
-    candidates = _into_induction_heads(evidence, scores)
-    if not candidates:
-        return "no induction head"
-    closest = max(candidates, key=lambda edge: evidence[edge].icl_lost)
-    return f"{closest.name} is closest: {'; '.join(evidence[closest].shortfalls(rule, kinds))}"
+        return [], "one layer, and no smeared keys: no head can read what another wrote"
+    missing = {
+        edge: values.shortfalls(rule, kinds)
+        for edge, values in evidence.items()
+        if scores[edge.receiver].kind == "induction"
+    }
+    if not missing:
+        return [], "no induction head"
+    if circuit := [edge for edge, shortfalls in missing.items() if not shortfalls]:
+        return circuit, ""
+    closest = max(missing, key=lambda edge: evidence[edge].icl_lost)
+    return [], f"{closest.name} is closest: {'; '.join(missing[closest])}"
 
 
 def edge_rows(evidence: dict[Edge, Evidence], circuit: list[Edge]) -> list[Row]:
@@ -117,9 +107,3 @@ def edge_rows(evidence: dict[Edge, Evidence], circuit: list[Edge]) -> list[Row]:
         edge_key(edge) | values._asdict() | {"is_circuit": edge in circuit}
         for edge, values in evidence.items()
     ]
-
-
-def _into_induction_heads(
-    evidence: dict[Edge, Evidence], scores: dict[Head, HeadScores]
-) -> list[Edge]:
-    return [edge for edge in evidence if scores[edge.receiver].kind == "induction"]
