@@ -1,10 +1,10 @@
 """The scores and kinds of heads, and the columns of the tables of stage `heads`.
 
-A new score is an entry here and a column with its definition in `induction.tables.heads.SCORES`.
+A new score is an entry of `ATTENTION_SCORES` or `scores_of_heads`, and a column with its definition
+in `induction.tables.heads.SCORES`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -43,26 +43,6 @@ ATTENTION_SCORES = {
 }
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """What the other scores are taken from. `previous_token` is the attention score of that name,
-    `sample` the sequences on which copying is scored."""
-
-    model: Transformer
-    weights: Weights
-    previous_token: Float[Tensor, "layer head"]
-    sample: Int[Tensor, "seq pos"]
-
-
-CHECKPOINT_SCORES: dict[str, Callable[[Checkpoint], Float[Tensor, "layer head"]]] = {
-    "copying": lambda at: attention_scores.copying(at.model, at.sample),
-    "ov_positivity": lambda at: weights.ov_positivity(at.weights),
-    "qk_trace": lambda at: weights.qk_trace(at.weights, at.previous_token),
-    "qk_positivity": lambda at: weights.qk_positivity(at.weights, at.previous_token),
-    "smear_gate": lambda at: weights.smear_gates(at.model),
-}
-
-
 def scores_of_sequences(
     model: Transformer, probes: Mapping[str, Probe], workers: Workers
 ) -> dict[str, Float[Tensor, "seq layer head"]]:
@@ -90,14 +70,21 @@ def scores_of_heads(
     attention: Mapping[str, Float[Tensor, "seq layer head"]],
     sample: Int[Tensor, "seq pos"],
 ) -> dict[str, Float[Tensor, "layer head"]]:
-    """Every score of a checkpoint, by column, from those of `scores_of_sequences`.
+    """Every score of a checkpoint, by column, from those of `scores_of_sequences`; copying is
+    scored on `sample`.
 
     All sequences of a probe have equally many scored positions, so that the mean over sequences
     is the mean over positions.
     """
     scores = {column: values.mean(0) for column, values in attention.items()}
-    at = Checkpoint(model, weights.folded(model), scores["previous_token"], sample)
-    return scores | {column: score(at) for column, score in CHECKPOINT_SCORES.items()}
+    matrices, previous = weights.folded(model), scores["previous_token"]
+    return scores | {
+        "copying": attention_scores.copying(model, sample),
+        "ov_positivity": weights.ov_positivity(matrices),
+        "qk_trace": weights.qk_trace(matrices, previous),
+        "qk_positivity": weights.qk_positivity(matrices, previous),
+        "smear_gate": weights.smear_gates(model),
+    }
 
 
 def kind_of(

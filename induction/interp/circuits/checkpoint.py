@@ -12,24 +12,11 @@ from torch import Tensor
 from induction.config.circuits import CircuitSettings
 from induction.config.heads import HeadSettings
 from induction.config.icl import IclWindows
-from induction.interp.circuits import residual, trigrams
+from induction.interp.circuits import patching, residual, trigrams
 from induction.interp.circuits.bigrams import Bigrams, direct_rows
 from induction.interp.circuits.edges import SMEAR, Edge, Head, edges_of
 from induction.interp.circuits.evidence import HeadScores, circuit_of, edge_evidence, edge_rows
 from induction.interp.circuits.heads import head_rows
-from induction.interp.circuits.patching import (
-    CleanRun,
-    circuit_only_nll,
-    clean_run,
-    edge_ablated_nll,
-    replacement_of,
-)
-from induction.interp.circuits.residual import (
-    residual_rows,
-    span_means,
-    spans_of_probe,
-    spans_of_text,
-)
 from induction.interp.circuits.rows import Row, RowsByTable, Vocabulary, edge_key, loss_rows
 from induction.interp.circuits.token_circuits import TokenCircuits, token_circuits
 from induction.interp.circuits.trigrams import trigram_rows
@@ -103,11 +90,11 @@ def weight_rows(model: Transformer, inputs: CircuitInputs) -> tuple[RowsByTable,
     scales = torch.zeros(0)
     # Text comes last: its scales are those that the circuits are folded with.
     for sequences, spans in (
-        (inputs.probe, spans_of_probe(inputs.heads.block, inputs.probe.shape[1])),
-        (inputs.text, spans_of_text(inputs.windows, inputs.text.shape[1])),
+        (inputs.probe, residual.spans_of_probe(inputs.heads.block, inputs.probe.shape[1])),
+        (inputs.text, residual.spans_of_text(inputs.windows, inputs.text.shape[1])),
     ):
-        means = workers.map(partial(span_means, model, spans=spans), sequences.split(1))
-        for table, of_spans in residual_rows(means, spans).items():
+        means = workers.map(partial(residual.span_means, model, spans=spans), sequences.split(1))
+        for table, of_spans in residual.residual_rows(means, spans).items():
             rows[table] += of_spans
         scales = torch.stack([of_sequence.scales for of_sequence in means]).mean(0)
     circuits = token_circuits(model, scales)
@@ -128,16 +115,18 @@ def read_edges(
 ) -> CheckpointReading:
     """Tables `edges` and `edge_ablations`; into queries and values, edges of the last circuit."""
     windows = inputs.windows
-    runs = inputs.workers.map(partial(clean_run, model), inputs.text.split(inputs.batch))
-    replacement = replacement_of(runs, inputs.settings.replacements[0])
+    runs = inputs.workers.map(partial(patching.clean_run, model), inputs.text.split(inputs.batch))
+    replacement = patching.replacement_of(runs, inputs.settings.replacements[0])
     whole = joined([sequence_losses(run.nll, windows) for run in runs])
 
     def icl(losses: dict[str, Tensor]) -> Tensor:
         return (losses["late"] - losses["early"]).mean()
 
     def losses(edges: list[Edge], into: ReceiverInput) -> dict[Edge, dict[str, Tensor]]:
-        def of_run(run: CleanRun) -> list[dict[str, Tensor]]:
-            nlls = [edge_ablated_nll(model, run, [edge], replacement, into) for edge in edges]
+        def of_run(run: patching.CleanRun) -> list[dict[str, Tensor]]:
+            nlls = [
+                patching.edge_ablated_nll(model, run, [edge], replacement, into) for edge in edges
+            ]
             return [sequence_losses(nll, windows) for nll in nlls]
 
         of_runs = inputs.workers.map(of_run, runs)
@@ -174,19 +163,21 @@ def edge_ablation_rows(
 def path_rows(model: Transformer, inputs: CircuitInputs, circuit: list[Edge]) -> list[Row]:
     """Table `paths`: losses of the whole model, without the circuit, and with the circuit alone."""
     workers = inputs.workers
-    runs = workers.map(partial(clean_run, model), inputs.trial_text.split(inputs.batch))
+    runs = workers.map(partial(patching.clean_run, model), inputs.trial_text.split(inputs.batch))
 
-    def path(path: str, run: str, kind: str, nll: Callable[[CleanRun], Tensor]) -> list[Row]:
+    def path(
+        path: str, run: str, kind: str, nll: Callable[[patching.CleanRun], Tensor]
+    ) -> list[Row]:
         losses = sequence_losses(torch.cat(workers.map(nll, runs)), inputs.windows)
         return loss_rows(losses, path=path, run=run, replacement=kind)
 
     rows = path("whole", "whole", "none", lambda run: run.nll)
     for kind in inputs.settings.replacements:
-        replacement = replacement_of(runs, kind)
-        alone = partial(circuit_only_nll, model, replacement=replacement)
+        replacement = patching.replacement_of(runs, kind)
+        alone = partial(patching.circuit_only_nll, model, replacement=replacement)
         rows += path("direct", "kept", kind, partial(alone, edges=()))
         if circuit:
-            ablated = partial(edge_ablated_nll, model, replacement=replacement)
+            ablated = partial(patching.edge_ablated_nll, model, replacement=replacement)
             rows += path("circuit", "kept", kind, partial(alone, edges=circuit))
             rows += path("circuit", "cut", kind, partial(ablated, edges=circuit))
     return rows
