@@ -89,14 +89,13 @@ def compositions_by_chance(
     cosines = cosines.to(ov)
     rank = math.ceil(quantile * len(cosines)) - 1
     none = ov.new_zeros(0)
-    mean: dict[ReceiverInput, Tensor] = {}
-    high: dict[ReceiverInput, Tensor] = {}
-    circuits: dict[ReceiverInput, Tensor] = {"q": qk, "v": ov}
-    for receiver_input, spectrum in circuits.items():
+    means, highs = [], []
+    for spectrum in (qk, ov):
         drawn = [
             torch.einsum("fgi,nij,hj->nhfg", ov[:layer], cosines, spectrum[layer]).sqrt().flatten(1)
             for layer in range(1, len(spectrum))
         ]
-        mean[receiver_input] = torch.cat([none, *(scores.mean(0) for scores in drawn)])
-        high[receiver_input] = torch.cat([none, *(scores.sort(0).values[rank] for scores in drawn)])
-    return {**mean, "k": mean["q"]}, {**high, "k": high["q"]}
+        means.append(torch.cat([none, *(scores.mean(0) for scores in drawn)]))
+        highs.append(torch.cat([none, *(scores.sort(0).values[rank] for scores in drawn)]))
+    (qk_mean, ov_mean), (qk_high, ov_high) = means, highs
+    return {"q": qk_mean, "k": qk_mean, "v": ov_mean}, {"q": qk_high, "k": qk_high, "v": ov_high}

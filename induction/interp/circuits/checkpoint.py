@@ -17,6 +17,7 @@ from induction.interp.circuits.bigrams import Bigrams, direct_rows
 from induction.interp.circuits.edges import SMEAR, Edge, Head, edges_of
 from induction.interp.circuits.evidence import HeadScores, circuit_of, edge_evidence, edge_rows
 from induction.interp.circuits.heads import head_rows
+from induction.interp.circuits.patching import CleanRun, clean_run, edge_ablated_nll
 from induction.interp.circuits.rows import Row, RowsByTable, Vocabulary, edge_key, loss_rows
 from induction.interp.circuits.token_circuits import TokenCircuits, token_circuits
 from induction.interp.circuits.trigrams import trigram_rows
@@ -74,9 +75,8 @@ def read_checkpoint(
     if this checkpoint is the last.
     """
     rows, circuits = weight_rows(model, inputs)
-    by_position = {
-        Head(row["layer"], row["head"]): row["by_position"] for row in rows[tables.HEAD_CIRCUITS]
-    }
+    of_heads = rows[tables.HEAD_CIRCUITS]
+    by_position = {Head(row["layer"], row["head"]): row["by_position"] for row in of_heads}
     reading = read_edges(model, inputs, circuits, by_position, scores, last_circuit)
     rows |= reading.rows
     rows[tables.PATHS] = path_rows(model, inputs, reading.last_circuit)
@@ -115,7 +115,7 @@ def read_edges(
 ) -> CheckpointReading:
     """Tables `edges` and `edge_ablations`; into queries and values, edges of the last circuit."""
     windows = inputs.windows
-    runs = inputs.workers.map(partial(patching.clean_run, model), inputs.text.split(inputs.batch))
+    runs = inputs.workers.map(partial(clean_run, model), inputs.text.split(inputs.batch))
     replacement = patching.replacement_of(runs, inputs.settings.replacements[0])
     whole = joined([sequence_losses(run.nll, windows) for run in runs])
 
@@ -123,10 +123,8 @@ def read_edges(
         return (losses["late"] - losses["early"]).mean()
 
     def losses(edges: list[Edge], into: ReceiverInput) -> dict[Edge, dict[str, Tensor]]:
-        def of_run(run: patching.CleanRun) -> list[dict[str, Tensor]]:
-            nlls = [
-                patching.edge_ablated_nll(model, run, [edge], replacement, into) for edge in edges
-            ]
+        def of_run(run: CleanRun) -> list[dict[str, Tensor]]:
+            nlls = [edge_ablated_nll(model, run, [edge], replacement, into) for edge in edges]
             return [sequence_losses(nll, windows) for nll in nlls]
 
         of_runs = inputs.workers.map(of_run, runs)
@@ -163,11 +161,9 @@ def edge_ablation_rows(
 def path_rows(model: Transformer, inputs: CircuitInputs, circuit: list[Edge]) -> list[Row]:
     """Table `paths`: losses of the whole model, without the circuit, and with the circuit alone."""
     workers = inputs.workers
-    runs = workers.map(partial(patching.clean_run, model), inputs.trial_text.split(inputs.batch))
+    runs = workers.map(partial(clean_run, model), inputs.trial_text.split(inputs.batch))
 
-    def path(
-        path: str, run: str, kind: str, nll: Callable[[patching.CleanRun], Tensor]
-    ) -> list[Row]:
+    def path(path: str, run: str, kind: str, nll: Callable[[CleanRun], Tensor]) -> list[Row]:
         losses = sequence_losses(torch.cat(workers.map(nll, runs)), inputs.windows)
         return loss_rows(losses, path=path, run=run, replacement=kind)
 
@@ -177,7 +173,7 @@ def path_rows(model: Transformer, inputs: CircuitInputs, circuit: list[Edge]) ->
         alone = partial(patching.circuit_only_nll, model, replacement=replacement)
         rows += path("direct", "kept", kind, partial(alone, edges=()))
         if circuit:
-            ablated = partial(patching.edge_ablated_nll, model, replacement=replacement)
+            ablated = partial(edge_ablated_nll, model, replacement=replacement)
             rows += path("circuit", "kept", kind, partial(alone, edges=circuit))
             rows += path("circuit", "cut", kind, partial(ablated, edges=circuit))
     return rows

@@ -1,4 +1,4 @@
-"""What the tables show of every head: its circuits, and attention patterns on short probes."""
+"""What tables show of every head: its circuits, attention by position, patterns on probes."""
 
 import numpy as np
 import torch
