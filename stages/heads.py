@@ -8,13 +8,15 @@ from torch import Tensor
 from induction.config.errors import StageError
 from induction.config.heads import HeadSettings
 from induction.interp.composition import orientations
-from induction.interp.head_columns import (
+from induction.interp.head_scores import (
     composition_columns,
     head_columns,
     probe_columns,
     repeat_columns,
+    scores_of_heads,
+    scores_of_sequences,
 )
-from induction.interp.head_scores import scores_of_heads, scores_of_sequences
+from induction.interp.losses import repeat_losses
 from induction.interp.probes import (
     Probe,
     distinct_tokens,
@@ -22,7 +24,6 @@ from induction.interp.probes import (
     repeated_blocks,
     usable_tokens,
 )
-from induction.interp.repeats import repeat_losses
 from induction.interp.weights import folded
 from induction.models import checkpoints
 from induction.models import device as devices

@@ -22,6 +22,8 @@ from induction.models.transformer import Transformer
 
 Head = tuple[int, int]  # layer, head of the layer
 T = TypeVar("T")
+Resid = Float[Tensor, "batch pos d_model"]
+PerHead = Float[Tensor, "batch head pos d_head"]
 
 
 class Site(NamedTuple):
@@ -71,11 +73,7 @@ class Layer:
     """
 
     def __init__(
-        self,
-        model: Transformer,
-        index: int,
-        resid_pre: Float[Tensor, "batch pos d_model"],
-        edits: Edits | None = None,
+        self, model: Transformer, index: int, resid_pre: Resid, edits: Edits | None = None
     ):
         for site in edits or {}:
             if not 0 <= site.layer < len(model.layers):
@@ -111,15 +109,15 @@ class Layer:
         return self.block.attn.z(*self._qk, self._v)
 
     @once
-    def q(self) -> Float[Tensor, "batch head pos d_head"]:
+    def q(self) -> PerHead:
         return self._read(self._qk[0], "q_input", lambda x, gate: self.block.attn.qk(x, gate)[0])
 
     @once
-    def k(self) -> Float[Tensor, "batch head pos d_head"]:
+    def k(self) -> PerHead:
         return self._read(self._qk[1], "k_input", lambda x, gate: self.block.attn.qk(x, gate)[1])
 
     @once
-    def v(self) -> Float[Tensor, "batch head pos d_head"]:
+    def v(self) -> PerHead:
         return self._read(self._v, "v_input", lambda x, gate: self.block.attn.values(x))
 
     @once
@@ -132,7 +130,7 @@ class Layer:
         return forced if isinstance(forced, Tensor) else self._edited("pattern", self._pattern)
 
     @once
-    def z(self) -> Float[Tensor, "batch head pos d_head"]:
+    def z(self) -> PerHead:
         if Site("pattern", self.index) in self.edits:
             return self._edited("z", self.pattern @ self.v)
         # Unedited heads keep the bits of fused attention over all heads.
@@ -153,15 +151,15 @@ class Layer:
         return torch.stack([self.block.attn.head_out(self.z, head) for head in heads])
 
     @once
-    def resid_mid(self) -> Float[Tensor, "batch pos d_model"]:
+    def resid_mid(self) -> Resid:
         return self.resid_pre + self.block.attn.out(self.z)
 
     @once
-    def resid_post(self) -> Float[Tensor, "batch pos d_model"]:
+    def resid_post(self) -> Resid:
         return self.block.after_attention(self.resid_mid)
 
     @once
-    def mlp_out(self) -> Float[Tensor, "batch pos d_model"]:
+    def mlp_out(self) -> Resid:
         """Zero in an attention-only model."""
         return self.resid_post - self.resid_mid
 
@@ -200,10 +198,7 @@ def _edited(edit: Edit | None, value: Tensor) -> Tensor:
 
 
 def layers(
-    model: Transformer,
-    resid: Float[Tensor, "batch pos d_model"],
-    start: int = 0,
-    edits: Edits | None = None,
+    model: Transformer, resid: Resid, start: int = 0, edits: Edits | None = None
 ) -> Iterator[Layer]:
     """The layers of `model` from `start` on, whose `resid_pre` is `resid`, one after the other.
 
@@ -217,11 +212,8 @@ def layers(
 
 
 def final_resid(
-    model: Transformer,
-    resid: Float[Tensor, "batch pos d_model"],
-    start: int = 0,
-    edits: Edits | None = None,
-) -> Float[Tensor, "batch pos d_model"]:
+    model: Transformer, resid: Resid, start: int = 0, edits: Edits | None = None
+) -> Resid:
     """The residual stream after the last layer, before `ln_out`; `resid` itself if `start` is the
     number of layers."""
     for layer in layers(model, resid, start, edits):

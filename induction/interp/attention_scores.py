@@ -8,23 +8,25 @@ from induction.interp.activations import layers
 from induction.interp.weights import unembedding
 from induction.models.transformer import Transformer
 
+Tokens = Int[Tensor, "batch pos"]
+Keys = Bool[Tensor, "batch query key"]
+Queries = Bool[Tensor, "batch query"]
+Patterns = Float[Tensor, "batch head query key"]
+PerHead = Float[Tensor, "head"]
 
-def same_token(tokens: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch query key"]:
+
+def same_token(tokens: Tokens) -> Keys:
     """True where the key is an earlier occurrence of the query's token."""
     return (tokens[:, :, None] == tokens[:, None, :]).tril(-1)
 
 
-def after_same_token(tokens: Int[Tensor, "batch pos"]) -> Bool[Tensor, "batch query key"]:
+def after_same_token(tokens: Tokens) -> Keys:
     """True where the key is the token *after* an earlier occurrence of the query's token."""
     earlier = same_token(tokens)
     return torch.cat([torch.zeros_like(earlier[:, :, :1]), earlier[:, :, :-1]], dim=2)
 
 
-def attention_on(
-    pattern: Float[Tensor, "batch head query key"],
-    target: Bool[Tensor, "batch query key"],
-    scored: Bool[Tensor, "batch query"],
-) -> Float[Tensor, "head"]:
+def attention_on(pattern: Patterns, target: Keys, scored: Queries) -> PerHead:
     """Attention summed over the target keys, averaged over the scored queries, per head.
 
     Summed, not averaged, over keys: by the fourth repeat there are three right answers, and a
@@ -36,11 +38,7 @@ def attention_on(
     return (on_target * weight).sum((0, 2)) / weight.sum((0, 2))
 
 
-def prefix_matching(
-    pattern: Float[Tensor, "batch head query key"],
-    tokens: Int[Tensor, "batch pos"],
-    in_block: Bool[Tensor, "batch pos"],
-) -> Float[Tensor, "head"]:
+def prefix_matching(pattern: Patterns, tokens: Tokens, in_block: Queries) -> PerHead:
     """Prefix matching: attention to the tokens after earlier occurrences of the current token.
 
     Scored where the current token is one of the block's and has occurred before. Near 1 for an
@@ -50,21 +48,13 @@ def prefix_matching(
     return attention_on(pattern, after_same_token(tokens), scored)
 
 
-def same_token_attention(
-    pattern: Float[Tensor, "batch head query key"],
-    tokens: Int[Tensor, "batch pos"],
-    in_block: Bool[Tensor, "batch pos"],
-) -> Float[Tensor, "head"]:
+def same_token_attention(pattern: Patterns, tokens: Tokens, in_block: Queries) -> PerHead:
     """Attention to the earlier occurrences themselves, a control for prefix matching."""
     earlier = same_token(tokens)
     return attention_on(pattern, earlier, in_block & earlier.any(-1))
 
 
-def first_token(
-    pattern: Float[Tensor, "batch head query key"],
-    tokens: Int[Tensor, "batch pos"],
-    in_block: Bool[Tensor, "batch pos"],
-) -> Float[Tensor, "head"]:
+def first_token(pattern: Patterns, tokens: Tokens, in_block: Queries) -> PerHead:
     """Attention to the first token, BOS, from tokens of the block that have not occurred before:
     where nothing matches, induction heads are said to rest there (Elhage et al. 2021)."""
     target = torch.zeros_like(same_token(tokens))
@@ -74,24 +64,20 @@ def first_token(
     return attention_on(pattern, target, scored)
 
 
-def previous_token(
-    pattern: Float[Tensor, "batch head query key"], *_: Tensor
-) -> Float[Tensor, "head"]:
+def previous_token(pattern: Patterns, *_: Tensor) -> PerHead:
     """Mean attention from each position but the first to the one before (Data Collection (3)),
     whatever the tokens."""
     return pattern.diagonal(-1, 2, 3).mean((0, 2))
 
 
 @torch.inference_mode()
-def patterns(
-    model: Transformer, tokens: Int[Tensor, "batch pos"]
-) -> list[Float[Tensor, "batch head query key"]]:
+def patterns(model: Transformer, tokens: Tokens) -> list[Patterns]:
     """The attention patterns of every layer."""
     return [layer.pattern for layer in layers(model, model.embedding(tokens))]
 
 
 @torch.inference_mode()
-def copying(model: Transformer, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "layer head"]:
+def copying(model: Transformer, tokens: Tokens) -> Float[Tensor, "layer head"]:
     """Copying on distinct tokens: does a head raise the logit of what it attends to? In [-1, 1].
 
     Olsson et al. 2022, Data Collection (3). What a head moves from each source goes directly

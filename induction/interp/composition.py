@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.linalg import matrix_norm
 
 from induction.interp.weights import Weights, ratio
 
@@ -33,10 +34,6 @@ def _triangle(matrix: Float[Tensor, "*heads d_model d_head"]) -> Float[Tensor, "
     return torch.linalg.qr(matrix, mode="r").R
 
 
-def _norm(matrix: Float[Tensor, "*heads m n"]) -> Float[Tensor, "*heads"]:
-    return torch.linalg.matrix_norm(matrix)
-
-
 def compositions(weights: Weights) -> dict[ReceiverInput, Float[Tensor, "pair"]]:
     """How much of what an earlier head writes a head reads, in the order of `pairs`.
 
@@ -46,7 +43,7 @@ def compositions(weights: Weights) -> dict[ReceiverInput, Float[Tensor, "pair"]]
     shares: dict[ReceiverInput, list[Tensor]] = {"q": [], "k": [], "v": []}
     R_Q, R_K, R_V = (_triangle(W) for W in (weights.W_Q, weights.W_K, weights.W_V))
     R_O = _triangle(weights.W_O.mT)
-    qk, ov = _norm(R_Q @ R_K.mT), _norm(R_V @ R_O.mT)
+    qk, ov = matrix_norm(R_Q @ R_K.mT), matrix_norm(R_V @ R_O.mT)
     matrices: dict[ReceiverInput, tuple[Tensor, Tensor, Tensor]] = {
         "q": (weights.W_Q, R_K, qk),
         "k": (weights.W_K, R_Q, qk),
@@ -58,11 +55,9 @@ def compositions(weights: Weights) -> dict[ReceiverInput, Float[Tensor, "pair"]]
             core = weights.W_O[:layer] @ matrix[layer][:, None, None]
             product = R_V[:layer] @ core @ rest[layer][:, None, None].mT
             whole = ov[:layer] * norm[layer][:, None, None]
-            shares[receiver_input].append(ratio(_norm(product), whole).flatten())
+            shares[receiver_input].append(ratio(matrix_norm(product), whole).flatten())
     none = weights.W_Q.new_zeros(0)
-    return {
-        receiver_input: torch.cat([none, *by_layer]) for receiver_input, by_layer in shares.items()
-    }
+    return {into: torch.cat([none, *by_layer]) for into, by_layer in shares.items()}
 
 
 def orientations(
@@ -94,14 +89,13 @@ def compositions_by_chance(
     cosines = cosines.to(ov)
     rank = math.ceil(quantile * len(cosines)) - 1
     none = ov.new_zeros(0)
-    mean: dict[ReceiverInput, Tensor] = {}
-    high: dict[ReceiverInput, Tensor] = {}
-    circuits: dict[ReceiverInput, Tensor] = {"q": qk, "v": ov}
-    for receiver_input, spectrum in circuits.items():
+    means, highs = [], []
+    for spectrum in (qk, ov):
         drawn = [
             torch.einsum("fgi,nij,hj->nhfg", ov[:layer], cosines, spectrum[layer]).sqrt().flatten(1)
             for layer in range(1, len(spectrum))
         ]
-        mean[receiver_input] = torch.cat([none, *(scores.mean(0) for scores in drawn)])
-        high[receiver_input] = torch.cat([none, *(scores.sort(0).values[rank] for scores in drawn)])
-    return {**mean, "k": mean["q"]}, {**high, "k": high["q"]}
+        means.append(torch.cat([none, *(scores.mean(0) for scores in drawn)]))
+        highs.append(torch.cat([none, *(scores.sort(0).values[rank] for scores in drawn)]))
+    (qk_mean, ov_mean), (qk_high, ov_high) = means, highs
+    return {"q": qk_mean, "k": qk_mean, "v": ov_mean}, {"q": qk_high, "k": qk_high, "v": ov_high}

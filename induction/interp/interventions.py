@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from itertools import chain, combinations, product
+from itertools import chain, combinations, groupby, product
 from math import comb, prod
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from induction.interp.activations import Edits, Head, Site
-from induction.interp.attention_scores import after_same_token
+from induction.interp.attention_scores import Keys, after_same_token
 
-PatternEdit = Callable[[Float[Tensor, "batch query key"]], Float[Tensor, "batch query key"]]
+Pattern = Float[Tensor, "batch query key"]
+PatternEdit = Callable[[Pattern], Pattern]
 Rule = Literal["knockout", "knockout_random", "previous", "induction", "trigram"]
 
 # The sets whose heads are removed together, and the kinds of heads in each.
@@ -58,9 +60,7 @@ class Intervention:
         return "" if is_drawn else " ".join(f"L{la}H{head}" for la, head in sorted(self.heads))
 
 
-def knocked_out(
-    pattern: Float[Tensor, "batch query key"], hidden: Bool[Tensor, "batch query key"]
-) -> Float[Tensor, "batch query key"]:
+def knocked_out(pattern: Pattern, hidden: Keys) -> Pattern:
     """No attention on the `hidden` keys; the rest of each row is scaled up to sum to one.
 
     A row with nothing left, all of its attention being on hidden keys to the last bit, is kept:
@@ -71,9 +71,7 @@ def knocked_out(
     return torch.where(left > 0, kept / left, pattern)
 
 
-def random_keys(
-    rng: np.random.Generator, targets: Bool[Tensor, "batch query key"]
-) -> Bool[Tensor, "batch query key"]:
+def random_keys(rng: np.random.Generator, targets: Keys) -> Keys:
     """For each query, as many keys as it has targets, drawn among the keys up to it that are not
     targets; all of those, where they are fewer."""
     others = ~targets & torch.ones_like(targets).tril()
@@ -84,7 +82,7 @@ def random_keys(
     return torch.zeros_like(targets).scatter(-1, order, first)
 
 
-def trigram_keys(targets: Bool[Tensor, "batch query key"]) -> Bool[Tensor, "batch query key"]:
+def trigram_keys(targets: Keys) -> Keys:
     """Those of the keys `after_same_token` whose earlier occurrence has the query's context: the
     token before it is the token before the query, too."""
     keys = torch.zeros_like(targets)
@@ -92,9 +90,7 @@ def trigram_keys(targets: Bool[Tensor, "batch query key"]) -> Bool[Tensor, "batc
     return keys
 
 
-def _uniform(
-    keys: Bool[Tensor, "batch query key"], fallback: Bool[Tensor, "batch query key"]
-) -> Float[Tensor, "batch query key"]:
+def _uniform(keys: Keys, fallback: Keys) -> Pattern:
     """Equal attention on all `keys` of a query; where it has none, on those of `fallback`."""
     attended = torch.where(keys.any(-1, keepdim=True), keys, fallback).float()
     return attended / attended.sum(-1, keepdim=True)
@@ -131,7 +127,7 @@ class Rules:
             return lambda pattern: knocked_out(pattern, self.others)
         return lambda pattern: self._ideal(rule)
 
-    def _ideal(self, rule: Rule) -> Float[Tensor, "batch query key"]:
+    def _ideal(self, rule: Rule) -> Pattern:
         first = torch.zeros_like(self.targets)
         first[:, :, 0] = True
         if rule == "previous":
@@ -182,10 +178,8 @@ def matched_sets(
 
 
 def _by_layer(heads: frozenset[Head]) -> dict[int, list[int]]:
-    by_layer: dict[int, list[int]] = {}
-    for layer, head in sorted(heads):
-        by_layer.setdefault(layer, []).append(head)
-    return by_layer
+    by_layer = groupby(sorted(heads), itemgetter(0))
+    return {layer: [head for _, head in of_layer] for layer, of_layer in by_layer}
 
 
 def interventions(

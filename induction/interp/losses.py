@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from induction.config.icl import IclWindows
@@ -66,3 +66,20 @@ def joined(
     """Columns of several parts as columns of the whole: batches by `torch.cat`, runs over the same
     sequences by `torch.stack`."""
     return {name: join([part[name] for part in parts]) for name in parts[0]}
+
+
+@torch.inference_mode()
+def repeat_losses(
+    model: Transformer,
+    tokens: Int[Tensor, "batch pos"],
+    in_block: Bool[Tensor, "batch pos"],
+    repeats: int,
+) -> Float[Tensor, "batch repeat"]:
+    """Mean loss [nats] of predicting the block's tokens in each of its repeats, from 0.
+
+    `in_block` marks them; BOS, which nothing predicts, may be marked or not. The first token of
+    every repeat is left out, because after a random gap it cannot be predicted, and probes with
+    and without gaps should compare. Repeat 0 is the block before it was seen.
+    """
+    losses = token_nll(model, tokens)[in_block[:, 1:]].view(len(tokens), repeats, -1)
+    return losses[:, :, 1:].mean(-1)

@@ -24,9 +24,7 @@ class Probe(NamedTuple):
 
     def sequences(self) -> "list[Probe]":
         """One probe per sequence."""
-        return [
-            Probe(*pair) for pair in zip(self.tokens.split(1), self.in_block.split(1), strict=True)
-        ]
+        return list(map(Probe, self.tokens.split(1), self.in_block.split(1)))
 
 
 def usable_tokens(counts: Int[np.ndarray, "vocab"], exclude_share: float) -> Int[np.ndarray, "n"]:

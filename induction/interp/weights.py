@@ -13,6 +13,8 @@ from torch import Tensor
 
 from induction.models.transformer import Transformer
 
+PerHead = Float[Tensor, "layer head"]
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -53,6 +55,11 @@ def unembedding(model: Transformer) -> Float[Tensor, "vocab d_model"]:
     return W_U - W_U.mean(0)
 
 
+def gains(model: Transformer) -> Float[Tensor, "layer d_model"]:
+    """The gain of every `ln1`, in double precision."""
+    return torch.stack([block.ln1.weight.detach() for block in model.layers]).double()
+
+
 def folded(model: Transformer) -> Weights:
     """The weights with the linear part of every LayerNorm in the matrix that reads it.
 
@@ -61,10 +68,10 @@ def folded(model: Transformer) -> Weights:
     al. 2021 fold likewise, Olsson et al. 2022 do not say).
     """
     unfolded = raw(model)
-    gain = torch.stack([block.ln1.weight.detach() for block in model.layers]).double()
+    gain = gains(model)[:, None, :, None]
 
     def read(matrix: Tensor) -> Tensor:
-        scaled = gain[:, None, :, None] * matrix
+        scaled = gain * matrix
         return scaled - scaled.mean(-2, keepdim=True)
 
     return replace(
@@ -91,7 +98,7 @@ def positivity(square: Float[Tensor, "*heads n n"]) -> Float[Tensor, "*heads"]:
     return ratio(eigenvalues.real.sum(-1), eigenvalues.abs().sum(-1))
 
 
-def ov_positivity(weights: Weights) -> Float[Tensor, "layer head"]:
+def ov_positivity(weights: Weights) -> PerHead:
     """Positivity of W_E W_V W_O W_U^T: does attending to a token raise that same token?
 
     Olsson et al. 2022, Validating head activation evaluators.
@@ -101,7 +108,7 @@ def ov_positivity(weights: Weights) -> Float[Tensor, "layer head"]:
 
 
 def previous_token_terms(
-    weights: Weights, previous: Float[Tensor, "layer head"]
+    weights: Weights, previous: PerHead
 ) -> Float[Tensor, "later_layer head d_head d_head"]:
     """The core of the previous-token term of every head but those of layer 0.
 
@@ -120,28 +127,22 @@ def previous_token_terms(
     return torch.stack(terms) if terms else gram.new_zeros(0, n_heads, d_head, d_head)
 
 
-def qk_trace(
-    weights: Weights, previous: Float[Tensor, "layer head"]
-) -> Float[Tensor, "layer head"]:
+def qk_trace(weights: Weights, previous: PerHead) -> PerHead:
     """Trace of the previous-token term: positive where equal tokens attract; NaN in layer 0."""
     terms = previous_token_terms(weights, previous)
-    return _after_layer_0(terms.diagonal(dim1=-2, dim2=-1).sum(-1), previous)
+    return _after_layer_0(terms.diagonal(dim1=-2, dim2=-1).sum(-1))
 
 
-def qk_positivity(
-    weights: Weights, previous: Float[Tensor, "layer head"]
-) -> Float[Tensor, "layer head"]:
+def qk_positivity(weights: Weights, previous: PerHead) -> PerHead:
     """Positivity of the previous-token term: like its trace, without its scale; NaN in layer 0."""
-    return _after_layer_0(positivity(previous_token_terms(weights, previous)), previous)
+    return _after_layer_0(positivity(previous_token_terms(weights, previous)))
 
 
-def _after_layer_0(
-    later: Float[Tensor, "later_layer head"], like: Float[Tensor, "layer head"]
-) -> Float[Tensor, "layer head"]:
-    return torch.cat([torch.full_like(like[:1], torch.nan, dtype=later.dtype), later])
+def _after_layer_0(later: Float[Tensor, "later_layer head"]) -> PerHead:
+    return torch.cat([later.new_full((1, later.shape[1]), torch.nan), later])
 
 
-def smear_gates(model: Transformer) -> Float[Tensor, "layer head"]:
+def smear_gates(model: Transformer) -> PerHead:
     """The share of its own key that a position keeps, in [0, 1]; NaN where keys are not smeared."""
     if not model.arch.smeared_keys:
         return torch.full((model.arch.n_layers, model.arch.n_heads), torch.nan)

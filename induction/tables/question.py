@@ -5,9 +5,8 @@ may copy over a file, and some table functions run text as SQL. So the parse tre
 of what is known to be harmless.
 
 DuckDB's settings alone do not suffice, because a path that may be read may be written too. Views
-over Arrow data sets need no path, but on the losses of five cells full scans took up to 2 times as
-long, the five largest values 9 times and `limit 10` 50 times; views over a read-only fsspec file
-system were as fast, but damaged the data of 1 query in 700, as threads share a file's position.
+over Arrow data sets need no path, but were 2 to 50 times as slow; views over a read-only fsspec
+file system damaged the data of 1 query in 700, as threads share a file's position.
 """
 
 import json

@@ -11,7 +11,7 @@ from induction.interp.attention_scores import (
     previous_token,
     same_token_attention,
 )
-from induction.interp.head_kinds import kind_of
+from induction.interp.head_scores import kind_of
 from induction.interp.losses import token_nll
 from induction.interp.probes import Probe, gapped_blocks, repeated_blocks
 from tests.conftest import BLOCK, LOUD, POSITION, REPEATS, SHARP, V, _blank, _copy_token_to

@@ -17,15 +17,12 @@ from induction.interp.attention_scores import (
     same_token_attention,
 )
 from induction.interp.composition import compositions, orientations, pairs
-from induction.interp.head_columns import (
+from induction.interp.head_scores import (
+    ATTENTION_SCORES,
     composition_columns,
     head_columns,
     probe_columns,
     repeat_columns,
-)
-from induction.interp.head_scores import (
-    ATTENTION_SCORES,
-    CHECKPOINT_SCORES,
     scores_of_heads,
     scores_of_sequences,
 )
@@ -57,9 +54,10 @@ def measured(model):
     return tokens, heads, probe_columns(scores)
 
 
-def test_every_score_column_has_one_entry():
-    entries = [*ATTENTION_SCORES, *CHECKPOINT_SCORES]
-    assert sorted(entries) == sorted(column.name for column in SCORES)
+def test_every_score_is_a_column(induction_model):
+    attention = dict.fromkeys(ATTENTION_SCORES, torch.ones(1, 2, 2))
+    scores = scores_of_heads(induction_model, attention, torch.arange(1, 5)[None])
+    assert sorted(scores) == sorted(column.name for column in SCORES)
     assert {score.probe for score in ATTENTION_SCORES.values()} == {"fixed", "gap", "text"}
 
 

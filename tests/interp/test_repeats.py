@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from induction.interp.losses import token_nll
+from induction.interp.losses import repeat_losses, token_nll
 from induction.interp.probes import Probe, gapped_blocks, repeated_blocks
-from induction.interp.repeats import repeat_losses
 from tests.conftest import T, V, random_model
 
 USABLE = np.arange(1, V)

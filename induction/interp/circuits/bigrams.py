@@ -74,14 +74,10 @@ def agreement(log_probs: Float[np.ndarray, "source vocab"], bigrams: Bigrams) ->
     correlations = np.array([_spearman(*rows) for rows in zip(log_probs, counts, strict=True)])
     same = log_probs.argmax(1) == counts.argmax(1)
     defined = np.isfinite(correlations)
-    return Agreement(
-        kl=float(np.average(kl, weights=totals)),
-        kl_unigram=float(np.average(kl_unigram, weights=totals)),
-        rank_correlation=float(np.average(correlations[defined], weights=totals[defined]))
-        if defined.any()
-        else 0.0,
-        same_first=float(np.average(same, weights=totals)),
-    )
+    correlation = np.average(correlations[defined], weights=totals[defined]) if defined.any() else 0
+    means = (np.average(values, weights=totals) for values in (kl, kl_unigram, same))
+    kl_mean, kl_unigram_mean, same_first = map(float, means)
+    return Agreement(kl_mean, kl_unigram_mean, float(correlation), same_first)
 
 
 def _spearman(log_probs: np.ndarray, counts: np.ndarray) -> float:

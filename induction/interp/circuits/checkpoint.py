@@ -17,8 +17,7 @@ from induction.interp.circuits.bigrams import Bigrams, direct_rows
 from induction.interp.circuits.edges import SMEAR, Edge, Head, edges_of
 from induction.interp.circuits.evidence import HeadScores, circuit_of, edge_evidence, edge_rows
 from induction.interp.circuits.heads import head_rows
-from induction.interp.circuits.patching import CleanRun, clean_run, replacement_of
-from induction.interp.circuits.residual import residual_rows, spans_of_probe, spans_of_text
+from induction.interp.circuits.patching import CleanRun, clean_run, edge_ablated_nll
 from induction.interp.circuits.rows import Row, RowsByTable, Vocabulary, edge_key, loss_rows
 from induction.interp.circuits.token_circuits import TokenCircuits, token_circuits
 from induction.interp.circuits.trigrams import trigram_rows
@@ -76,9 +75,8 @@ def read_checkpoint(
     if this checkpoint is the last.
     """
     rows, circuits = weight_rows(model, inputs)
-    by_position = {
-        Head(row["layer"], row["head"]): row["by_position"] for row in rows[tables.HEAD_CIRCUITS]
-    }
+    of_heads = rows[tables.HEAD_CIRCUITS]
+    by_position = {Head(row["layer"], row["head"]): row["by_position"] for row in of_heads}
     reading = read_edges(model, inputs, circuits, by_position, scores, last_circuit)
     rows |= reading.rows
     rows[tables.PATHS] = path_rows(model, inputs, reading.last_circuit)
@@ -88,11 +86,17 @@ def read_checkpoint(
 
 def weight_rows(model: Transformer, inputs: CircuitInputs) -> tuple[RowsByTable, TokenCircuits]:
     settings, vocab, workers = inputs.settings, inputs.vocab, inputs.workers
-    spans = spans_of_probe(inputs.heads.block, inputs.probe.shape[1])
-    rows, _ = residual_rows(model, inputs.probe, spans, workers)
-    spans = spans_of_text(inputs.windows, inputs.text.shape[1])
-    text_rows, scales = residual_rows(model, inputs.text, spans, workers)
-    rows = {table: rows[table] + text_rows[table] for table in rows}
+    rows: RowsByTable = {tables.ATTRIBUTION: [], tables.LENS: []}
+    scales = torch.zeros(0)
+    # Text comes last: its scales are those that the circuits are folded with.
+    for sequences, spans in (
+        (inputs.probe, residual.spans_of_probe(inputs.heads.block, inputs.probe.shape[1])),
+        (inputs.text, residual.spans_of_text(inputs.windows, inputs.text.shape[1])),
+    ):
+        means = workers.map(partial(residual.span_means, model, spans=spans), sequences.split(1))
+        for table, of_spans in residual.residual_rows(means, spans).items():
+            rows[table] += of_spans
+        scales = torch.stack([of_sequence.scales for of_sequence in means]).mean(0)
     circuits = token_circuits(model, scales)
     text = inputs.text[: inputs.heads.text_sequences]
     rows |= direct_rows(model, inputs.bigrams, scales[-1].item(), settings, vocab)
@@ -110,25 +114,26 @@ def read_edges(
     last_circuit: list[Edge] | None,
 ) -> CheckpointReading:
     """Tables `edges` and `edge_ablations`; into queries and values, edges of the last circuit."""
-    settings, windows, kinds = inputs.settings, inputs.windows, inputs.heads.kinds
+    windows = inputs.windows
     runs = inputs.workers.map(partial(clean_run, model), inputs.text.split(inputs.batch))
-    replacement = replacement_of(runs, settings.replacements[0])
+    replacement = patching.replacement_of(runs, inputs.settings.replacements[0])
     whole = joined([sequence_losses(run.nll, windows) for run in runs])
 
-    ablated_nll = partial(patching.edge_ablated_nll, model, replacement=replacement)
+    def icl(losses: dict[str, Tensor]) -> Tensor:
+        return (losses["late"] - losses["early"]).mean()
 
     def losses(edges: list[Edge], into: ReceiverInput) -> dict[Edge, dict[str, Tensor]]:
         def of_run(run: CleanRun) -> list[dict[str, Tensor]]:
-            nlls = [ablated_nll(run, [edge], receiver_input=into) for edge in edges]
+            nlls = [edge_ablated_nll(model, run, [edge], replacement, into) for edge in edges]
             return [sequence_losses(nll, windows) for nll in nlls]
 
         of_runs = inputs.workers.map(of_run, runs)
         return {edge: joined([run[i] for run in of_runs]) for i, edge in enumerate(edges)}
 
     of_keys = losses(edges_of(model), "k")
-    icl_lost = {edge: (icl_of(ablated) - icl_of(whole)).item() for edge, ablated in of_keys.items()}
+    icl_lost = {edge: (icl(ablated) - icl(whole)).item() for edge, ablated in of_keys.items()}
     evidence = edge_evidence(circuits, by_position, scores, icl_lost, inputs.vocab)
-    circuit, reason = circuit_of(evidence, scores, settings.rule, kinds)
+    circuit, reason = circuit_of(evidence, scores, inputs.settings.rule, inputs.heads.kinds)
     if last_circuit is None:
         last_circuit = circuit
     ablations = edge_ablation_rows("k", of_keys)
@@ -153,11 +158,6 @@ def edge_ablation_rows(
     ]
 
 
-def icl_of(losses: dict[str, Float[Tensor, "seq"]]) -> Float[Tensor, ""]:
-    """Late minus early, mean over sequences; nats."""
-    return (losses["late"] - losses["early"]).mean()
-
-
 def path_rows(model: Transformer, inputs: CircuitInputs, circuit: list[Edge]) -> list[Row]:
     """Table `paths`: losses of the whole model, without the circuit, and with the circuit alone."""
     workers = inputs.workers
@@ -169,11 +169,11 @@ def path_rows(model: Transformer, inputs: CircuitInputs, circuit: list[Edge]) ->
 
     rows = path("whole", "whole", "none", lambda run: run.nll)
     for kind in inputs.settings.replacements:
-        replacement = replacement_of(runs, kind)
+        replacement = patching.replacement_of(runs, kind)
         alone = partial(patching.circuit_only_nll, model, replacement=replacement)
         rows += path("direct", "kept", kind, partial(alone, edges=()))
         if circuit:
-            ablated = partial(patching.edge_ablated_nll, model, replacement=replacement)
+            ablated = partial(edge_ablated_nll, model, replacement=replacement)
             rows += path("circuit", "kept", kind, partial(alone, edges=circuit))
             rows += path("circuit", "cut", kind, partial(ablated, edges=circuit))
     return rows

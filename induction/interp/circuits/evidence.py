@@ -84,8 +84,8 @@ def circuit_of(
     rule: CircuitRule,
     kinds: KindThresholds,
 ) -> tuple[list[Edge], str]:
-    """The edges into induction heads for which no evidence is missing. Without any, the reason:
-    what is missing for the edge into an induction head that costs most ICL."""
+    """The edges into induction heads for which no evidence is missing; without any, the reason:
+    what is missing for the one that costs most ICL."""
     if not evidence:
         return [], "one layer, and no smeared keys: no head can read what another wrote"
     missing = {
@@ -95,10 +95,10 @@ def circuit_of(
     }
     if not missing:
         return [], "no induction head"
-    circuit = [edge for edge, shortfalls in missing.items() if not shortfalls]
+    if circuit := [edge for edge, shortfalls in missing.items() if not shortfalls]:
+        return circuit, ""
     closest = max(missing, key=lambda edge: evidence[edge].icl_lost)
-    reason = f"{closest.name} is closest: {'; '.join(missing[closest])}"
-    return circuit, "" if circuit else reason
+    return [], f"{closest.name} is closest: {'; '.join(missing[closest])}"
 
 
 def edge_rows(evidence: dict[Edge, Evidence], circuit: list[Edge]) -> list[Row]:

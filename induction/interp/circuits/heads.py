@@ -1,4 +1,4 @@
-"""What the tables show of every head: its circuits, and attention patterns on short probes."""
+"""What tables show of every head: its circuits, attention by position, patterns on probes."""
 
 import numpy as np
 import torch
@@ -7,7 +7,6 @@ from torch import Tensor
 
 from induction.config.circuits import CircuitSettings
 from induction.interp.activations import layers
-from induction.interp.circuits import positions
 from induction.interp.circuits.edges import Head
 from induction.interp.circuits.rows import Row, RowsByTable, Vocabulary, head_key
 from induction.interp.circuits.token_circuits import Factored, TokenCircuits, inexact
@@ -34,10 +33,9 @@ def head_rows(
     eigenvalues = torch.linalg.eigvals(core)
     for activations in layers(model, model.embedding(text)):
         layer = activations.index
-        measured = positions.by_offset(activations.pattern, offsets).mean(0)
-        by_position = positions.by_offset(
-            positions.position_patterns(model, layer, scales[layer].item()), offsets
-        )
+        measured = by_offset(activations.pattern, offsets).mean(0)
+        by_position = by_offset(position_patterns(model, layer, scales[layer].item()), offsets)
+        attention = torch.stack([by_position, measured], -1)  # [head, offset, 2]
         for head in (Head(layer, index) for index in range(model.arch.n_heads)):
             key = head_key(head)
             ov, qk = circuits.ov(head), circuits.qk(head).centred(vocab.weight)
@@ -46,10 +44,10 @@ def head_rows(
                 | _spectrum("ov", ov)
                 | _spectrum("qk", qk)
                 | {
-                    "by_position": by_position[head.index, 1].item(),
-                    "previous_token": measured[head.index, 1].item(),
+                    "by_position": attention[head.index, 1, 0].item(),
+                    "previous_token": attention[head.index, 1, 1].item(),
                     "inexact": inexact(model, layer),
-                    "inexact_position": positions.inexact_positions(model, layer),
+                    "inexact_position": inexact_positions(model, layer),
                 }
             )
             for name, circuit in (("ov", ov), ("qk", qk)):
@@ -61,11 +59,7 @@ def head_rows(
             ]
             rows[tables.OFFSETS] += [
                 key | {"offset": offset, "by_position": by_weights, "measured": on_text}
-                for offset, (by_weights, on_text) in enumerate(
-                    zip(
-                        by_position[head.index].tolist(), measured[head.index].tolist(), strict=True
-                    )
-                )
+                for offset, (by_weights, on_text) in enumerate(attention[head.index].tolist())
             ]
     return rows
 
@@ -141,3 +135,44 @@ def shown_columns(probes: Probes, texts: list[str]) -> Columns:
         "pos": np.concatenate([np.arange(length, dtype=np.int16) for length in lengths.values()]),
         "token": [texts[token] for tokens in probes.values() for token in tokens[0]],
     }
+
+
+@torch.inference_mode()
+def position_patterns(
+    model: Transformer, layer: int, scale: float
+) -> Float[Tensor, "head query key"]:
+    """Attention by the term of two positions alone, pos W_QK pos^T: causal, rows sum to one.
+
+    Sinusoids are added after the LayerNorm, so that for them the term is exact. Learned positions
+    pass the LayerNorm together with the tokens: here they are centred and multiplied by its gain
+    and by `scale`, its mean 1/scale over text. Rotary positions add no term; shown is how they turn
+    the score of the mean token with itself, with queries and keys of the mean `ln1(W_E)`.
+    """
+    block = model.layers[layer]
+    if model.arch.positions == "qk_sinusoidal":
+        x = torch.zeros(model.n_ctx, model.arch.d_model)  # `qk` adds the sinusoids
+    elif model.arch.positions == "learned":
+        x = (model.pos.weight - model.pos.weight.mean(1, keepdim=True)) * scale * block.ln1.weight
+    else:
+        x = block.ln1(model.tok_embed.weight).mean(0).expand(model.n_ctx, -1)
+    return block.attn.pattern(*block.attn.qk(x[None]))[0]
+
+
+def by_offset(
+    pattern: Float[Tensor, "*batch query key"], offsets: int
+) -> Float[Tensor, "*batch offset"]:
+    """Mean attention 0, 1, … `offsets` - 1 positions back, over the queries with so many before."""
+    return torch.stack(
+        [pattern.diagonal(-offset, -2, -1).mean(-1) for offset in range(offsets)], dim=-1
+    )
+
+
+def inexact_positions(model: Transformer, layer: int) -> str:
+    """Why the position term is not exact; '' where it is."""
+    if model.arch.positions == "learned":
+        return "learned positions pass ln1 with the tokens: its scale is its mean" + (
+            "" if layer == 0 else "; what earlier layers made of them is left out"
+        )
+    if model.arch.positions == "rotary":
+        return "rotary positions have no term of their own: shown for the mean token"
+    return ""

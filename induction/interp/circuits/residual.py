@@ -1,7 +1,7 @@
 """The residual stream as a sum: what the embeddings, every head and every MLP give the logits."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -12,7 +12,6 @@ from induction.config.icl import IclWindows
 from induction.interp.activations import Layer, Site, layers
 from induction.interp.circuits.rows import RowsByTable
 from induction.models.transformer import Transformer
-from induction.models.workers import Workers
 from induction.tables import circuits as tables
 
 # The layer that writes a part and the part's name there: -1 for the embeddings, the number of
@@ -186,15 +185,10 @@ def span_means(
     )
 
 
-def residual_rows(
-    model: Transformer, text: Int[Tensor, "seq pos"], spans: dict[str, slice], workers: Workers
-) -> tuple[RowsByTable, Float[Tensor, "norm"]]:
-    """Means over sequences; the second are those of the scales."""
-    sequences = workers.map(partial(span_means, model, spans=spans), text.split(1))
-    shares, predictions, scales = (
-        torch.stack([getattr(means, name) for means in sequences]).mean(0)
-        for name in ("attribution", "lens", "scales")
-    )
+def residual_rows(sequences: list[SpanMeans], spans: Iterable[str]) -> RowsByTable:
+    """Tables `attribution` and `lens`: means over the `span_means` of each sequence."""
+    shares = torch.stack([means.attribution for means in sequences]).mean(0)
+    predictions = torch.stack([means.lens for means in sequences]).mean(0)
     rows: RowsByTable = {tables.ATTRIBUTION: [], tables.LENS: []}
     for s, span in enumerate(spans):
         for (layer, part), (logit, difference) in zip(
@@ -208,4 +202,4 @@ def residual_rows(
             {"span": span, "after": after, "loss": loss, "accuracy": accuracy, "kl": kl}
             for after, (loss, accuracy, kl) in enumerate(predictions[..., s].tolist())
         ]
-    return rows, scales
+    return rows

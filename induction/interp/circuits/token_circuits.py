@@ -10,7 +10,7 @@ What every token circuit here includes and leaves out (Elhage et al. 2021 fold l
 - Positions are left out; of smeared keys, a circuit has the share of the unsmeared key.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from induction.interp.circuits.edges import Edge, Head
-from induction.interp.weights import ratio, raw, smear_gates, unembedding
+from induction.interp.weights import Weights, gains, ratio, raw, smear_gates, unembedding
 from induction.models.transformer import Transformer
 
 # Entries of one block of rows of a vocab × vocab matrix that are in memory at once.
@@ -86,73 +86,63 @@ class Factored:
 class TokenCircuits:
     """Token circuits of every head of one checkpoint; double precision.
 
-    `unsmeared` is the share of its unsmeared key that a position keeps, 1 without smeared keys.
+    `inputs` are what each layer reads of every token, `gains` those of its LayerNorm over its
+    scale; of `weights`, only W_U has its LayerNorm folded in. `unsmeared` is the share of its
+    unsmeared key that a position keeps, 1 without smeared keys.
     """
 
     inputs: list[Float[Tensor, "vocab d_model"]]
     gains: Float[Tensor, "layer d_model"]
-    W_Q: Float[Tensor, "layer head d_model d_head"]
-    W_K: Float[Tensor, "layer head d_model d_head"]
-    W_V: Float[Tensor, "layer head d_model d_head"]
-    W_O: Float[Tensor, "layer head d_head d_model"]
-    W_U: Float[Tensor, "vocab d_model"]
+    weights: Weights
     unsmeared: Float[Tensor, "layer head"]
 
     def ov(self, head: Head) -> Factored:
         """[source, out]: nats that attending to a source adds to the logit of out, above the mean
         logit."""
-        left = self.inputs[head.layer] @ self.W_V[head]
-        return Factored(left, self.W_U @ self.W_O[head].T)
+        left = self.inputs[head.layer] @ self.weights.W_V[head]
+        return Factored(left, self.weights.W_U @ self.weights.W_O[head].T)
 
     def qk(self, head: Head) -> Factored:
         """[destination, source]: nats of attention score."""
-        queries = self._queries(head) * self.unsmeared[head]
-        return Factored(queries, self._keys(head, self.inputs[head.layer]))
+        return self._scores(head, self.unsmeared[head])
 
     def k(self, edge: Edge) -> Factored:
         """[query token, token before the key]: nats of score that a query gives to a key through
         what the sender, attending to that token alone, moved there: W_E W_QK (W_OV)^T W_E^T
         (Elhage et al. 2021, Two-Layer Attention-Only Transformers)."""
         receiver, sender = edge
-        moved = self.inputs[sender.layer] @ self.W_V[sender] @ self.W_O[sender]
+        moved = self.inputs[sender.layer] @ self.weights.W_V[sender] @ self.weights.W_O[sender]
         read = (moved - moved.mean(1, keepdim=True)) * self.gains[receiver.layer]
-        return Factored(self._queries(receiver), self._keys(receiver, read))
+        return Factored(self._queries(receiver), read @ self.weights.W_K[receiver])
 
     def smeared(self, head: Head) -> Factored:
         """[query token, token before the key]: nats of score through the share that the previous
         position has in a smeared key."""
-        queries = self._queries(head) * (1 - self.unsmeared[head])
-        return Factored(queries, self._keys(head, self.inputs[head.layer]))
+        return self._scores(head, 1 - self.unsmeared[head])
 
     def _queries(self, head: Head) -> Float[Tensor, "vocab d_head"]:
-        W_Q = self.W_Q[head]
+        W_Q = self.weights.W_Q[head]
         return self.inputs[head.layer] @ W_Q / W_Q.shape[1] ** 0.5
 
-    def _keys(
-        self, head: Head, read: Float[Tensor, "vocab d_model"]
-    ) -> Float[Tensor, "vocab d_head"]:
-        return read @ self.W_K[head]
+    def _scores(self, head: Head, share: Float[Tensor, ""]) -> Factored:
+        keys = self.inputs[head.layer] @ self.weights.W_K[head]
+        return Factored(self._queries(head) * share, keys)
 
 
 @torch.inference_mode()
 def token_circuits(model: Transformer, scales: Float[Tensor, "norm"]) -> TokenCircuits:
     """`scales` are 1/scale of `ln1` of every layer, then of `ln_out`."""
     weights, scales = raw(model), scales.double()
-    gain = torch.stack([block.ln1.weight.detach() for block in model.layers]).double()
-    gains = gain * scales[:-1, None]
+    scaled = gains(model) * scales[:-1, None]
     centred = weights.W_E - weights.W_E.mean(1, keepdim=True)
-    inputs = [centred * gain for gain in gains]
+    inputs = [centred * gain for gain in scaled]
     if model.arch.positions != "learned":
         inputs[0] = model.layers[0].ln1(model.tok_embed.weight).double()
     return TokenCircuits(
         inputs,
-        gains,
-        weights.W_Q,
-        weights.W_K,
-        weights.W_V,
-        weights.W_O,
-        W_U=unembedding(model).double() * scales[-1],
-        unsmeared=smear_gates(model).double().nan_to_num(1.0),
+        scaled,
+        replace(weights, W_U=unembedding(model).double() * scales[-1]),
+        smear_gates(model).double().nan_to_num(1.0),
     )
 
 

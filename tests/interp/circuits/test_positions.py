@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from induction.interp.activations import Layer
-from induction.interp.circuits import positions
+from induction.interp.circuits import heads
 from tests.conftest import KINDS, random_model
 
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
@@ -21,9 +21,9 @@ def test_without_content_the_pattern_is_that_of_the_position_circuit(kind):
     inputs = torch.zeros(1, model.n_ctx, dtype=torch.long)
     with torch.no_grad():
         pattern = Layer(model, 0, model.embedding(inputs)).pattern
-    got = positions.position_patterns(model, 0, 1.0)
+    got = heads.position_patterns(model, 0, 1.0)
     torch.testing.assert_close(got, pattern[0], **CLOSE)
-    assert positions.inexact_positions(model, 0) == (
+    assert heads.inexact_positions(model, 0) == (
         ""
         if "rotary" not in kind
         else "rotary positions have no term of their own: shown for the mean token"
@@ -33,5 +33,5 @@ def test_without_content_the_pattern_is_that_of_the_position_circuit(kind):
 def test_offsets_on_a_worked_example():
     pattern = torch.tensor([[1.0, 0, 0], [0.25, 0.75, 0], [0.5, 0.3, 0.2]])
     torch.testing.assert_close(
-        positions.by_offset(pattern, 3), torch.tensor([(1 + 0.75 + 0.2) / 3, 0.275, 0.5])
+        heads.by_offset(pattern, 3), torch.tensor([(1 + 0.75 + 0.2) / 3, 0.275, 0.5])
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from induction.interp.circuits import positions, residual
+from induction.interp.circuits import heads, residual
 from induction.interp.circuits.edges import Edge, Head
 from induction.interp.circuits.token_circuits import Factored, token_circuits
 from induction.interp.probes import repeated_blocks
@@ -165,10 +165,10 @@ def test_the_hand_built_circuit_is_read_as_built(induction_model):
     assert circuits.ov(L0H0).diagonal().share == 0, "what L0H0 writes is not read by the logits"
     # One direction less than tokens: the mean of all is centred away.
     assert circuits.ov(L1H0).effective_rank() == pytest.approx(V - 1, rel=1e-3)
-    first = positions.position_patterns(
+    first = heads.position_patterns(
         induction_model, 0, 1 / math.sqrt(2 / induction_model.arch.d_model)
     )
-    previous = positions.by_offset(first, 3)[:, 1]
+    previous = heads.by_offset(first, 3)[:, 1]
     assert previous[0] > 0.99 and previous[1] < 0.15, "L0H0 is a previous-token head by its weights"
 
 
