@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from induction.report import index_page
 from induction.report.figures.figure import Figure
 from induction.report.formatting import part_name, short, with_visible_spaces
-from induction.report.index_page import tables
 from induction.report.rendering import encode
 from induction.report.rows import Results
 
@@ -27,24 +27,18 @@ def script_data(results: Results, figures: list[Figure]) -> dict[str, Any]:
     return {
         "cells": readings(results),
         "queries": queries,
-        "tables": tables(results, filter(None, queries.values())),
+        "tables": index_page.tables(results, filter(None, queries.values())),
     }
 
 
 def readings(results: Results) -> dict[str, Any]:
     """By cell: the tokens shown, and what was read at each checkpoint, heads by their names."""
-    cells: dict[str, dict] = {}
+    cells = index_page.readings(results, _visible, "step", "tokens", "at", "circuit", "reason")
     at: dict[tuple[str, int], dict] = {}
-    for row in results["circuit_readings"]:
-        if row["is_detailed"]:
-            reading = {key: row[key] for key in ("step", "tokens", "at", "circuit", "reason")}
+    for name, cell in cells.items():
+        for reading in cell["readings"]:
             reading |= {"heads": {}, "edges": [], "direct": [], "parts": [], "lens": []}
-            cell = cells.setdefault(row["cell"], {"shown": {}, "readings": []})
-            cell["readings"].append(reading)
-            at[row["cell"], row["step"]] = reading
-    for row in results["circuit_shown"]:
-        tokens = [with_visible_spaces(token) for token in row["tokens"]]
-        cells[row["cell"]]["shown"][row["probe"]] = tokens
+            at[name, reading["step"]] = reading
 
     def rows_and_readings(name: str) -> list[tuple[dict, dict]]:
         rows = results[f"circuit_{name}"]
@@ -86,7 +80,7 @@ def readings(results: Results) -> dict[str, Any]:
         head["attention"][row["probe"]] = encode(bytes(row["weights"]))
     for name in ("trigrams", "bugs"):
         for row, head in rows_and_heads(name):
-            tokens = [with_visible_spaces(row[key]) for key in ("source", "destination", "out")]
+            tokens = _visible([row[key] for key in ("source", "destination", "out")])
             numbers = _values(row, "effect", "seen", "pairs", "lift")
             head[name].append([row.get("role", row.get("example")), *tokens, *numbers])
     return cells
@@ -101,7 +95,9 @@ def _values(row: dict, *keys: str) -> list:
 
 
 def _pairs(names: list[str], values: list[float]) -> list[list]:
-    return [
-        [with_visible_spaces(name), short(value, DIGITS)]
-        for name, value in zip(names, values, strict=True)
-    ]
+    pairs = zip(_visible(names), values, strict=True)
+    return [[name, short(value, DIGITS)] for name, value in pairs]
+
+
+def _visible(tokens: list[str]) -> list[str]:
+    return [with_visible_spaces(token) for token in tokens]

@@ -4,7 +4,7 @@ The script's part is JSON: every number that it shows, and the rows that charts 
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from induction.report.answer import CellFindings
@@ -186,16 +186,26 @@ def packed_losses(results: Results) -> dict[str, dict[str, str]]:
     return packed
 
 
-def patterns(results: Results) -> dict[str, dict]:
-    """By cell: the tokens of both probes, the checkpoints read, and every head's attention at each
-    as the lower triangle, row by row, in 255ths."""
+def readings(
+    results: Results, display: Callable[[list[str]], list[str]], *columns: str
+) -> dict[str, dict]:
+    """By cell shown in detail: the tokens of both probes, and the checkpoints read."""
     cells: dict[str, dict] = {}
     for row in results["circuit_readings"]:
         if row["is_detailed"]:
-            cell = cells.setdefault(row["cell"], {"shown": {}, "readings": [], "heads": {}})
-            cell["readings"].append({key: row[key] for key in ("step", "tokens", "at")})
+            cell = cells.setdefault(row["cell"], {"shown": {}, "readings": []})
+            cell["readings"].append({key: row[key] for key in columns})
     for row in results["circuit_shown"]:
-        cells[row["cell"]]["shown"][row["probe"]] = display_tokens(row["tokens"])
+        cells[row["cell"]]["shown"][row["probe"]] = display(row["tokens"])
+    return cells
+
+
+def patterns(results: Results) -> dict[str, dict]:
+    """By cell: the tokens of both probes, the checkpoints read, and every head's attention at each
+    as the lower triangle, row by row, in 255ths."""
+    cells = readings(results, display_tokens, "step", "tokens", "at")
+    for cell in cells.values():
+        cell["heads"] = {}
     for row in results["circuit_attention"]:
         head = cells[row["cell"]]["heads"].setdefault(f"L{row['layer']}H{row['head']}", {})
         head.setdefault(row["probe"], []).append(encode(bytes(row["weights"])))

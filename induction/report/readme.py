@@ -39,11 +39,6 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(map(escape_pipes, line))} |\n" for line in lines)
 
 
-def several(values: list[str]) -> str:
-    """One value per seed, in their order."""
-    return ", ".join(values)
-
-
 def groups(study: Study) -> list[tuple[str, list[str]]]:
     """Cells of the published run that differ in nothing but the seed, in the order of the page."""
     grid = {name: study.every_cell[name] for name in study.grids()[PUBLISHED]}
@@ -74,9 +69,9 @@ def outcomes(study: Study, reports: Reports, first: str, main: bool) -> str:
             else "none"
             for seed in seeds
         ]
-        icl = several([fixed(seed["icl_final"], "%+.2f") for seed in seeds])
-        best = several([fixed(seed["prefix_matching_max"], "%.2f") for seed in seeds])
-        rows.append([f"`{name}`", icl, several(windows), best])
+        icl = ", ".join([fixed(seed["icl_final"], "%+.2f") for seed in seeds])
+        best = ", ".join([fixed(seed["prefix_matching_max"], "%.2f") for seed in seeds])
+        rows.append([f"`{name}`", icl, ", ".join(windows), best])
     return table([first, *OUTCOME], rows)
 
 
@@ -122,14 +117,14 @@ def circuits(study: Study, reports: Reports) -> str:
 
     def share(cells: list[str], run: str) -> str:
         shares = [circuits[cell][f"share_{run}"] for cell in cells]
-        return several([NONE if one is None else fixed(one[0], "%.2f") for one in shares])
+        return ", ".join([NONE if one is None else fixed(one[0], "%.2f") for one in shares])
 
     return table(
         ["model", "circuit, by seed", "share of ICL lost without it", "kept by it alone"],
         [
             [
                 f"`{name}`",
-                several([" + ".join(circuits[cell]["circuit"]) or "none" for cell in cells]),
+                ", ".join([" + ".join(circuits[cell]["circuit"]) or "none" for cell in cells]),
                 share(cells, "cut"),
                 share(cells, "kept"),
             ]

@@ -121,12 +121,9 @@ class Comparison:
 
     def identical(self) -> list[str]:
         """Common cells of which nothing that is known in both differs, and a number is known."""
-        return [
-            cell
-            for cell in self.common
-            if not any(row.status == "changed" for row in self.rows if row.cell == cell)
-            and any(row.change for row in self.rows if row.cell == cell)
-        ]
+        changed = {row.cell for row in self.rows if row.status == "changed"}
+        known = {row.cell for row in self.rows if row.change}
+        return [cell for cell in self.common if cell in known - changed]
 
 
 def compare(a: Side, b: Side) -> Comparison:
@@ -219,18 +216,14 @@ def _means(a: Side, b: Side, rows: list[CellChange]) -> list[SeedMean]:
             key = panels_a[cell]["panel"], panels_b[cell]["panel"]
             groups.setdefault(key, []).append(cell)
     order = list(b.cells)
+    in_order = sorted(groups.items(), key=lambda item: min(map(order.index, item[1])))
     level = param(b.params, "claims", "interval") or param(a.params, "claims", "interval")
     usable = isinstance(level, float) and 0 < level < 1
     means = []
     for measure in NUMBERS:
-        for (_, panel), cells in sorted(
-            groups.items(), key=lambda item: min(map(order.index, item[1]))
-        ):
-            changes = [
-                row.change.value
-                for row in rows
-                if row.measure == measure and row.cell in cells and row.change
-            ]
+        of_measure = [row for row in rows if row.measure == measure]
+        for (_, panel), cells in in_order:
+            changes = [row.change.value for row in of_measure if row.cell in cells and row.change]
             if len(changes) >= 2 and any(changes):
                 mean = over_seeds(changes, level if usable else None)
                 means.append(SeedMean(panel, measure, len(changes), mean))
@@ -253,24 +246,18 @@ def _panels(side: Side) -> dict[str, dict]:
 
 def _claims(a: dict[str, ReportedClaim], b: dict[str, ReportedClaim]) -> list[ClaimPair]:
     """Changed verdicts first; else in the order of B, then of A."""
-    names = list(dict.fromkeys([*b, *a]))
-    pairs = [ClaimPair(name, a.get(name), b.get(name)) for name in names]
+    pairs = [ClaimPair(name, a.get(name), b.get(name)) for name in {**b, **a}]
     return sorted(pairs, key=lambda pair: pair.rank)
 
 
 def _params(a: dict, b: dict) -> list[ParamChange]:
     """In the order of B, then of A."""
     lines_a, lines_b = flatten(a), flatten(b)
+    changes = [(key, lines_a.get(key), lines_b.get(key)) for key in {**lines_b, **lines_a}]
     return [
-        ParamChange(
-            printed(key),
-            *(
-                None if line is None else printed(line)
-                for line in (lines_a.get(key), lines_b.get(key))
-            ),
-        )
-        for key in dict.fromkeys([*lines_b, *lines_a])
-        if lines_a.get(key) != lines_b.get(key)
+        ParamChange(printed(key), *(None if line is None else printed(line) for line in (old, new)))
+        for key, old, new in changes
+        if old != new
     ]
 
 
@@ -282,12 +269,7 @@ def _provenances(a: Side, b: Side) -> list[ProvenanceChange]:
         if path in a.provenances:
             stages.setdefault(str(entry["stage"]), []).append((a.provenances[path], entry))
     counts = [
-        ProvenanceChange(
-            printed(stage),
-            key,
-            sum(before[key] != after[key] for before, after in pairs),
-            len(pairs),
-        )
+        ProvenanceChange(printed(stage), key, sum(x[key] != y[key] for x, y in pairs), len(pairs))
         for stage, pairs in stages.items()
         for key in COMPARED
     ]

@@ -154,8 +154,7 @@ def notes_on_intervals(comparison: Comparison) -> list[str]:
 
 def notes_on_params(comparison: Comparison) -> list[str]:
     if comparison.params is None:
-        sides = [side.name for side in (comparison.a, comparison.b) if side.params is None]
-        return [f"params: not known of {' and '.join(sides)} (no params.yaml there)."]
+        return [_not_known(comparison, "params", "params.yaml")]
     if not comparison.params:
         return ["The same."]
     return [] if comparison.has_run else [NOT_RUN]
@@ -163,10 +162,14 @@ def notes_on_params(comparison: Comparison) -> list[str]:
 
 def notes_on_claims(comparison: Comparison) -> list[str]:
     if comparison.claims is None:
-        sides = [side.name for side in (comparison.a, comparison.b) if side.claims is None]
-        return [f"claims: not known of {' and '.join(sides)} (no claims.json there)."]
+        return [_not_known(comparison, "claims", "claims.json")]
     counts = [sum(claim.rank == rank for claim in comparison.claims) for rank in (0, 1, 2)]
     return ["{} with another verdict, {} with another value or rule, {} the same.".format(*counts)]
+
+
+def _not_known(comparison: Comparison, what: str, file: str) -> str:
+    sides = [side.name for side in (comparison.a, comparison.b) if getattr(side, what) is None]
+    return f"{what}: not known of {' and '.join(sides)} (no {file} there)."
 
 
 def tables(comparison: Comparison) -> list[Table]:
@@ -176,8 +179,7 @@ def tables(comparison: Comparison) -> list[Table]:
          change(row), row.interval or "", clear(row)]
         for row in changed(comparison)
     ]  # fmt: skip
-    order = list(comparison.common)
-    cells.sort(key=lambda row: order.index(row[0]))
+    cells.sort(key=lambda row: comparison.common.index(row[0]))
     seeds = [
         [mean.panel, str(mean.seeds), titled(mean.measure), signed(mean.change, mean.measure),
          clear(mean)]

@@ -49,20 +49,17 @@ per_cell as (
     group by cell, seed
 )
 
-select
-    'carriers_are_induction_heads' as claim,
-    cell, seed,
-    induction_among_carriers as value,
-    'no head carries 0.1 nats' as reason
+select claim, cell, seed, value, reason
 from per_cell
-
-union all
-select 'others_raise_icl', cell, seed, others_raising, 'every head is an induction head'
-from per_cell
-
-union all
-select
-    'undo_the_change', cell, seed,
-    undone_by_induction - undone_by_others,
-    if(undone_by_others is null, 'no window, or no other head', 'no induction head')
-from per_cell
+cross join lateral (
+    values
+        (
+            'carriers_are_induction_heads', induction_among_carriers,
+            'no head carries 0.1 nats'
+        ),
+        ('others_raise_icl', others_raising, 'every head is an induction head'),
+        (
+            'undo_the_change', undone_by_induction - undone_by_others,
+            if(undone_by_others is null, 'no window, or no other head', 'no induction head')
+        )
+) as claims(claim, value, reason)

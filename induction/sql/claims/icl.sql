@@ -36,14 +36,15 @@ deep_of_seed as (
     select seed, avg(gained) as gained from deep group by seed
 )
 
-select 'icl_forms_in_window' as claim, cell, seed, share_in_window as value, '' as reason
+select claim, cell, seed, value, reason
 from deep
-
-union all
-select 'little_before', cell, seed, at_start, 'the phase rule finds no change' from deep
-
-union all
-select 'much_after', cell, seed, gained, '' from deep
+cross join lateral (
+    values
+        ('icl_forms_in_window', share_in_window, ''),
+        ('little_before', at_start, 'the phase rule finds no change'),
+        ('much_after', gained, ''),
+        ('icl_constant_over_time', share_after, 'the phase rule finds no change')
+) as claims(claim, value, reason)
 
 union all
 select 'one_layer_flat', cell, seed, flat.gained / deep_of_seed.gained, ''
@@ -71,18 +72,11 @@ join deep as two using (seed, family)
 where family = 'attention_only' and three.n_layers = 3 and two.n_layers = 2
 
 union all
-select 'icl_constant_over_time', cell, seed, share_after, 'the phase rule finds no change'
-from deep
-
-union all
-select 'another_corpus', cell, seed, gained, ''
+select
+    if(ends_with(family, 'one_layer'), 'one_layer_of_another_corpus_flat', 'another_corpus'),
+    cell, seed, gained, ''
 from gaining
-where corpus <> '' and changes = '' and family in ('attention_only', 'mlp', 'smeared')
-
-union all
-select 'one_layer_of_another_corpus_flat', cell, seed, gained, ''
-from gaining
-where corpus <> '' and changes = '' and family in ('one_layer', 'mlp_one_layer')
+where corpus <> '' and changes = '' and family <> 'smeared_one_layer'
 
 union all
 select 'shuffled_has_no_change', cell, seed, gained, ''

@@ -10,14 +10,6 @@ slopes as (
     group by cell, step
 ),
 
-last_slopes as (
-    from last_rows('slopes')
-),
-
-last_positions as (
-    from last_rows('icl_positions')
-),
-
 gaps as (
     select
         three.cell, seed,
@@ -25,8 +17,8 @@ gaps as (
         avg(small.loss - large.loss) filter (large.pos between late_first and late_last) as late
     from attention_only as three
     join attention_only as two using (seed)
-    join last_positions as large on large.cell = three.cell
-    join last_positions as small on small.cell = two.cell and small.pos = large.pos
+    join last_rows('icl_positions') as large on large.cell = three.cell
+    join last_rows('icl_positions') as small on small.cell = two.cell and small.pos = large.pos
     cross join settings
     where three.n_layers = 3 and two.n_layers = 2
     group by three.cell, seed
@@ -41,10 +33,12 @@ from deeper
 left join slopes on slopes.cell = deeper.cell and step = start_step
 
 union all
-select 'gain_after', cell, seed, slope, '' from deeper join last_slopes using (cell)
+select 'gain_after', cell, seed, slope, '' from deeper join last_rows('slopes') using (cell)
 
 union all
-select 'one_layer_flattens', cell, seed, slope, '' from one_layer join last_slopes using (cell)
+select 'one_layer_flattens', cell, seed, slope, ''
+from one_layer
+join last_rows('slopes') using (cell)
 
 union all
 select

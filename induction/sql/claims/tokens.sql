@@ -58,9 +58,8 @@ per_cell as (
     group by cell, seed, is_phase_change
 )
 
-select 'repeats_improve' as claim, cell, seed, same - new as value, reason
+select claim, cell, seed, value, reason
 from per_cell
-
-union all
-select 'new_continuations_worsen', cell, seed, other, reason
-from per_cell
+cross join lateral (
+    values ('repeats_improve', same - new), ('new_continuations_worsen', other)
+) as claims(claim, value)

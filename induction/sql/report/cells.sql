@@ -2,22 +2,6 @@
 -- Reads cells, and the results of final_heads.sql and removals.sql with _result after their names.
 with
 
-finals as (
-    select
-        cell,
-        arg_max(icl, step) as icl_final,
-        arg_max(icl_low, step) as icl_final_low,
-        arg_max(icl_high, step) as icl_final_high,
-        arg_max(icl_paper, step) as icl_paper_points,
-        arg_max(icl_paper_low, step) as icl_paper_low,
-        arg_max(icl_paper_high, step) as icl_paper_high,
-        arg_max(loss, step) as loss_final,
-        arg_max(loss_low, step) as loss_final_low,
-        arg_max(loss_high, step) as loss_final_high
-    from icl
-    group by cell
-),
-
 -- By score, then by position: the first head of equals.
 best as (
     select
@@ -43,8 +27,15 @@ carrying as (
 )
 
 select
-    cell, icl_final, icl_final_low, icl_final_high, icl_paper_points, icl_paper_low, icl_paper_high,
-    loss_final, loss_final_low, loss_final_high,
+    cell,
+    icl as icl_final,
+    icl_low as icl_final_low,
+    icl_high as icl_final_high,
+    icl_paper as icl_paper_points,
+    icl_paper_low, icl_paper_high,
+    loss as loss_final,
+    loss_low as loss_final_low,
+    loss_high as loss_final_high,
     is_phase_change as phase_change,
     case when is_phase_change then start_tokens end as phase_start_tokens,
     case when is_phase_change then end_tokens end as phase_end_tokens,
@@ -52,7 +43,7 @@ select
     ablation_icl_high, previous_token_head, ablation_head,
     icl_drop as phase_icl_drop,
     is_detailed, is_periodic
-from finals
+from last_rows('icl')
 join phases_windows using (cell)
 join best using (cell)
 join carrying using (cell)

@@ -8,18 +8,14 @@ changing as (
     select cell from phases where signal = 'icl' and estimator = 'levels' and is_defined
 ),
 
-last_interventions as (
-    from last_rows('interventions')
-),
-
 paired as (
     select
         edited.cell, edited.intervention, edited.draw, edited.seq,
         edited.late - edited.early as part,
         whole.late - whole.early as whole,
         edited.mean - whole.mean as delta_loss
-    from last_interventions as edited
-    join last_interventions as whole using (cell, seq)
+    from last_rows('interventions') as edited
+    join last_rows('interventions') as whole using (cell, seq)
     where
         whole.intervention = 'none' and edited.intervention <> 'none' and cell in (from changing)
 ),

@@ -3,18 +3,14 @@
 -- sequences (draws: draw, seq, weight) for zero; the others have fewer sequences, and none.
 with
 
-last_ablations as (
-    from last_rows('ablations')
-),
-
 deltas as (
     select
         removed.cell, removed.layer, removed.head, removed.replacement, removed.mode, removed.seq,
         (removed.late - removed.early) - (whole.late - whole.early) as part,
         whole.late - whole.early as whole,
         removed.mean - whole.mean as delta_loss
-    from last_ablations as removed
-    join last_ablations as whole using (cell, seq)
+    from last_rows('ablations') as removed
+    join last_rows('ablations') as whole using (cell, seq)
     where whole.replacement = 'none' and removed.replacement <> 'none'
 ),
 

@@ -1,13 +1,5 @@
 -- Grain: cell, seq. The mean losses of every evaluation sequence at the last checkpoint, over all
 -- positions and where ICL is read: what a paired bootstrap of two reports resamples.
-with
-
-finals as (
-    select cell, max(step) as step
-    from icl
-    group by cell
-)
-
 select
     cell, seq,
     avg(loss) as loss,
@@ -16,6 +8,6 @@ select
     avg(loss) filter (pos = $early_point) as early_point,
     avg(loss) filter (pos = $late_point) as late_point
 from losses
-semi join finals using (cell, step)
+semi join last_rows('icl') using (cell, step)
 group by cell, seq
 order by cell, seq
