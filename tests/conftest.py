@@ -129,13 +129,13 @@ def smeared_induction_model() -> Transformer:
     return model
 
 
-def made(stage: str, cell: str = "") -> Provenance:
+def provenance_by(stage: str, cell: str = "") -> Provenance:
     """The provenance of an artifact made by a test."""
     return Provenance(stage, cell, "0" * 64, "1" * 64, ("python==3.11",), "cpu", "float32")
 
 
 def header_of(arch: Architecture, cell: str, step: int = 7) -> Header:
-    return Header(FORMAT, step, 100 * step, VOCAB, N_CTX, arch, made("train", cell))
+    return Header(FORMAT, step, 100 * step, VOCAB, N_CTX, arch, provenance_by("train", cell))
 
 
 @pytest.fixture(scope="session")
@@ -148,13 +148,13 @@ def studied(tmp_path_factory, worker_id) -> Project:
     folder = (base if worker_id == "master" else base.parent) / "studied"
     with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
-            made = Project(folder.with_name("making"))
-            english(made.folder / "books")
-            ran = made.repro()
+            provenance_by = Project(folder.with_name("making"))
+            english(provenance_by.folder / "books")
+            ran = provenance_by.repro()
             assert ran == {
                 label(stage.name, cell)
                 for stage in stages().values()
                 for cell in (CELLS if stage.per == "cell" else [""])
             }
-            made.folder.rename(folder)
+            provenance_by.folder.rename(folder)
     return Project.at(folder)

@@ -32,12 +32,12 @@ SCRATCH = Path(".scratch")
 
 def contents(outs: tuple[str, ...]) -> dict[str, dict[str, bytes]]:
     """The files of each output that is there."""
-    found = {}
+    result = {}
     for path in map(Path, outs):
         files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
         if files:
-            found[str(path)] = {str(file): file.read_bytes() for file in files}
-    return found
+            result[str(path)] = {str(file): file.read_bytes() for file in files}
+    return result
 
 
 def start(stage: str, cell: str, at_step: int = 0, after: float = 0.0) -> tuple[int, int]:
@@ -98,8 +98,8 @@ def main() -> None:
     targets = list(outs)
     # Training has most to lose.
     weights = [5 if stage == "train" else 1 for stage, _ in targets]
-    own = {f"stages.{stage}" for stage, _ in targets}
-    for module in [*sorted(own), "torch._dynamo", "vl_convert"]:
+    each = {f"stages.{stage}" for stage, _ in targets}
+    for module in [*sorted(each), "torch._dynamo", "vl_convert"]:
         importlib.import_module(module)
     wanted, length = {}, {}
     for stage, cell in targets:

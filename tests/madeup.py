@@ -16,7 +16,7 @@ from induction.pipeline.layout import source_of
 from induction.tables.contract import Table
 from induction.tables.parquet import write_table
 from stages import report
-from tests.conftest import made
+from tests.conftest import provenance_by
 from tests.project import Project
 
 READS = report.PARAMS
@@ -105,8 +105,8 @@ def filled(table: Table, cell: str, cells: tuple[str, ...], changing: set[str]) 
     """Rows with a random number wherever nothing else is said; `changing` are the cells that go
     through a phase change."""
     rng = np.random.default_rng(0)
-    found = []
-    axes = {name: cells if own is CELLS else own for name, own in AXES[table.name].items()}
+    result = []
+    axes = {name: cells if each is CELLS else each for name, each in AXES[table.name].items()}
     for values in product(*axes.values()):
         row: dict[str, Any] = dict(zip(AXES[table.name], values, strict=True))
         if "way" in row:
@@ -118,8 +118,8 @@ def filled(table: Table, cell: str, cells: tuple[str, ...], changing: set[str]) 
         for column in table.columns:
             if column.name not in row:
                 row[column.name] = value(column.type, rng)
-        found.append(row | special(table.name, row, {"cell": cell} | row, changing))
-    return sorted(found, key=lambda row: [row[name] for name in table.grain])
+        result.append(row | special(table.name, row, {"cell": cell} | row, changing))
+    return sorted(result, key=lambda row: [row[name] for name in table.grain])
 
 
 def value(kind: pa.DataType, rng: np.random.Generator) -> object:
@@ -162,8 +162,8 @@ def special(name: str, row: dict, named: dict, changing: set[str]) -> dict:
     if name == "claims":
         kind, verdict = (("claim", "supported"), ("control", "not tested here"))[row["place"]]
         none = {} if row["place"] == 0 else {"value": np.nan, "low": np.nan, "high": np.nan}
-        own = {"claim": "ab"[row["place"]], "kind": kind, "verdict": verdict, "text": ODD}
-        return own | none
+        each = {"claim": "ab"[row["place"]], "kind": kind, "verdict": verdict, "text": ODD}
+        return each | none
     if name == "evidence":
         return {"value": np.nan, "reason": "no head"} if row["cell"] == CELLS[0] else {}
     return {}
@@ -171,22 +171,22 @@ def special(name: str, row: dict, named: dict, changing: set[str]) -> dict:
 
 def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...] = CELLS[1:]):
     """A project in `folder` with every table that the report reads."""
-    found = Project(folder)
+    result = Project(folder)
     named = {
         name: {"model": name.partition("_")[0], "seed": int(name.rpartition("s")[2])}
         for name in cells
     }
     # It gets along with what dvc.yaml declares that it reads.
-    found.edit(lambda params: {name: params[name] for name in READS} | {"cells": named})
+    result.edit(lambda params: {name: params[name] for name in READS} | {"cells": named})
     for table in stages()["report"].artifacts_read:
         if not isinstance(table, Table):
             continue
         for instance in cells if writer_of(table).per == "cell" else [""]:
             file = source_of(table, instance)
             stage, _, cell = file.stage.partition("@")
-            own = filled(table, cell, cells, set(changing))
-            rows = table.columns_of(own)
-            write_table(table, found.folder / file.path, rows, made(stage, cell))
+            each = filled(table, cell, cells, set(changing))
+            rows = table.columns_of(each)
+            write_table(table, result.folder / file.path, rows, provenance_by(stage, cell))
     manifest = {
         "documents_used": 2,
         "documents_held_out": 1,
@@ -198,14 +198,14 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
         "n_ctx": 64,
         "sha256": "0",
         "tokenizer_sha256": "1",
-        "provenance": asdict(made("corpus")),
+        "provenance": asdict(provenance_by("corpus")),
     }
-    code = code_digests.digests(code_digests.files("report", found.folder), found.folder)
+    code = code_digests.digests(code_digests.files("report", result.folder), result.folder)
     for name, text in (
         (source_of(MANIFEST, "").path, json.dumps(manifest)),
         (code_digests.planned("report"), code_digests.combine(code)),
     ):
-        path = found.folder / name
+        path = result.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return found
+    return result

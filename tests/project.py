@@ -90,9 +90,9 @@ class Project:
     @staticmethod
     def at(folder: Path) -> "Project":
         """The one that lies in a folder already."""
-        made = object.__new__(Project)
-        made.folder = folder
-        return made
+        created = object.__new__(Project)
+        created.folder = folder
+        return created
 
     def params(self) -> dict:
         return json.loads(json.dumps(yaml.safe_load((self.folder / "params.yaml").read_text())))

@@ -46,6 +46,7 @@ def test_outside_of_the_project_one_line_says_so(project, tmp_path):
     assert run_in(tmp_path, project, *INDUCTION, "show", "--help").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_study_in_a_folder_with_a_space_runs_and_is_up_to_date(project):
     shutil.rmtree(project.folder / "data" / "claims")
     shutil.rmtree(project.folder / ".dvc" / "cache" / "runs")

@@ -28,19 +28,19 @@ def kill(project: Project, count: int, seed: int, *stages: str) -> dict:
 
 
 def test_kills_at_any_moment_lose_nothing(project):
-    found = kill(project, 16, 5, "train", "icl")
-    assert sum(found["kills"].values()) >= 16
-    assert found["resumed"] > 0, "training went on from a state"
+    result = kill(project, 16, 5, "train", "icl")
+    assert sum(result["kills"].values()) >= 16
+    assert result["resumed"] > 0, "training went on from a state"
     assert project.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
 
 
 @pytest.mark.slow
 def test_240_kills_over_all_stages_lose_nothing(project):
-    found = kill(project, 240, 1)
-    assert sum(found["kills"].values()) >= 240
-    assert found["resumed"] >= 40
-    assert all(found["kills"].values()), found
-    print(found)
+    result = kill(project, 240, 1)
+    assert sum(result["kills"].values()) >= 240
+    assert result["resumed"] >= 40
+    assert all(result["kills"].values()), result
+    print(result)
 
 
 @pytest.mark.slow
@@ -86,6 +86,7 @@ def longer(params: dict, tokens: int) -> dict:
     return params | {"train": params["train"] | {"tokens": tokens, "checkpoints": checkpoints}}
 
 
+@pytest.mark.slow
 def test_a_longer_training_goes_on_and_equals_one_that_was_that_long(edited):
     train = ("python", "-m", "stages.train", "--cell", "smear2_s0")
     edited.run(*train, check=True)
@@ -154,6 +155,7 @@ with exclusive(sys.argv[1]):
 """
 
 
+@pytest.mark.slow
 def test_a_second_run_beside_the_first_is_told_and_harms_nothing(project):
     before = project.products()
     for lock, command in (
@@ -173,13 +175,13 @@ def test_a_second_run_beside_the_first_is_told_and_harms_nothing(project):
 def at_work(group: int) -> list[psutil.Process]:
     """Who of a process group still runs, half a second after it was told to stop."""
     time.sleep(0.5)
-    found = []
+    result = []
     for process in psutil.process_iter():
         # Others on the machine may end while they are looked at.
         with suppress(ProcessLookupError, psutil.NoSuchProcess):
             if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                result.append(process)
+    return result
 
 
 @pytest.mark.slow

@@ -39,20 +39,20 @@ def test_every_product_is_there(project):
     assert all(f'id="claim-{claim["claim"]}"' in page for claim in claims)
     circuits = (reports / "circuits.html").read_text(encoding="utf-8")
     for name in figures:
-        own = circuits if name.startswith("circuit_") else page
-        assert f'id="{name}"' in own or f'id="m-{name}"' in own
-    for own, links in ((page, "circuits.html"), (circuits, "index.html")):
-        outside = set(re.findall(r"""(?:src|href)=["'](?!data:|#)([^"']*)""", own))
+        each = circuits if name.startswith("circuit_") else page
+        assert f'id="{name}"' in each or f'id="m-{name}"' in each
+    for each, links in ((page, "circuits.html"), (circuits, "index.html")):
+        outside = set(re.findall(r"""(?:src|href)=["'](?!data:|#)([^"']*)""", each))
         assert outside <= {links}, "nothing outside the pages"
-        assert "://" not in re.sub(r"data:[^\"]+", "", own).replace("http://www.w3.org", "")
+        assert "://" not in re.sub(r"data:[^\"]+", "", each).replace("http://www.w3.org", "")
     summary = (reports / "summary.md").read_text(encoding="utf-8")
     for name in re.findall(r"\]\((figures/[^)]+)\)", summary):
         assert (reports / name).exists()
-    for cell, own in project.metrics().items():
+    for cell, each in project.metrics().items():
         assert cell in page and cell in summary
-        assert tuple(own) == METRICS
-        assert own["icl_final_low"] <= own["icl_final"] <= own["icl_final_high"]
-        assert re.fullmatch(r"L\dH\d", own["best_head"])
+        assert tuple(each) == METRICS
+        assert each["icl_final_low"] <= each["icl_final"] <= each["icl_final_high"]
+        assert re.fullmatch(r"L\dH\d", each["best_head"])
     assert not list((project.folder / ".scratch" / "partial").rglob("*.parquet")), "no debris"
 
 
@@ -60,9 +60,9 @@ def test_sequences_have_the_means_and_the_intervals_of_metrics_json(project):
     """Reading holds the means; the draws are those of stage `icl`, so that ends agree, too."""
     side = revisions.read(str(project.folder / "reports"), "")
     icl = parse(IclSettings, side.params["icl"], "icl")
-    for cell, own in side.sequences.items():
-        found = paired.intervals({(cell, key): values for key, values in own.items()}, icl)
-        for (_, key), ends in found.items():
+    for cell, each in side.sequences.items():
+        result = paired.intervals({(cell, key): values for key, values in each.items()}, icl)
+        for (_, key), ends in result.items():
             said = side.cells[cell][key]
             assert ends == pytest.approx((said.low, said.high), abs=1e-5)
     assert side.sequences.keys() == project.metrics().keys()
@@ -116,6 +116,7 @@ def test_a_comment_anywhere_reruns_the_digests_alone(project):
     assert project.repro() == {"plan"}
 
 
+@pytest.mark.slow
 def test_a_changed_query_reruns_the_report_alone(project):
     project.append("induction/sql/report/curves.sql", "\n")
     assert project.repro() == {"plan", "report"}
@@ -142,8 +143,8 @@ def test_a_seed_more_runs_that_cell_and_the_aggregates_and_its_removal_removes_i
 
 def test_the_project_writes_nothing_outside_itself(project):
     home = project.folder / "home"
-    found = [p for p in home.rglob("*") if p.is_file()] if home.exists() else []
-    assert not found
+    result = [p for p in home.rglob("*") if p.is_file()] if home.exists() else []
+    assert not result
 
 
 @pytest.mark.parametrize(

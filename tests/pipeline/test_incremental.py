@@ -17,8 +17,8 @@ def rows() -> dict[str, tuple[list[str], str]]:
     """The table of the docs: change -> (stages, of which cells)."""
     text = DOCS.read_text(encoding="utf-8")
     table = text[text.index("| change | stages that run |") :].split("\n\n")[0]
-    found = [row.groups() for row in ROW.finditer(table)]
-    return {c: (re.findall(r"`(\w+)`", s), cells) for c, s, cells in found[1:]}
+    result = [row.groups() for row in ROW.finditer(table)]
+    return {c: (re.findall(r"`(\w+)`", s), cells) for c, s, cells in result[1:]}
 
 
 def param(key: str, value: object) -> Change:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import CELLS, PER_CELL, PER_GRID, Project, english
+from tests.project import CELLS, INDUCTION, PER_CELL, PER_GRID, Project, english
 
 pytestmark = pytest.mark.slow
 
@@ -124,10 +124,10 @@ def mirror(lab) -> Iterator[str]:
 def study(tmp_path_factory, lab, mirror) -> Checkout:
     """The original, trained in one go. Git has its mirror and two tags: `corpus`, before any cell
     is trained, and `study`. It does not have the text: no clone can make the corpus anew."""
-    made = Checkout(Project(tmp_path_factory.mktemp("original")).folder)
-    english(made.folder / "books")
-    made.run(*INDUCTION, "plan", check=True)
-    made.dvc("remote", "add", "--default", "mirror", mirror)
+    created = Checkout(Project(tmp_path_factory.mktemp("original")).folder)
+    english(created.folder / "books")
+    created.run(*INDUCTION, "plan", check=True)
+    created.dvc("remote", "add", "--default", "mirror", mirror)
     committed = (
         "stages",
         "induction",
@@ -138,18 +138,18 @@ def study(tmp_path_factory, lab, mirror) -> Checkout:
         ".dvcignore",
         ".gitignore",
     )
-    assert made.ran("corpus") == {"plan", "corpus"}
-    made.git("add", *committed)
-    made.git("commit", "--quiet", "--message", "corpus")
-    made.git("tag", "corpus")
+    assert created.ran("corpus") == {"plan", "corpus"}
+    created.git("add", *committed)
+    created.git("commit", "--quiet", "--message", "corpus")
+    created.git("tag", "corpus")
     per_cell = {f"{stage}@{cell}" for stage in PER_CELL for cell in CELLS}
-    assert made.ran() == per_cell | {*PER_GRID}
-    made.git("add", *committed, "reports")
-    made.git("commit", "--quiet", "--message", "study")
-    made.git("tag", "study")
-    made.remote(url=str(lab))
-    made.dvc("push")
-    return made
+    assert created.ran() == per_cell | {*PER_GRID}
+    created.git("add", *committed, "reports")
+    created.git("commit", "--quiet", "--message", "study")
+    created.git("tag", "study")
+    created.remote(url=str(lab))
+    created.dvc("push")
+    return created
 
 
 @pytest.fixture(scope="module")
@@ -232,13 +232,13 @@ def test_whoever_edits_a_query_runs_the_report_and_fetches_no_checkpoint(study, 
 def workers(study, tmp_path_factory) -> list[Checkout]:
     """A clone per cell, each of which knows only the corpus and computes its own cell."""
     folder = tmp_path_factory.mktemp("workers")
-    made = []
+    created = []
     for cell in CELLS:
         worker = study.clone(folder / cell, "corpus")
-        own = [f"{stage}@{cell}" for stage in PER_CELL]
-        assert worker.ran("--pull", *own) == set(own)
-        made.append(worker)
-    return made
+        each = [f"{stage}@{cell}" for stage in PER_CELL]
+        assert worker.ran("--pull", *each) == set(each)
+        created.append(worker)
+    return created
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
@@ -280,5 +280,5 @@ def test_keys_never_reach_git(study, tmp_path):
     assert clone.run("git", "status", "--porcelain").stdout == ""
     assert "s3://phase-change" in clone.run("git", "show", "HEAD:.dvc/config").stdout
     for word in (KEY, SECRET):
-        found = clone.run("git", "grep", "--fixed-strings", word, "HEAD")
-        assert (found.returncode, found.stdout) == (1, "")
+        result = clone.run("git", "grep", "--fixed-strings", word, "HEAD")
+        assert (result.returncode, result.stdout) == (1, "")

@@ -16,9 +16,9 @@ RAN = re.compile(r"Running stage '([^']+)'")
 
 @pytest.fixture(scope="module")
 def side_by_side(tmp_path_factory) -> tuple[Project, subprocess.CompletedProcess]:
-    made = Project(tmp_path_factory.mktemp("jobs"))
-    english(made.folder / "books")
-    return made, made.run(*INDUCTION, "study", "--jobs", "2")
+    created = Project(tmp_path_factory.mktemp("jobs"))
+    english(created.folder / "books")
+    return created, created.run(*INDUCTION, "study", "--jobs", "2")
 
 
 @pytest.mark.slow
@@ -101,10 +101,10 @@ def test_what_cannot_be_run_is_named(studied, arguments, wanted):
 
 def test_the_longest_cells_come_first():
     params = Project.committed()
-    found = engine.longest_first(study_of(params))
+    result = engine.longest_first(study_of(params))
     cells = params["cells"] | params["published"]
-    assert set(found) == set(cells)
-    layers = [params["models"][cells[cell]["model"]]["n_layers"] for cell in found]
+    assert set(result) == set(cells)
+    layers = [params["models"][cells[cell]["model"]]["n_layers"] for cell in result]
     assert layers == sorted(layers, reverse=True)
 
 

@@ -82,25 +82,25 @@ def provenance(path: Path) -> dict:
         return json.loads(pq.read_schema(path).metadata[b"provenance"])
     with safe_open(path, framework="pt") as file:
         (held,) = file.metadata().values()
-    found = json.loads(held)["provenance"]
-    return json.loads(found) if isinstance(found, str) else found
+    result = json.loads(held)["provenance"]
+    return json.loads(result) if isinstance(result, str) else result
 
 
 def test_every_artifact_carries_who_made_it(project):
     data = project.folder / "data"
-    found = [*data.rglob("*.parquet"), *data.rglob("*.safetensors")]
-    assert len(found) == 2 * (17 + len(circuits.ALL)) + 12
-    for path in found:
-        made = provenance(path)
+    result = [*data.rglob("*.parquet"), *data.rglob("*.safetensors")]
+    assert len(result) == 2 * (17 + len(circuits.ALL)) + 12
+    for path in result:
+        created = provenance(path)
         stage = path.relative_to(data).parts[0]
-        assert made["stage"] == stage
+        assert created["stage"] == stage
         per_cell = stage in PER_CELL
-        assert made["cell"] == (next(c for c in CELLS if c in str(path)) if per_cell else "")
+        assert created["cell"] == (next(c for c in CELLS if c in str(path)) if per_cell else "")
         paths = code_digests.files(stage, project.folder)
-        assert made["code"] == code_digests.combine(code_digests.digests(paths, project.folder))
-        assert re.fullmatch(r"[0-9a-f]{64}", made["params"])
-        assert f"torch=={torch.__version__.split('+')[0]}" in made["versions"]
-        assert made["device"] == "cpu" and made["dtype"] == "float32"
+        assert created["code"] == code_digests.combine(code_digests.digests(paths, project.folder))
+        assert re.fullmatch(r"[0-9a-f]{64}", created["params"])
+        assert f"torch=={torch.__version__.split('+')[0]}" in created["versions"]
+        assert created["device"] == "cpu" and created["dtype"] == "float32"
     manifest = json.loads((data / "corpus" / "manifest.json").read_text())
     report = json.loads((project.folder / "reports" / "provenance.json").read_text())
     assert manifest["provenance"]["stage"] == "corpus"
@@ -116,11 +116,11 @@ def test_every_stage_of_every_cell_read_the_params_it_declares(project, monkeypa
         if stage.name == "plan":
             continue
         if stage.name == "report":
-            made = json.loads(Path("reports/provenance.json").read_text())["report"]
+            created = json.loads(Path("reports/provenance.json").read_text())["report"]
         else:
             table = stages()[stage.name].tables[0]
-            made = provenance(layout.source_of(table, stage.instance).path)
-        assert made["params"] == hash_params(params.values(stage.params)), stage.label
+            created = provenance(layout.source_of(table, stage.instance).path)
+        assert created["params"] == hash_params(params.values(stage.params)), stage.label
 
 
 def flip(path: Path, before: bytes) -> None:
@@ -151,8 +151,8 @@ def with_metadata(table: pa.Table, key: str, value: str) -> pa.Table:
 
 
 def other(table: pa.Table, **changed) -> pa.Table:
-    made = json.loads(table.schema.metadata[b"provenance"]) | changed
-    return with_metadata(table, "provenance", json.dumps(made))
+    created = json.loads(table.schema.metadata[b"provenance"]) | changed
+    return with_metadata(table, "provenance", json.dumps(created))
 
 
 @pytest.mark.parametrize(

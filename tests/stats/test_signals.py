@@ -24,7 +24,7 @@ from induction.tables.contract import Table
 from induction.tables.parquet import read_table, write_table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
 from induction.tables.source import Source
-from tests.conftest import BLOCK, REPEATS, V, architecture, made
+from tests.conftest import BLOCK, REPEATS, V, architecture, provenance_by
 from tests.report.test_sql import ask
 from tests.stats.test_change_points import logistic, rule
 
@@ -319,7 +319,7 @@ def test_signals_that_change_together_are_dated_together(tmp_path):
 
     for table in (PHASES, WINDOWS, OVERLAPS, CURVES):
         path = tmp_path / f"{table.name}.parquet"
-        write_table(table, path, table.columns_of(rows[table]), made("phases"))
+        write_table(table, path, table.columns_of(rows[table]), provenance_by("phases"))
         assert len(read_table(table, Source(path, "phases"))[table.grain[0]]) == len(rows[table])
 
 

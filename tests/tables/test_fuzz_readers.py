@@ -21,7 +21,7 @@ from induction.tables.losses import LOSSES
 from induction.tables.parquet import provenance_of, read_table, write_table
 from induction.tables.source import Source
 from induction.text import evaluation, stream
-from tests.conftest import VOCAB, header_of, made, random_model
+from tests.conftest import VOCAB, header_of, provenance_by, random_model
 from tests.watched import watched
 
 pytestmark = pytest.mark.slow
@@ -88,7 +88,7 @@ def losses_file(folder: Path) -> Path:
             "pos": np.tile(np.arange(n_pos, dtype=np.int16), n_seq),
             "loss": rng.gamma(1.0, 2.0, n_seq * n_pos).astype(np.float32),
         },
-        made("losses", "a"),
+        provenance_by("losses", "a"),
     )
     return path
 
@@ -138,9 +138,9 @@ def test_spoiled_checkpoints(tmp_path):
     path = checkpoints.path_of(folder, 7)
 
     def read() -> None:
-        found, _ = checkpoints.load(path)
+        result, _ = checkpoints.load(path)
         with torch.no_grad():
-            found(torch.zeros((1, 4), dtype=torch.int64))
+            result(torch.zeros((1, 4), dtype=torch.int64))
 
     bad, _ = fuzz(path, path.read_bytes(), read, seed=2)
     assert bad > COUNT / 4
@@ -185,7 +185,7 @@ def test_spoiled_headers_of_checkpoints(tmp_path):
 
 def test_spoiled_streams(tmp_path):
     path = tmp_path / "train_tokens.safetensors"
-    stream.save_stream(path, np.arange(500, dtype=np.uint16) % VOCAB, made("corpus"))
+    stream.save_stream(path, np.arange(500, dtype=np.uint16) % VOCAB, provenance_by("corpus"))
 
     def read() -> None:
         assert stream.load_stream(Source(path, "corpus"), VOCAB).tokens.max(initial=0) < VOCAB
@@ -240,7 +240,7 @@ def test_a_checkpoint_with_nan_is_refused(tmp_path):
 
 def evaluation_files(folder: Path, tokens: dict, sampled: list[int]) -> tuple[Source, Source]:
     files = [Source(folder / name, "corpus") for name in ("eval.parquet", "eval_sequences.parquet")]
-    write_table(EVAL, files[0].path, tokens, made("corpus"))
+    write_table(EVAL, files[0].path, tokens, provenance_by("corpus"))
     count = len(sampled)
     rest = {
         "seq": np.arange(count, dtype=np.int16),
@@ -248,7 +248,7 @@ def evaluation_files(folder: Path, tokens: dict, sampled: list[int]) -> tuple[So
         "start": np.zeros(count, np.int32),
         "sampled_pos": np.array(sampled, np.int16),
     }
-    write_table(EVAL_SEQUENCES, files[1].path, rest, made("corpus"))
+    write_table(EVAL_SEQUENCES, files[1].path, rest, provenance_by("corpus"))
     return files[0], files[1]
 
 

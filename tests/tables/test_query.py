@@ -31,8 +31,8 @@ def project(studied, tmp_path_factory):
 @pytest.fixture
 def connection(project, monkeypatch):
     monkeypatch.chdir(project.folder)
-    with open_views() as made:
-        yield made
+    with open_views() as created:
+        yield created
 
 
 def exported(connection, sql: str, form: str) -> bytes:
@@ -48,9 +48,9 @@ def records(connection, sql: str) -> list[dict]:
 def test_the_catalogue_lists_every_column_as_its_table_has_it(connection):
     rows = records(connection, "from catalog")
     for (name,) in connection.sql("show tables").fetchall():
-        found = [(r["column_name"], r["type"]) for r in rows if r["table_name"] == name]
+        result = [(r["column_name"], r["type"]) for r in rows if r["table_name"] == name]
         described = connection.sql(f"describe {name}").fetchall()
-        assert found == [(column, kind) for column, kind, *_ in described], name
+        assert result == [(column, kind) for column, kind, *_ in described], name
     for stage, table in TABLES:
         listed = [r for r in rows if r["table_name"] == table.name]
         per_cell = [("cell", "model and seed", False)] if stage.per == "cell" else []
@@ -63,8 +63,8 @@ def test_the_catalogue_lists_every_column_as_its_table_has_it(connection):
 
 
 def test_the_catalogue_by_name(connection):
-    found = records(connection, query.about(connection, "icl"))
-    assert found[:2] == [
+    result = records(connection, query.about(connection, "icl"))
+    assert result[:2] == [
         {"column_name": "cell", "type": "VARCHAR", "unit": "model and seed", "is_nullable": False,
          "stage": "icl"},
         {"column_name": "step", "type": "INTEGER", "unit": "optimiser steps done",
@@ -164,9 +164,9 @@ def test_a_query_reads_and_writes_nothing_but_its_answer(sql, connection, projec
 @pytest.mark.parametrize("read", ["'{}'", "read_parquet('{}')", "parquet_schema('{}')"])
 def test_a_table_elsewhere_is_not_read(read, connection, tmp_path):
     """The files above could not be read as tables anyway; this one could."""
-    own = "data/icl/attn1_s0/icl.parquet"
-    query.run(connection, f"select * from read_parquet('{own}')")
-    shutil.copy(own, tmp_path)
+    each = "data/icl/attn1_s0/icl.parquet"
+    query.run(connection, f"select * from read_parquet('{each}')")
+    shutil.copy(each, tmp_path)
     for place in (tmp_path / "icl.parquet", tmp_path / "*.parquet"):
         with pytest.raises(StageError, match=r"Permission Error|does not exist"):
             query.run(connection, f"select * from {read.format(place)}")
@@ -266,9 +266,9 @@ def test_values_come_out_right_in_every_format(value, connection):
     assert (text, one) == (as_csv, "1")
     head, rule, row = exported(connection, sql, "markdown").decode().splitlines()
     assert (head, row) == ("| v | one |", f"| {as_markdown} | 1 |") and rule.endswith("---: |")
-    found = pq.read_table(io.BytesIO(exported(connection, sql, "parquet")))
+    result = pq.read_table(io.BytesIO(exported(connection, sql, "parquet")))
     if as_parquet is not None:
-        (got,) = found["v"].to_pylist()
+        (got,) = result["v"].to_pylist()
         assert (str(got) if value.startswith("timestamp") else got) == as_parquet
 
 

@@ -11,7 +11,7 @@ from induction.tables.contract import Table, TableError
 from induction.tables.losses import LOSSES
 from induction.tables.parquet import TableWriter, open_table, read_table, write_table
 from induction.tables.source import Source
-from tests.conftest import made
+from tests.conftest import provenance_by
 
 TABLE = Table(
     "toy",
@@ -42,13 +42,13 @@ def rows(steps, modes, values, dtype: type = np.float32):
 )  # fmt: skip
 def test_a_batch_that_breaks_the_contract_is_refused(data, wanted, tmp_path):
     with pytest.raises((TableError, TypeError), match=wanted):
-        write_table(TABLE, tmp_path / "toy.parquet", data, made("toy"))
+        write_table(TABLE, tmp_path / "toy.parquet", data, provenance_by("toy"))
 
 
 def test_batches_must_continue_the_order(tmp_path):
     with (
         pytest.raises(TableError, match=r"begins at \(1, 'b'\), not after \(2, 'a'\)"),
-        TableWriter(TABLE, tmp_path / "toy.parquet", made("toy")) as writer,
+        TableWriter(TABLE, tmp_path / "toy.parquet", provenance_by("toy")) as writer,
     ):
         writer.write(rows([1, 2], ["a", "a"], [1, 2]))
         writer.write(rows([1, 3], ["b", "a"], [1, 2]))
@@ -56,7 +56,7 @@ def test_batches_must_continue_the_order(tmp_path):
 
 def test_what_is_written_is_read_back(tmp_path):
     path = tmp_path / "toy.parquet"
-    write_table(TABLE, path, rows([1, 1, 2], ["a", "b", "a"], [1, 2, 3]), made("toy"))
+    write_table(TABLE, path, rows([1, 1, 2], ["a", "b", "a"], [1, 2, 3]), provenance_by("toy"))
     source = Source(path, "toy")
     columns = read_table(TABLE, source)
     assert columns["mode"].tolist() == ["a", "b", "a"]
@@ -67,7 +67,7 @@ def test_what_is_written_is_read_back(tmp_path):
 
 def test_losses_take_at_most_four_bytes_a_row_and_a_row_group_a_step(tmp_path):
     n_seq, n_pos, rng = 32, 511, np.random.default_rng(0)
-    with TableWriter(LOSSES, tmp_path / "losses.parquet", made("losses")) as writer:
+    with TableWriter(LOSSES, tmp_path / "losses.parquet", provenance_by("losses")) as writer:
         for step in (0, 25, 50):
             writer.write(
                 {
@@ -90,7 +90,7 @@ def test_a_truncated_or_foreign_table_is_named_with_its_remedy(tmp_path):
     source = Source(path, "toy@a")
     with pytest.raises(StageError, match=r"toy\.parquet: not found; .*dvc repro toy@a"):
         open_table(TABLE, source)
-    write_table(TABLE, path, rows([1], ["a"], [1]), made("toy"))
+    write_table(TABLE, path, rows([1], ["a"], [1]), provenance_by("toy"))
     whole = path.read_bytes()
     for cut in (0, 3, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
