@@ -28,7 +28,8 @@ def dvc(project: Project, *arguments: str) -> str:
 
 
 def committed(project: Project) -> Project:
-    git(project, "add", "stages", "params.yaml", "dvc.yaml", "dvc.lock", ".dvc", ".gitignore")
+    code = ("stages", "induction", "params.yaml", "dvc.yaml", "dvc.lock")
+    git(project, "add", *code, ".dvc", ".dvcignore", ".gitignore")
     git(project, "add", "reports", "books")
     git(project, "commit", "--quiet", "--message", "study")
     return project
@@ -159,4 +160,4 @@ def test_params_as_people_wrote_them_stand_for_those_dvc_wrote(experiment, tmp_p
         return params
 
     project.edit(edit)
-    assert project.repro() <= {"params"}
+    assert project.repro() <= {"plan"}

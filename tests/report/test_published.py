@@ -42,7 +42,7 @@ def test_only_what_is_new_runs(published):
     _, _, ran = published
     expected = {f"{stage}@{cell}" for stage in PER_CELL for cell in ADDED}
     expected |= {f"{stage}@published" for stage in PER_GRID}
-    assert sorted(ran) == sorted(expected | {"params", "corpus@prose"})
+    assert sorted(ran) == sorted(expected | {"plan", "corpus@prose"})
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_queries_see_both(published):
 def test_a_removed_corpus_and_run_leave_no_dvc_yaml(published, tmp_path):
     project = published[0].copy(tmp_path / "p")
     project.edit(lambda params: params | {"published": {}, "corpora": {}})
-    done = project.run("python", "-m", "induction.pipeline.plan")
+    done = project.run(*INDUCTION, "plan")
     assert "published/dvc.yaml: removed" in done.stderr
     assert not (project.folder / "published" / "dvc.yaml").exists()
     done = project.run("dvc", "repro")
