@@ -5,8 +5,11 @@ VENV := .venv
 JOBS := 1
 A := HEAD
 B := workspace
-# Tests of one file stay with one worker.
-SPREAD := -n logical --maxprocesses 4 --dist loadfile
+# Tests of one file stay with one worker: they share what is expensive to make.
+DIST := loadfile
+SPREAD = -n logical --maxprocesses 4 --dist $(DIST)
+# The slow tests to run; all of them if it is empty.
+PART :=
 # Not $(abspath ...), which takes a space in the path for the end of it.
 BIN := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(VENV)/bin
 # DVC runs `python -m stages.<name>`: that must be the one of .venv.
@@ -32,8 +35,8 @@ verify: $(VENV)/installed ## check files against dvc.lock, params.yaml and the c
 test: $(VENV)/installed ## the tests
 	@python -m pytest $(SPREAD)
 
-test-slow: $(VENV)/installed ## hundreds of kills, remotes, every rerun rule
-	@python -m pytest $(SPREAD) -m slow
+test-slow: $(VENV)/installed ## hundreds of kills, remotes, every rerun rule; PART=tests/pipeline/test_study.py: those alone
+	@python -m pytest $(SPREAD) -m slow $(PART)
 
 lint: $(VENV)/installed ## linter, types, and whether dvc.yaml is up to date
 	@ruff check .
