@@ -7,7 +7,7 @@ A := HEAD
 B := workspace
 # Tests of one file stay with one worker: they share what is expensive to make.
 DIST := loadfile
-SPREAD = -n logical --maxprocesses 4 --dist $(DIST)
+SPREAD = -n logical --maxprocesses 4 --dist $(DIST) --no-loadscope-reorder
 # The slow tests to run; all of them if it is empty.
 PART :=
 # Not $(abspath ...), which takes a space in the path for the end of it.

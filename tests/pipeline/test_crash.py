@@ -27,6 +27,7 @@ def kill(project: Project, count: int, seed: int, *stages: str) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_kills_at_any_moment_lose_nothing(project):
     result = kill(project, 16, 5, "train", "icl")
     assert sum(result["kills"].values()) >= 16
@@ -225,10 +226,10 @@ run(module.main)
     "stage",
     [
         "train",
-        "losses",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("corpus", *PER_CELL[2:], *PER_GRID)
+            for name in ("corpus", *PER_CELL, *PER_GRID)
+            if name != "train"
         ),
     ],
 )
@@ -312,6 +313,7 @@ def test_a_stage_at_work_keeps_what_it_has_half_done(project):
     assert partial.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "left"),
     [

@@ -11,8 +11,9 @@ import time
 import pyarrow.parquet as pq
 import pytest
 import torch
+from click.testing import CliRunner
 
-from induction.cli.main import VERBS
+from induction.cli.main import VERBS, verbs
 from induction.config.icl import IclSettings
 from induction.config.strict import parse
 from induction.report import revisions
@@ -97,6 +98,7 @@ def test_nothing_runs_twice(project):
     assert seconds < 10
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(project):
     folder = project.folder / "data" / "train" / "smear2_s0"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -182,17 +184,15 @@ def test_what_is_no_question_is_refused_in_one_breath(project, sql, wanted):
     assert (project.folder / "data/icl/attn1_s0/icl.parquet").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *(("python", "-m", f"stages.{name}") for name in ("plan", "corpus", "train", "report")),
-        *((*INDUCTION, verb) for verb in VERBS),
-    ],
-    ids=lambda command: command[-1],
-)
-def test_every_command_explains_itself(project, command):
-    done = project.run(*command, "--help")
-    assert done.returncode == 0 and len(done.stdout) > 100
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_explains_itself(verb):
+    done = CliRunner().invoke(verbs, [verb, "--help"])
+    assert done.exit_code == 0 and len(done.stdout) > 100
+
+
+def test_a_stage_explains_itself(project):
+    done = project.run("python", "-m", "stages.losses", "--help")
+    assert done.returncode == 0 and "--cell" in done.stdout
 
 
 def one_line(done: subprocess.CompletedProcess) -> str:
@@ -238,7 +238,7 @@ def test_a_truncated_stream_is_named_with_its_remedy(project):
     path = project.folder / "data/corpus/train_tokens.safetensors"
     whole = path.read_bytes()
     try:
-        for cut in (0, 50, len(whole) // 2):
+        for cut in (0, len(whole) // 2):
             path.unlink()  # the file may be a read-only link into the cache
             path.write_bytes(whole[:cut])
             error = one_line(project.run("python", "-m", "stages.train", "--cell", "attn1_s0"))
@@ -253,7 +253,7 @@ def test_a_truncated_stream_is_named_with_its_remedy(project):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_device_that_is_not_there_is_named(spoiled):
     spoiled.edit(lambda params: {**params, "device": "cuda"})
-    for stage in ("train", "losses", "heads", "ablations"):
+    for stage in ("train", "heads"):
         error = one_line(spoiled.run("python", "-m", f"stages.{stage}", "--cell", "attn1_s0"))
         assert "device: found 'cuda', expected auto or cpu, because torch sees no GPU" in error
 

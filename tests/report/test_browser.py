@@ -326,6 +326,7 @@ STUDIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", STUDIES.values(), ids=STUDIES.keys())
 def test_small_large_and_negative_studies_have_their_page(browser, tmp_path, asked):
     folder = render(tmp_path, **asked)

@@ -88,6 +88,7 @@ def test_attention_is_a_share_and_causal(project):
     assert len(tokens) == 1 + 2 * 5 and tokens[1]["token"] == tokens[6]["token"]
 
 
+@pytest.mark.slow
 def test_a_table_of_other_checkpoints_is_named_and_nothing_is_lost(project):
     folder = project.folder / "data" / "circuits" / "attn1_s0"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
