@@ -74,7 +74,9 @@ def sources(tmp_path) -> Path:
 
 
 def make(folder: Path, target: str) -> subprocess.CompletedProcess:
-    ceiling = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    # `make test` itself leaves variables to the makes that it starts.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    ceiling = {**kept, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
     return subprocess.run(["make", target], cwd=folder, capture_output=True, text=True, env=ceiling)
 
 

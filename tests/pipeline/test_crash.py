@@ -216,6 +216,7 @@ import importlib, resource, sys, torch._dynamo
 from induction.pipeline.job import run
 limit, name = int(sys.argv[1]), sys.argv[2]
 module = importlib.import_module(f"stages.{name}")
+sys.dont_write_bytecode = True  # it would be cut off, and stay
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 sys.argv = sys.argv[2:]
 run(module.main)

@@ -234,6 +234,7 @@ def test_corpus_that_cannot_be_made_is_refused_and_the_old_one_stays(
     assert (spoiled.folder / "data/corpus/eval.parquet").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_truncated_stream_is_named_with_its_remedy(project):
     path = project.folder / "data/corpus/train_tokens.safetensors"
     whole = path.read_bytes()

@@ -77,6 +77,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(studied, tmp_path):
     assert project.products() == wanted
 
 
+@pytest.mark.slow
 def test_only_some_cells_leave_the_rest_alone(studied, tmp_path):
     project = studied.copy(tmp_path / "some")
     shutil.rmtree(project.folder / "data" / "heads")

@@ -159,37 +159,41 @@ def other(table: pa.Table, **changed) -> pa.Table:
     return with_metadata(table, "provenance", json.dumps(created))
 
 
+WRONG = [
+    (LOSSES, flip, r"losses/attn1_s0: not the bytes that dvc\.lock names; `dvc ch"),
+    (LOSSES, lambda path, before: path.write_bytes(before[:-9]), r"truncated or not Parquet"),
+    (LOSSES, rewritten(lambda t: with_loss(t, 7, np.nan)), r"column loss: nan in row 7"),
+    (LOSSES, rewritten(lambda t: t.slice(1)), r"found 3779 rows, expected 3780"),
+    (LOSSES, rewritten(lambda t: pa.concat_tables([t, t])), r"strictly increase|begins at"),
+    (LOSSES, rewritten(lambda t: with_metadata(t, "version", "2")), r"version 1 .*found 2"),
+    (LOSSES, rewritten(lambda t: t.drop_columns("pos")), r"expected columns"),
+    (LOSSES, rewritten(lambda t: other(t, cell="smear2_s0")), r"another cell smear2_s0"),
+    (LOSSES, rewritten(lambda t: other(t, code="0" * 64)), r"other code, of hash 0000"),
+    (LOSSES, rewritten(lambda t: other(t, params="0" * 64)), r"with other params, of hash"),
+    (LOSSES, rewritten(lambda t: other(t, versions=["torch==1.0"])), r"versions \['torch==1"),
+    (LOSSES, rewritten(lambda t: t.replace_schema_metadata({"version": "1"})), r"carries no"),
+    (STEP, flip, r"train/attn1_s0: not the bytes that dvc\.lock names"),
+    (STEP, lambda path, _: None, r"missing or not asked for: step_000010"),
+    ("data/corpus/tokenizer.json", flip, r"tokenizer\.json: not that of manifest\.json"),
+    ("data/corpus/train_tokens.safetensors", flip, r"tokens do not match their hash"),
+    ("data/corpus/manifest.json", text('"provenance"', '"x"'), r"manifest\.json: unreadable"),
+    ("data/losses/gone_s0.parquet", lambda path, _: path.write_text("x"), r"no stage makes it"),
+    ("reports/summary.md", text("attn1", "attn9"), r"summary\.md: not the bytes.*git checkout"),
+    ("reports/provenance.json", text('"code"', '"cod"'), r"provenance\.json: unreadable"),
+    ("params.yaml", text("bootstrap_draws: 100", "bootstrap_draws: 101"), r"its values are"),
+    ("dvc.lock", text("losses@attn1_s0:", "losses@attn7_s0:"), r"dvc\.lock: lacks losses@attn1_s0"),
+    ("dvc.lock", lambda path, _: path.write_text("{"), r"dvc\.lock: not a lock file"),
+    ("dvc.yaml", text("desc:", "dsc:"), r"dvc\.yaml: found other stages"),
+]
+# Each costs seconds: of the faults of one file, the first few stand for all.
+QUICK = (0, 3, 12, 14, 16, 17, 20, 23)
+
+
 @pytest.mark.parametrize(
     ("name", "make", "wanted"),
     [
-        (LOSSES, flip, r"losses/attn1_s0: not the bytes that dvc\.lock names; `dvc ch"),
-        (LOSSES, lambda path, before: path.write_bytes(before[:-9]), r"truncated or not Parquet"),
-        (LOSSES, rewritten(lambda t: with_loss(t, 7, np.nan)), r"column loss: nan in row 7"),
-        (LOSSES, rewritten(lambda t: t.slice(1)), r"found 3779 rows, expected 3780"),
-        (LOSSES, rewritten(lambda t: pa.concat_tables([t, t])), r"strictly increase|begins at"),
-        (LOSSES, rewritten(lambda t: with_metadata(t, "version", "2")), r"version 1 .*found 2"),
-        (LOSSES, rewritten(lambda t: t.drop_columns("pos")), r"expected columns"),
-        (LOSSES, rewritten(lambda t: other(t, cell="smear2_s0")), r"another cell smear2_s0"),
-        (LOSSES, rewritten(lambda t: other(t, code="0" * 64)), r"other code, of hash 0000"),
-        (LOSSES, rewritten(lambda t: other(t, params="0" * 64)), r"with other params, of hash"),
-        (LOSSES, rewritten(lambda t: other(t, versions=["torch==1.0"])), r"versions \['torch==1"),
-        (LOSSES, rewritten(lambda t: t.replace_schema_metadata({"version": "1"})), r"carries no"),
-        (STEP, flip, r"train/attn1_s0: not the bytes that dvc\.lock names"),
-        (STEP, lambda path, _: None, r"missing or not asked for: step_000010"),
-        ("data/corpus/tokenizer.json", flip, r"tokenizer\.json: not that of manifest\.json"),
-        ("data/corpus/train_tokens.safetensors", flip, r"tokens do not match their hash"),
-        ("data/corpus/manifest.json", text('"provenance"', '"x"'), r"manifest\.json: unreadable"),
-        ("data/losses/gone_s0.parquet", lambda path, _: path.write_text("x"), r"no stage makes it"),
-        ("reports/summary.md", text("attn1", "attn9"), r"summary\.md: not the bytes.*git checkout"),
-        ("reports/provenance.json", text('"code"', '"cod"'), r"provenance\.json: unreadable"),
-        ("params.yaml", text("bootstrap_draws: 100", "bootstrap_draws: 101"), r"its values are"),
-        (
-            "dvc.lock",
-            text("losses@attn1_s0:", "losses@attn7_s0:"),
-            r"dvc\.lock: lacks losses@attn1_s0",
-        ),
-        ("dvc.lock", lambda path, _: path.write_text("{"), r"dvc\.lock: not a lock file"),
-        ("dvc.yaml", text("desc:", "dsc:"), r"dvc\.yaml: found other stages"),
+        pytest.param(*case, marks=[] if i in QUICK else pytest.mark.slow)
+        for i, case in enumerate(WRONG)
     ],
 )
 def test_what_is_wrong_is_named(verify, spoil, name, make, wanted):
@@ -267,6 +271,7 @@ def edit_while_running(project: Project, path: str, old: str, new: str) -> tuple
     return said, before
 
 
+@pytest.mark.slow
 def test_code_that_changes_while_it_runs_is_not_credited(project):
     """DVC hashes dependencies when the command has ended: the stage itself must refuse."""
     folder = project.folder / "data" / "train" / "attn1_s0"
