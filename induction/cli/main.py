@@ -9,7 +9,7 @@ import click
 
 from induction.cli import project
 from induction.config.errors import StageError
-from induction.pipeline.environment import leave_hook
+from induction.pipeline.environment import adopt
 
 VERBS = (
     "study",
@@ -57,7 +57,7 @@ def verbs() -> None:
 def main() -> None:
     """Exit status: 0, 1 with one line on standard error for what a user can mend, 2 for wrong
     arguments, 130 for Ctrl-C."""
-    leave_hook()
+    adopt()
     try:
         if not {"-h", "--help"} & set(sys.argv[1:]):
             project.enter()

@@ -1,6 +1,5 @@
 """One stage execution: its params, inputs, outputs, provenance and errors."""
 
-import errno
 import json
 import os
 import sys
@@ -18,7 +17,8 @@ from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.names import A_SLUG, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
-from induction.config.paths import SCRATCH
+from induction.config.paths import SCRATCH, TORCH
+from induction.config.remedy import put_right
 from induction.pipeline import code_digests, layout, status
 from induction.pipeline.artifacts import DIGESTS, PARAMS_FILE, Artifact, OnStudyText, Output
 from induction.pipeline.declarations import Stage, stages, writer_of
@@ -266,6 +266,8 @@ def run(main: FunctionType) -> None:
         )
 
     def execute(instance: str = "") -> None:
+        # Torch makes this folder in any case, otherwise among the temporary files of the system.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(TORCH)
         _execute(main, stage, instance)
 
     command = click.Command(
@@ -301,16 +303,8 @@ def _execute(main: Callable[[Job], None], stage: Stage, instance: str) -> None:
         sys.exit(
             f"error: {label}: {error.filename or 'a file'}: "
             f"{os.strerror(error.errno) if error.errno else error}; nothing was published; "
-            f"{_remedy(error.errno)}, then run `make study` again"
+            f"{put_right(error.errno)}, then run `make study` again"
         )
-
-
-def _remedy(number: int | None) -> str:
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "free space"
-    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return "give write access to the project's folder"
-    return "put the file or its disk right"
 
 
 def _note_time(name: str, label: str, seconds: float) -> None:

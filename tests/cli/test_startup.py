@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from induction.pipeline.environment import run
+from tests.git import git
 from tests.project import INDUCTION, ROOT, Project
 
 STUB = '#!/bin/sh\necho "$(basename "$0") $*"\n'
@@ -19,8 +21,8 @@ def project(studied, tmp_path_factory) -> Project:
 
 
 def run_in(folder: Path, project: Project, *command: str, **variables: str):
-    environment = {**project.environment, "PYTHONPATH": str(project.folder), **variables}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    path = {"PYTHONPATH": str(project.folder)}
+    return project.run(*command, variables={**path, **variables}, cwd=folder)
 
 
 def test_commands_work_in_any_folder_below_the_root(project):
@@ -73,11 +75,11 @@ def sources(tmp_path) -> Path:
     return folder
 
 
-def make(folder: Path, target: str) -> subprocess.CompletedProcess:
+def make(folder: Path, target: str, **more: str) -> subprocess.CompletedProcess:
     # `make test` itself leaves variables to the makes that it starts.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    ceiling = {**kept, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
-    return subprocess.run(["make", target], cwd=folder, capture_output=True, text=True, env=ceiling)
+    empty = dict.fromkeys((name for name in os.environ if name.startswith("MAKE")), "")
+    variables = {**empty, "GIT_CEILING_DIRECTORIES": str(folder.parent), **more}
+    return run(["make", target], variables, cwd=folder, capture_output=True, text=True)
 
 
 def test_make_finds_its_environment_in_a_folder_with_a_space(sources):
@@ -113,19 +115,15 @@ def test_a_hook_of_another_repository_is_left_alone(project, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
 
-    def git(*arguments: str) -> str:
-        who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-        command = ["git", *who, *arguments]
-        return subprocess.run(command, cwd=other, capture_output=True, text=True, check=True).stdout
-
-    git("init", "-q")
+    git(other, "init", "-q")
     (other / "file").write_text("x")
-    git("add", "file")
-    git("commit", "-qm", "one")
+    git(other, "add", "file")
+    git(other, "commit", "-qm", "one")
     index = (other / ".git" / "index").read_bytes()
     hook = {"GIT_DIR": str(other / ".git"), "GIT_INDEX_FILE": str(other / ".git" / "index")}
     done = run_in(project.folder, project, *INDUCTION, "study", "--cells", "attn1_s0", **hook)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (other / ".git" / "index").read_bytes() == index
-    assert git("status", "--porcelain") == "" and len(git("log", "--all", "--oneline").split()) == 2
+    assert git(other, "status", "--porcelain") == ""
+    assert len(git(other, "log", "--all", "--oneline").splitlines()) == 1
     assert sorted(path.name for path in other.iterdir()) == [".git", "file"]
