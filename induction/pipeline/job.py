@@ -19,9 +19,10 @@ from induction.config.names import A_SLUG, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH, TORCH
 from induction.config.remedy import put_right
+from induction.config.utf8 import run_in_utf8
 from induction.pipeline import code_digests, layout, status
 from induction.pipeline.artifacts import DIGESTS, PARAMS_FILE, Artifact, OnStudyText, Output
-from induction.pipeline.declarations import Stage, stages, writer_of
+from induction.pipeline.declarations import STAGES, Stage, stages, writer_of
 from induction.pipeline.locks import exclusive
 from induction.tables.atomic import remove
 from induction.tables.contract import Table, TableError
@@ -252,7 +253,14 @@ def run(main: FunctionType) -> None:
     line on standard error for what a user can mend, 130 for Ctrl-C. Anything else is a bug of ours
     and keeps its traceback.
     """
-    stage = stages()[Path(main.__code__.co_filename).stem]
+    run_in_utf8()
+    source = Path(main.__code__.co_filename)
+    if source.resolve() != (STAGES / source.name).resolve():
+        sys.exit(
+            f"error: {source.stem}: found the code of {source}, expected that of {Path.cwd()}; "
+            "unset PYTHONSAFEPATH and PYTHONPATH, and run it again"
+        )
+    stage = stages()[source.stem]
     options: list[click.Parameter] = []
     if stage.per:
         is_cell = stage.per == "cell"

@@ -12,6 +12,8 @@ from induction.pipeline.environment import DVC, adopt, environment, run
 from tests.git import git
 
 HERE = "induction/pipeline/environment.py"
+# Begins itself anew, with more variables.
+ANEW = "induction/config/utf8.py"
 SOURCES = [path for top in ("induction", "stages", "tests") for path in Path(top).rglob("*.py")]
 # What starts programs; the other names of these modules are constants and types.
 STARTERS = {
@@ -41,7 +43,9 @@ def started(path: Path) -> list[str]:
 
 def test_programs_are_started_in_one_place():
     assert started(Path(HERE)), "the search finds those of the one place"
-    assert not [place for path in SOURCES if path.as_posix() != HERE for place in started(path)]
+    assert not [
+        place for path in SOURCES if path.as_posix() not in (HERE, ANEW) for place in started(path)
+    ]
 
 
 @pytest.fixture
