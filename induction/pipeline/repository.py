@@ -3,6 +3,7 @@ asks before it installs anything."""
 
 import os
 import re
+import shlex
 import sys
 
 from induction.config.errors import StageError
@@ -30,8 +31,8 @@ def check_git() -> None:
         return
     if done.returncode == 0:
         raise StageError(
-            f"{here}: in a bare repository or in a folder of Git itself, expected a work tree; "
-            "clone the repository (`git clone <it> <another folder>`), and run this in the clone"
+            f"{here}: found a bare repository or a folder of Git itself, expected a work tree; "
+            f"run `git clone {shlex.quote(here)} <folder>`, and go on in that folder"
         )
     if match := re.search(r"git config --global --add safe\.directory (.+)", done.stderr):
         raise StageError(
@@ -39,10 +40,11 @@ def check_git() -> None:
             f"user; if you trust its files, run `{match[0].strip()}`, or make the folder yours"
         )
     if match := re.search(r"not a git repository: (.+)", done.stderr):
+        repair = f"git worktree repair {shlex.quote(here)}"
         raise StageError(
             f"{here}: .git points to {match[1].strip()}, which is not there; if the repository "
-            f"moved, run `git worktree repair {here}` in it; if this was a worktree that is no "
-            "more, add it anew there (`git worktree add`), or clone the project"
+            f"moved, run `{repair}` in it; if this was a worktree that is no more, add one there "
+            "(`git worktree add`) and go on in that"
         )
     if "not a git repository (or any" in done.stderr:
         raise StageError(
