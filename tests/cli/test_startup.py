@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def sources(tmp_path) -> Path:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         folder.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "induction", folder / "induction")
     (folder / ".venv" / "bin").mkdir(parents=True)
     for name in ("python", "induction"):
         (folder / ".venv" / "bin" / name).write_text(STUB)
@@ -83,10 +85,54 @@ def make(folder: Path, target: str, **more: str) -> subprocess.CompletedProcess:
 
 
 def test_make_finds_its_environment_in_a_folder_with_a_space(sources):
-    (sources / ".venv" / "installed").touch()
+    (sources / ".venv" / "installed").write_text(f"{sources}\n")
     done = make(sources, "study")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "induction study --jobs 1\n"
+
+
+def test_make_installs_anew_where_the_folder_moved(sources):
+    """The stub of .venv stands for one that names the folder it was installed in."""
+    git(sources, "init", "-q")
+    (sources / ".venv" / "installed").write_text(f"{sources}\n")
+    os.utime(sources / ".venv" / "installed", (2e9, 2e9))
+    moved = sources.rename(sources.with_name("my other study"))
+    # Where the network is, pip would begin now; --clear has to come first.
+    done = make(moved, "study", PIP_INDEX_URL="http://127.0.0.1:9", PIP_RETRIES="0")
+    assert "installing into .venv anew: it was installed in another folder ..." in done.stdout
+    assert not (moved / ".venv" / "bin" / "induction").exists() and done.returncode != 0
+    assert not (moved / ".venv" / "installed").exists(), "the next `make` goes on"
+
+
+def test_code_of_a_folder_that_moved_still_runs(studied, tmp_path):
+    """Scripts in .venv/bin name the old folder; no program is found by them."""
+    moved = studied.copy(tmp_path / "moved")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "dvc").write_text("#!/no/such/folder/python\n")
+    (tmp_path / "bin" / "dvc").chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    done = moved.run(sys.executable, *INDUCTION[1:], "study", variables={"PATH": path})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_command_of_another_checkout_is_refused(project, tmp_path):
+    """As with one .venv for two checkouts: the command of one is called in the other."""
+    here = tmp_path / "here"
+    for name in ("stages", "induction"):
+        shutil.copytree(project.folder / name, here / name)
+    shutil.copy(project.folder / "params.yaml", here)
+    (here / "below").mkdir()
+    for folder in (here, here / "below"):
+        done = run_in(folder, project, *INDUCTION, "plan", PYTHONSAFEPATH="1")
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"error: {here}: found a project, but `induction` was installed")
+        assert str(project.folder) in line
+    remedy = run_in(here, project, "python", "-m", "induction.cli.main", "plan")
+    assert remedy.returncode == 0 and (here / "dvc.yaml").exists(), remedy.stderr
+    stage = run_in(here, project, "python", "-m", "stages.plan", PYTHONSAFEPATH="1")
+    (line,) = stage.stderr.splitlines()
+    assert line.startswith("error: plan: found the code of ") and "unset PYTHONSAFEPATH" in line
 
 
 def test_without_git_make_says_so_before_it_installs_anything(sources):
