@@ -11,6 +11,7 @@ from induction.config.names import PUBLISHED
 from induction.config.paths import SCRATCH
 from induction.config.remedy import put_right
 from induction.pipeline import engine, plan
+from induction.pipeline.disks import check_one_disk
 from induction.pipeline.environment import DVC
 from induction.pipeline.locks import exclusive
 from induction.pipeline.recovery import forget_old_states, recover
@@ -50,6 +51,7 @@ def command(jobs: int, names: tuple[str, ...], published: bool, share: bool) -> 
     engine.handle_termination()
     try:
         check_git()
+        check_one_disk()
         with exclusive("study"):
             sys.exit(_run(jobs, list(names), published, share))
     except KeyboardInterrupt:

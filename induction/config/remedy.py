@@ -42,4 +42,6 @@ def put_right(number: int | None) -> str:
         return "free space"
     if number in (errno.EROFS, errno.EACCES, errno.EPERM):
         return "give write access to the project's folder"
+    if number == errno.EXDEV:
+        return "put data, reports and .scratch on one disk"
     return "put the file or its disk right"
