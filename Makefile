@@ -14,6 +14,8 @@ PART :=
 BIN := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(VENV)/bin
 # DVC runs `python -m stages.<name>`: that must be the one of .venv.
 export PATH := $(BIN):$(PATH)
+# What would make Python run other code than that of .venv and of this folder.
+unexport PYTHONHOME PYTHONINSPECT PYTHONOPTIMIZE PYTHONPATH PYTHONPLATLIBDIR PYTHONSAFEPATH PYTHONWARNINGS
 # pyright keeps its program here, not in the home folder.
 export PYRIGHT_PYTHON_CACHE_DIR := $(BIN)/../pyright
 
@@ -68,17 +70,21 @@ lock: ## pin what the pins need: write constraints.txt from .venv as it is
 clean: ## remove what is half-done, training states too; data/, reports/ and the cache stay
 	@rm -rf .scratch .pytest_cache .ruff_cache
 
+# The scripts of .venv and the package in it name the folder that they were installed in.
+MOVED := $(shell [ -s "$(VENV)/installed" ] && [ "$$(cat "$(VENV)/installed")" != "$$(pwd -P)" ] && echo yes)
+ifdef MOVED
+.PHONY: $(VENV)/installed
+endif
+
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: $(PYTHON) is older than 3.11; run make PYTHON=python3.11 (or newer)" >&2; exit 1; }
-	@git rev-parse --is-inside-work-tree >/dev/null || \
-		{ echo "error: DVC needs a Git repository that Git accepts (see above); clone the project, or" \
-		"run \`git init && git add --all && git commit -m start\` here" >&2; exit 1; }
-	@echo "installing into $(VENV) ..."
-	@$(PYTHON) -m venv "$(VENV)"
+	@$(PYTHON) -m induction.pipeline.repository
+	@echo "installing into $(VENV) $(if $(MOVED),anew: it was installed in another folder )..."
+	@$(PYTHON) -m venv $(if $(MOVED),--clear) "$(VENV)"
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check pip==26.3
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-compile \
 		--constraint constraints.txt --group dev
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps \
 		--no-build-isolation --editable .
-	@touch $@
+	@pwd -P > $@

@@ -14,7 +14,14 @@ Rooms, from the top; each imports from itself and from those below it, never fro
     config     params.yaml as typed settings
 """
 
+import sys
 import time
 
 # Before any other module is imported: code that is younger than this may not be what runs.
 STARTED = time.time()
+
+if sys.flags.optimize > 1:
+    sys.exit(
+        "error: Python runs without docstrings (-OO, or PYTHONOPTIMIZE=2), which Altair cannot do "
+        "without; unset PYTHONOPTIMIZE"
+    )

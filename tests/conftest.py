@@ -10,12 +10,12 @@ from induction.config.model import Architecture, Init
 from induction.models.checkpoints import FORMAT, Header
 from induction.models.transformer import Transformer
 from induction.pipeline.declarations import stages
-from induction.pipeline.environment import leave_hook
+from induction.pipeline.environment import adopt
 from induction.pipeline.layout import label
 from induction.tables.provenance import Provenance
 from tests.project import CELLS, Project, english
 
-leave_hook()  # the tests may be what a Git hook runs, and use Git themselves
+adopt()  # the tests may be what a Git hook runs, and use Git themselves
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # the workers share the cores
 

@@ -1,12 +1,10 @@
 """A small study in a folder of its own: a copy of this project, real DVC, English text."""
 
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
@@ -14,7 +12,7 @@ import yaml
 from induction.config.corpus import CorpusSettings
 from induction.config.strict import parse
 from induction.pipeline.declarations import stages
-from induction.pipeline.environment import LOCAL_TO_GIT
+from induction.pipeline.environment import run, start
 from induction.text import sources
 
 ROOT = Path(__file__).parent.parent
@@ -24,6 +22,7 @@ PER_CELL, PER_GRID = (
 )
 # The command `induction` of the copy, not of this project.
 INDUCTION = ("python", "-m", "induction.cli.main")
+XDG = ("CACHE", "CONFIG", "DATA", "STATE")
 BYTECODE = str(ROOT / ".scratch" / "bytecode")
 
 
@@ -79,7 +78,7 @@ class Project:
                 shutil.copytree(ROOT / name, target, ignore=ignore)
             else:
                 shutil.copy(ROOT / name, target)
-        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        self.run("git", "init", "-q", check=True)
         self.edit(small)
 
     def copy(self, folder: Path) -> "Project":
@@ -105,22 +104,26 @@ class Project:
             file.write(text)
 
     @property
-    def environment(self) -> dict[str, str]:
-        # Hundreds of processes import torch and DVC: without bytecode, each compiles them anew.
-        dropped = {"PYTHONDONTWRITEBYTECODE", *LOCAL_TO_GIT}
-        kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    def variables(self) -> dict[str, str]:
+        """No file of whoever runs the tests decides about them, and none of theirs is written."""
+        home = str(self.folder / "home")
         return {
-            **kept,
+            "HOME": home,
+            **{f"XDG_{name}_HOME": f"{home}/{name.lower()}" for name in XDG},
+            "DVC_GLOBAL_CONFIG_DIR": f"{home}/dvc",
+            "DVC_SYSTEM_CONFIG_DIR": f"{home}/dvc",
+            "GIT_CONFIG_GLOBAL": f"{home}/gitconfig",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            # Hundreds of processes import torch and DVC: without bytecode, each compiles them anew.
+            "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": BYTECODE,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            # What a stage imports must be the copy, and what it writes must stay in it.
-            "HOME": str(self.folder / "home"),
         }
 
-    def run(self, *command: str, **more) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=self.environment, **more
-        )
+    def run(self, *command: str, variables: dict[str, str] | None = None, **more):
+        """Run a command and wait for it; `variables` come on top of those of every command."""
+        every = {**self.variables, **(variables or {})}
+        more = {"cwd": self.folder, "capture_output": True, "text": True, **more}
+        return run(command, every, **more)
 
     def start(self, *command: str, **more) -> subprocess.Popen:
         """Begin a command, in a process group of its own, and do not wait for it."""
@@ -128,9 +131,7 @@ class Project:
         # Tests that run in the background of a script inherit that Ctrl-C is ignored.
         before = signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
-            return subprocess.Popen(
-                command, cwd=self.folder, env=self.environment, start_new_session=True, **more
-            )
+            return start(command, self.variables, cwd=self.folder, start_new_session=True, **more)
         finally:
             signal.signal(signal.SIGINT, before)
 

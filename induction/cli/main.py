@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from induction.cli import project
+from induction.cli.streams import set_up
 from induction.config.errors import StageError
-from induction.pipeline.environment import leave_hook
+from induction.config.utf8 import run_in_utf8
+from induction.pipeline.environment import adopt
 
 VERBS = (
     "study",
@@ -57,7 +59,9 @@ def verbs() -> None:
 def main() -> None:
     """Exit status: 0, 1 with one line on standard error for what a user can mend, 2 for wrong
     arguments, 130 for Ctrl-C."""
-    leave_hook()
+    run_in_utf8()
+    set_up()
+    adopt()
     try:
         if not {"-h", "--help"} & set(sys.argv[1:]):
             project.enter()

@@ -9,15 +9,24 @@ from induction.config.errors import StageError
 
 # Paths of arguments are relative to it.
 CALLED_IN = Path.cwd()
+# The project whose code this is.
+OURS = Path(__file__).resolve().parents[2]
 
 
 def enter() -> None:
     """Change to the root of the project, which may be a folder further up.
 
-    Raises StageError outside of it.
+    Raises StageError outside of it, and in a project with other code than this: the stages would
+    run that, and their tables would be read by ours.
     """
     for folder in (CALLED_IN, *CALLED_IN.parents):
         if (folder / "params.yaml").exists() and (folder / "stages").is_dir():
+            if not OURS.samefile(folder):
+                raise StageError(
+                    f"{folder}: found a project, but `induction` was installed from {OURS}, and "
+                    f"would run the code there; run `make study` in {folder}, which installs it "
+                    "from there, or `python -m induction.cli.main` in place of `induction`"
+                )
             os.chdir(folder)
             return
     raise StageError(

@@ -9,10 +9,13 @@ import click
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import SCRATCH
+from induction.config.remedy import put_right
 from induction.pipeline import engine, plan
-from induction.pipeline.environment import check_git
+from induction.pipeline.disks import check_one_disk
+from induction.pipeline.environment import DVC
 from induction.pipeline.locks import exclusive
 from induction.pipeline.recovery import forget_old_states, recover
+from induction.pipeline.repository import check_git
 from induction.pipeline.settings import read_study
 from induction.report import results
 
@@ -48,6 +51,7 @@ def command(jobs: int, names: tuple[str, ...], published: bool, share: bool) -> 
     engine.handle_termination()
     try:
         check_git()
+        check_one_disk()
         with exclusive("study"):
             sys.exit(_run(jobs, list(names), published, share))
     except KeyboardInterrupt:
@@ -55,8 +59,8 @@ def command(jobs: int, names: tuple[str, ...], published: bool, share: bool) -> 
         sys.exit(130)
     except OSError as error:
         raise StageError(
-            f"{error.filename or 'a file'}: {error.strerror or error}; free space or give write "
-            f"access, then {GO_ON}"
+            f"{error.filename or 'a file'}: {error.strerror or error}; {put_right(error.errno)}, "
+            f"then {GO_ON}"
         ) from None
 
 
@@ -103,7 +107,7 @@ def _run(jobs: int, names: list[str], published: bool, share: bool) -> int:
         # Also after a failure: what the other cells made is worth having.
         # Without the files of what comes before the cells, others would have to make them anew.
         targets = [*before_cells, *engine.targets(cells, "cell")] if names else []
-        code = engine.call(["dvc", "push", "--run-cache", *targets]) or code
+        code = engine.call([*DVC, "push", "--run-cache", *targets]) or code
     if code == 0 and not names:
         record = {"stage": "study", "seconds": time.monotonic() - start}
         (SCRATCH / "times").mkdir(parents=True, exist_ok=True)

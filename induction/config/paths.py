@@ -6,3 +6,4 @@ DATA = Path("data")
 REPORTS = Path("reports")
 SCRATCH = Path(".scratch")
 TRAINING_STATES = SCRATCH / "train"
+TORCH = SCRATCH / "torch"  # for what torch compiles, which is nothing; it makes the folder

@@ -1,5 +1,6 @@
-"""The commands that error messages name to make a file again."""
+"""What error messages name as the remedy: commands that make a file again, and space or access."""
 
+import errno
 from pathlib import Path
 
 from induction.config.errors import StageError
@@ -33,3 +34,14 @@ def make(label: str) -> str:
 def rebuild(label: str) -> str:
     """The remedy for a damaged file of the stage `label`."""
     return f"rebuild it with `dvc repro --force --single-item {address(label)}`"
+
+
+def put_right(number: int | None) -> str:
+    """The remedy for an error of the system, by its number."""
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "free space"
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "give write access to the project's folder"
+    if number == errno.EXDEV:
+        return "put data, reports and .scratch on one disk"
+    return "put the file or its disk right"

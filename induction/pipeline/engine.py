@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from induction.config.remedy import address
 from induction.config.study import Study
 from induction.pipeline import status
 from induction.pipeline.declarations import stages
+from induction.pipeline.environment import DVC, run, start
 from induction.pipeline.layout import label
 from induction.pipeline.progress import progress
 from induction.tables.atomic import remove
@@ -48,12 +48,12 @@ def targets(names: list[str], per: str) -> list[str]:
 
 def repro(*arguments: str, share: bool) -> list[str]:
     """`dvc repro`, beside other runs of it: it waits for DVC's lock, held only between stages."""
-    return ["dvc", "--wait-for-lock", "repro", *(["--pull"] if share else []), *arguments]
+    return [*DVC, "--wait-for-lock", "repro", *(["--pull"] if share else []), *arguments]
 
 
 def call(command: list[str]) -> int:
     """Run a command in this terminal; after Ctrl-C, which it gets too, wait for its end."""
-    with subprocess.Popen(command) as process:
+    with start(command) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:
@@ -127,15 +127,15 @@ def _run_cell(cell: str, threads: int, share: bool) -> Outcome:
     """All stages of one cell, in processes of their own; what they print goes to its log."""
     if STOPPED.is_set():
         return Outcome(cell, 0.0, "not begun")
-    start = time.monotonic()
+    begin = time.monotonic()
     command = repro("--single-item", *targets([cell], "cell"), share=share)
     # The number of threads changes no bit of the results: see induction/models/workers.py.
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    variables = {"OMP_NUM_THREADS": str(threads)}
     with open(log_of(cell), "w", encoding="utf-8") as file:
-        code = subprocess.run(command, stdout=file, stderr=file, env=environment).returncode
+        code = run(command, variables, stdout=file, stderr=file).returncode
     last = status.read(cell)
     error = "" if code == 0 else (last and last.error) or f"stopped with status {code}"
-    return Outcome(cell, time.monotonic() - start, error)
+    return Outcome(cell, time.monotonic() - begin, error)
 
 
 def _announce(outcome: Outcome, bar: tqdm) -> None:

@@ -1,6 +1,5 @@
 """One stage execution: its params, inputs, outputs, provenance and errors."""
 
-import errno
 import json
 import os
 import sys
@@ -18,10 +17,12 @@ from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.names import A_SLUG, PUBLISHED, SLUG
 from induction.config.params import PARAMS, Params
-from induction.config.paths import SCRATCH
+from induction.config.paths import SCRATCH, TORCH
+from induction.config.remedy import put_right
+from induction.config.utf8 import run_in_utf8
 from induction.pipeline import code_digests, layout, status
 from induction.pipeline.artifacts import DIGESTS, PARAMS_FILE, Artifact, OnStudyText, Output
-from induction.pipeline.declarations import Stage, stages, writer_of
+from induction.pipeline.declarations import STAGES, Stage, stages, writer_of
 from induction.pipeline.locks import exclusive
 from induction.tables.atomic import remove
 from induction.tables.contract import Table, TableError
@@ -252,7 +253,14 @@ def run(main: FunctionType) -> None:
     line on standard error for what a user can mend, 130 for Ctrl-C. Anything else is a bug of ours
     and keeps its traceback.
     """
-    stage = stages()[Path(main.__code__.co_filename).stem]
+    run_in_utf8()
+    source = Path(main.__code__.co_filename)
+    if source.resolve() != (STAGES / source.name).resolve():
+        sys.exit(
+            f"error: {source.stem}: found the code of {source}, expected that of {Path.cwd()}; "
+            "unset PYTHONSAFEPATH and PYTHONPATH, and run it again"
+        )
+    stage = stages()[source.stem]
     options: list[click.Parameter] = []
     if stage.per:
         is_cell = stage.per == "cell"
@@ -266,6 +274,8 @@ def run(main: FunctionType) -> None:
         )
 
     def execute(instance: str = "") -> None:
+        # Torch makes this folder in any case, otherwise among the temporary files of the system.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(TORCH)
         _execute(main, stage, instance)
 
     command = click.Command(
@@ -301,16 +311,8 @@ def _execute(main: Callable[[Job], None], stage: Stage, instance: str) -> None:
         sys.exit(
             f"error: {label}: {error.filename or 'a file'}: "
             f"{os.strerror(error.errno) if error.errno else error}; nothing was published; "
-            f"{_remedy(error.errno)}, then run `make study` again"
+            f"{put_right(error.errno)}, then run `make study` again"
         )
-
-
-def _remedy(number: int | None) -> str:
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "free space"
-    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return "give write access to the project's folder"
-    return "put the file or its disk right"
 
 
 def _note_time(name: str, label: str, seconds: float) -> None:

@@ -7,7 +7,6 @@ import difflib
 import json
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from induction.config.errors import StageError, visible
 from induction.config.names import PUBLISHED
 from induction.config.params_yaml import PARAMS, read_yaml
 from induction.config.paths import REPORTS
+from induction.pipeline.environment import run
 from induction.report import sequences
 from induction.report.compare import measures, paired, sides
 from induction.report.compare.sides import Side
@@ -180,7 +180,7 @@ def _experiments() -> dict[str, list[str]]:
 def _git(*arguments: str) -> bytes | None:
     """The output of Git; None if it fails, or if there is no Git."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True)
+        done = run(["git", *arguments], capture_output=True)
     except FileNotFoundError:
         return None
     return done.stdout if done.returncode == 0 else None

@@ -3,10 +3,13 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from induction.pipeline.environment import run
+from tests.git import git
 from tests.project import INDUCTION, ROOT, Project
 
 STUB = '#!/bin/sh\necho "$(basename "$0") $*"\n'
@@ -19,8 +22,8 @@ def project(studied, tmp_path_factory) -> Project:
 
 
 def run_in(folder: Path, project: Project, *command: str, **variables: str):
-    environment = {**project.environment, "PYTHONPATH": str(project.folder), **variables}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    path = {"PYTHONPATH": str(project.folder)}
+    return project.run(*command, variables={**path, **variables}, cwd=folder)
 
 
 def test_commands_work_in_any_folder_below_the_root(project):
@@ -66,6 +69,7 @@ def sources(tmp_path) -> Path:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         folder.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "induction", folder / "induction")
     (folder / ".venv" / "bin").mkdir(parents=True)
     for name in ("python", "induction"):
         (folder / ".venv" / "bin" / name).write_text(STUB)
@@ -73,18 +77,62 @@ def sources(tmp_path) -> Path:
     return folder
 
 
-def make(folder: Path, target: str) -> subprocess.CompletedProcess:
+def make(folder: Path, target: str, **more: str) -> subprocess.CompletedProcess:
     # `make test` itself leaves variables to the makes that it starts.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    ceiling = {**kept, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
-    return subprocess.run(["make", target], cwd=folder, capture_output=True, text=True, env=ceiling)
+    empty = dict.fromkeys((name for name in os.environ if name.startswith("MAKE")), "")
+    variables = {**empty, "GIT_CEILING_DIRECTORIES": str(folder.parent), **more}
+    return run(["make", target], variables, cwd=folder, capture_output=True, text=True)
 
 
 def test_make_finds_its_environment_in_a_folder_with_a_space(sources):
-    (sources / ".venv" / "installed").touch()
+    (sources / ".venv" / "installed").write_text(f"{sources}\n")
     done = make(sources, "study")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "induction study --jobs 1\n"
+
+
+def test_make_installs_anew_where_the_folder_moved(sources):
+    """The stub of .venv stands for one that names the folder it was installed in."""
+    git(sources, "init", "-q")
+    (sources / ".venv" / "installed").write_text(f"{sources}\n")
+    os.utime(sources / ".venv" / "installed", (2e9, 2e9))
+    moved = sources.rename(sources.with_name("my other study"))
+    # Where the network is, pip would begin now; --clear has to come first.
+    done = make(moved, "study", PIP_INDEX_URL="http://127.0.0.1:9", PIP_RETRIES="0")
+    assert "installing into .venv anew: it was installed in another folder ..." in done.stdout
+    assert not (moved / ".venv" / "bin" / "induction").exists() and done.returncode != 0
+    assert not (moved / ".venv" / "installed").exists(), "the next `make` goes on"
+
+
+def test_code_of_a_folder_that_moved_still_runs(studied, tmp_path):
+    """Scripts in .venv/bin name the old folder; no program is found by them."""
+    moved = studied.copy(tmp_path / "moved")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "dvc").write_text("#!/no/such/folder/python\n")
+    (tmp_path / "bin" / "dvc").chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    done = moved.run(sys.executable, *INDUCTION[1:], "study", variables={"PATH": path})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_command_of_another_checkout_is_refused(project, tmp_path):
+    """As with one .venv for two checkouts: the command of one is called in the other."""
+    here = tmp_path / "here"
+    for name in ("stages", "induction"):
+        shutil.copytree(project.folder / name, here / name)
+    shutil.copy(project.folder / "params.yaml", here)
+    (here / "below").mkdir()
+    for folder in (here, here / "below"):
+        done = run_in(folder, project, *INDUCTION, "plan", PYTHONSAFEPATH="1")
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"error: {here}: found a project, but `induction` was installed")
+        assert str(project.folder) in line
+    remedy = run_in(here, project, "python", "-m", "induction.cli.main", "plan")
+    assert remedy.returncode == 0 and (here / "dvc.yaml").exists(), remedy.stderr
+    stage = run_in(here, project, "python", "-m", "stages.plan", PYTHONSAFEPATH="1")
+    (line,) = stage.stderr.splitlines()
+    assert line.startswith("error: plan: found the code of ") and "unset PYTHONSAFEPATH" in line
 
 
 def test_without_git_make_says_so_before_it_installs_anything(sources):
@@ -113,19 +161,15 @@ def test_a_hook_of_another_repository_is_left_alone(project, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
 
-    def git(*arguments: str) -> str:
-        who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-        command = ["git", *who, *arguments]
-        return subprocess.run(command, cwd=other, capture_output=True, text=True, check=True).stdout
-
-    git("init", "-q")
+    git(other, "init", "-q")
     (other / "file").write_text("x")
-    git("add", "file")
-    git("commit", "-qm", "one")
+    git(other, "add", "file")
+    git(other, "commit", "-qm", "one")
     index = (other / ".git" / "index").read_bytes()
     hook = {"GIT_DIR": str(other / ".git"), "GIT_INDEX_FILE": str(other / ".git" / "index")}
     done = run_in(project.folder, project, *INDUCTION, "study", "--cells", "attn1_s0", **hook)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (other / ".git" / "index").read_bytes() == index
-    assert git("status", "--porcelain") == "" and len(git("log", "--all", "--oneline").split()) == 2
+    assert git(other, "status", "--porcelain") == ""
+    assert len(git(other, "log", "--all", "--oneline").splitlines()) == 1
     assert sorted(path.name for path in other.iterdir()) == [".git", "file"]

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from induction.config.study import Study
 from induction.pipeline import code_digests, layout, plan
 from induction.pipeline.artifacts import DIGESTS, File, Product
 from induction.pipeline.declarations import STAGES, stages
+from induction.pipeline.environment import run
 from induction.pipeline.settings import study_of
 from induction.report import revisions
 from induction.tables.contract import Table
@@ -133,7 +133,7 @@ for name in sys.argv[1:]:
 def test_the_code_of_a_stage_is_what_it_imports():
     """Against Python itself: what is in sys.modules after importing the stage."""
     command = [sys.executable, "-c", IMPORTED, *PIPELINE]
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    out = run(command, capture_output=True, text=True, check=True).stdout
     imported = {name: paths for name, paths in map(json.loads, out.splitlines())}
     assert imported.keys() == PIPELINE.keys()
     for name, paths in imported.items():

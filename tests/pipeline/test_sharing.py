@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from induction.pipeline.environment import run, start
 from tests.project import CELLS, INDUCTION, PER_CELL, PER_GRID, Project, english
 
 pytestmark = pytest.mark.slow
@@ -83,7 +84,7 @@ def serving(*command: str) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         address = free.getsockname()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([*command, str(address[1])], **quiet) as process:
+    with start([*command, str(address[1])], **quiet) as process:
         try:
             deadline = time.monotonic() + 60
             while True:
@@ -161,7 +162,7 @@ def bucket(tmp_path_factory) -> Iterator[dict[str, str]]:
         (sys.executable, "-m", "venv", folder),
         (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *MOTO),
     ):
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     with serving(str(python), "-m", "moto.server", "-p") as url:
         create = urllib.request.Request(f"{url}/phase-change", method="PUT")

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from math import sqrt
@@ -26,6 +25,7 @@ from induction.report.dotted_keys import flatten
 from induction.report.summary import METRICS
 from induction.stats.bootstrap import draws
 from induction.stats.intervals import tails
+from tests.git import git
 from tests.report.test_sql import WINDOWS, ask, losses
 
 EVIL = "</td><script>alert(1)</script>\"'&|"
@@ -619,14 +619,6 @@ def test_intervals_that_are_too_long_end_at_the_frame():
 
 
 # Where reports come from
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    done = subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
 
 
 def commit(folder: Path, message: str) -> str:

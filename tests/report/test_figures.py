@@ -3,6 +3,7 @@
 import re
 from xml.etree import ElementTree
 
+import altair as alt
 import pytest
 
 from induction.report.figures import (
@@ -19,7 +20,7 @@ from induction.report.figures import (
     signal_dates,
 )
 from induction.report.figures.figure import Figure, Section
-from induction.report.figures.frame import COLOURS, GREY, Panels
+from induction.report.figures.frame import COLOURS, GREY, MEASURED, SHOWN, Panels, themed, to_svg
 from induction.report.figures.registry import FIGURES
 from tests.project import ROOT
 
@@ -314,6 +315,14 @@ def test_tokens_of_skip_trigrams_show_their_spaces():
     picture = svg(entry, circuit_trigrams=[row | tokens, row | tokens | {"row": 8}])
     assert {"a L0H1", "␣a … <b> → ↵␣def"} <= {*texts(picture)}
     assert len(marks(picture, "rect")) == 1
+
+
+def test_figures_are_laid_out_in_the_font_of_the_renderer():
+    """A machine may have any Arial; it may decide how a figure looks, but about no byte of it."""
+    chart = alt.Chart(alt.Data(values=[{"x": "a"}])).mark_point().encode(x="x:N")
+    assert themed(chart)["config"]["font"] == MEASURED
+    families = set(re.findall(r'font-family="([^"]+)"', to_svg(chart)))
+    assert families == {SHOWN} and MEASURED in SHOWN
 
 
 def test_what_has_no_rows_has_no_figure():

@@ -1,11 +1,11 @@
 """docs/questions.md: every query runs on any study, and every answer is that of the default one."""
 
-import subprocess
 import time
 
 import pytest
 
 from induction.config.errors import StageError
+from induction.pipeline.environment import run
 from induction.pipeline.settings import study_of
 from induction.pipeline.views import open_views
 from induction.report import questions
@@ -32,9 +32,7 @@ def on_small_study(studied):
 @pytest.fixture(scope="module")
 def on_default_study():
     """The tables here, if they are the committed study's."""
-    changed = subprocess.run(
-        ["git", "diff", "--quiet", "HEAD", "--", "dvc.lock", "params.yaml"], cwd=ROOT
-    )
+    changed = run(["git", "diff", "--quiet", "HEAD", "--", "dvc.lock", "params.yaml"], cwd=ROOT)
     if changed.returncode:
         pytest.skip("dvc.lock or params.yaml is not as committed: the tables are another study's")
     cells = study_of(Project.committed()).cells

@@ -341,8 +341,7 @@ def test_a_query_comes_from_input_too(project):
 def test_parquet_is_not_for_a_terminal(project):
     ours, theirs = pty.openpty()
     command = [*COMMAND, "--format", "parquet", "select 1"]
-    more = {"cwd": project.folder, "env": project.environment, "stderr": subprocess.PIPE}
-    done = subprocess.run(command, stdout=theirs, text=True, **more)
+    done = project.run(*command, capture_output=False, stdout=theirs, stderr=subprocess.PIPE)
     os.close(theirs), os.close(ours)
     assert done.returncode == 1
     assert done.stderr.startswith("error: --format parquet: not for a terminal; add --out")

@@ -21,6 +21,9 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 WINDOW = "#F0E442"
 # Of the text around it: dark on light, or light on dark.
 INK, GREY = "currentColor", "#999999"
+# Figures are laid out in a font that the renderer brings along: the fonts of the machine decide
+# about no byte. They are shown in it, or in one whose letters are as wide.
+MEASURED, SHOWN = "Liberation Sans", "Arial, Helvetica, Liberation Sans, sans-serif"
 COLUMNS = 5
 WIDTH, HEIGHT = 190, 150
 MILLION = 1e6
@@ -52,7 +55,7 @@ def themed(chart: alt.TopLevelMixin) -> dict:
             background="transparent",
             # A label takes more room in a font that is wider than the one it was measured in.
             padding={"left": 28, "right": 36, "top": 5, "bottom": 5},
-            font="Arial, Helvetica, Liberation Sans, sans-serif",
+            font=MEASURED,
         )
         .configure_view(stroke=GREY)
         .configure_axis(
@@ -79,6 +82,7 @@ def themed(chart: alt.TopLevelMixin) -> dict:
 def render(spec: dict) -> str:
     """A Vega-Lite specification as SVG; the same specification gives the same bytes."""
     text = vl_convert.vegalite_to_svg(spec, vl_version=alt.SCHEMA_VERSION[1:4])
+    text = text.replace(MEASURED, SHOWN)
     # The renderer numbers gradients through all figures of a process: number them from 0 here.
     order = list(dict.fromkeys(re.findall(r"gradient_\d+", text)))
     text = re.sub(r"gradient_\d+", lambda match: f"gradient_{order.index(match[0])}", text)
