@@ -1,10 +1,19 @@
 """Any checkpoint as a TransformerLens model, with its hooks, caches and weight views.
 
-from induction.models.bridge import open_in_transformer_lens
-bridge = open_in_transformer_lens("data/train/attn2_s0/step_001026.safetensors")
-logits, cache = bridge.run_with_cache(tokens)
-cache["blocks.1.attn.hook_pattern"]      # [batch, head, query, key]
+    from induction.models.bridge import open_in_transformer_lens
+    bridge = open_in_transformer_lens("data/train/attn2_s0/step_001026.safetensors")
+    logits, cache = bridge.run_with_cache(tokens)
+    cache["blocks.1.attn.hook_pattern"]      # [batch, head, query, key]
 
+Runs, hooks, caches, gradients, generation, starting and stopping at a layer, and processing of
+weights (`enable_compatibility_mode`) give the plain model's numbers. `hook_q` and `hook_k` are the
+outputs of W_Q and W_K, before rotation and smearing, and products of weights (`bridge.QK`) contain
+neither smearing nor positions.
+
+What the model cannot do raises StageError, in one line: text, because a checkpoint has no
+tokenizer; padding before a token, because attention is only causal; hooks that would never fire,
+such as `hook_result` and `hook_rot_q`; a key-value cache; and the rest of
+`induction.models.bridge_limits`.
 """
 
 import math

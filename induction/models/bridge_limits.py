@@ -103,8 +103,8 @@ def check_arguments(arguments: dict[str, object]) -> None:
             raise refusal(f"{name}={show(value)}", *ARGUMENTS.get(name, unknown))
 
 
-def check_layer(name: str, layer: int, last: int, first: int = 0) -> None:
-    if not first <= layer <= last:
+def check_layer(name: str, layer: int | float, last: int, first: int = 0) -> None:
+    if layer not in range(first, last + 1):
         raise refusal(name, f"found {layer}, expected {first} … {last}", "name a layer in between")
 
 
@@ -141,17 +141,18 @@ def check_tokens(tokens: object, vocab: int, n_ctx: int) -> None:
     check_ids("input", tokens, vocab)
 
 
-def check_resid(resid: object, d_model: int, n_ctx: int) -> None:
+def check_resid(resid: object, d_model: int, n_ctx: int, dtype: torch.dtype) -> None:
     """Raise StageError unless `resid` is a residual stream."""
-    found = f"shape {tuple(resid.shape)}" if isinstance(resid, Tensor) else show(resid)
-    fits = isinstance(resid, Tensor) and resid.is_floating_point() and resid.ndim in (2, 3)
-    if not isinstance(resid, Tensor) or not fits or resid.shape[-1] != d_model:
-        raise refusal(
-            "input with start_at_layer",
-            f"found {found}, expected a residual stream [batch, pos, {d_model}]",
-            "read one from run_with_cache, as hook_resid_pre",
-        )
-    check_length(resid.shape[-2], n_ctx)
+    found = show(resid)
+    if isinstance(resid, Tensor):
+        found = f"{resid.dtype} {tuple(resid.shape)}"
+        if resid.ndim in (2, 3) and resid.shape[-1] == d_model and resid.dtype == dtype:
+            return check_length(resid.shape[-2], n_ctx)
+    raise refusal(
+        "input with start_at_layer",
+        f"found {found}, expected a residual stream, {dtype} [batch, pos, {d_model}]",
+        "read one from run_with_cache, as hook_resid_pre",
+    )
 
 
 def check_length(length: int, n_ctx: int) -> None:

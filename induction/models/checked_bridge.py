@@ -74,14 +74,16 @@ class CheckedBridge(TransformerBridge):
         if isinstance(input, Tensor) and input.device != here:
             raise refusal("input", f"found {input.device}, expected {here}", "move it there")
         if is_resid:
-            bridge_limits.check_resid(input, self.cfg.d_model, self.cfg.n_ctx)
+            bridge_limits.check_resid(input, self.cfg.d_model, self.cfg.n_ctx, self.cfg.dtype)
         else:
             bridge_limits.check_tokens(input, self.cfg.d_vocab, self.cfg.n_ctx)
         assert isinstance(input, Tensor)
         shape = input.shape[:-1] if is_resid else input.shape
         bridge_limits.check_mask(mask, shape if len(shape) == 2 else (1, *shape))
 
-    def _check_layers(self, start: int | None, stop: int | None, return_type: object) -> None:
+    def _check_layers(
+        self, start: int | float | None, stop: int | float | None, return_type: object
+    ) -> None:
         layers = self.cfg.n_layers
         if start is not None:
             check_layer("start_at_layer", start, layers - 1, -layers)

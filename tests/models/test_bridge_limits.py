@@ -116,6 +116,11 @@ RUNS = {
     "stop too early": (dict(stop_at_layer=-3), "stop_at_layer: found -3"),
     "start too late": (dict(start_at_layer=2), "start_at_layer: found 2, expected -2 … 1"),
     "start with tokens": (dict(start_at_layer=1), "expected a residual stream"),
+    "stop in between": (dict(stop_at_layer=0.5), "stop_at_layer: found 0.5"),
+    "start in double": (
+        dict(input=torch.zeros(2, 5, 32).double(), start_at_layer=1),
+        r"torch.float64 \(2, 5, 32\)",
+    ),
     "start too wide": (dict(input=torch.zeros(2, 5, 31), start_at_layer=1), r"\(2, 5, 31\)"),
     "stop before start": (
         dict(input=torch.zeros(2, 5, 32), start_at_layer=1, stop_at_layer=0),
