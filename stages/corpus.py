@@ -2,24 +2,28 @@
 
 import hashlib
 import json
+import sys
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
 from induction.config.corpus import CorpusChanges, CorpusSettings
 from induction.config.errors import StageError
-from induction.pipeline.artifacts import MANIFEST, TOKENIZER, TRAIN_TOKENS
+from induction.pipeline import corpus_text
+from induction.pipeline.artifacts import MANIFEST, TEXT, TOKENIZER, TRAIN_TOKENS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
-from induction.text import sources
+from induction.text import packages, sources
 from induction.text.documents import distinct, within
+from induction.text.left_out import Reason, rows, sentence
 from induction.text.stream import join_documents, save_stream
 from induction.text.tokenizer import train_tokenizer
 from induction.text.windows import evaluation_windows
 
 PER = "corpus"
-INPUTS = ()
+INPUTS = (TEXT,)
 OUTPUTS = (DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY, MANIFEST, TOKENIZER, TRAIN_TOKENS)
 PARAMS = ("corpus",)
 
@@ -31,9 +35,17 @@ def main(job: Job) -> None:
     if job.instance:
         key = f"corpora.{job.instance}"
         params = params.changed(job.params.section(key, CorpusChanges), key)
-    texts_read, skipped = sources.read(params)
+    job.reads_text(partial(corpus_text.digest, params))
+    texts_read, left_out = sources.read(params, corpus_text.hidden)
     unique = distinct(texts_read)
     documents = within(unique, params.max_characters)
+    every, some, kept = (
+        {document.name for document in each} for each in (texts_read, unique, documents)
+    )
+    left_out.add_all(Reason.DUPLICATE, sorted(every - some))
+    left_out.add_all(Reason.BEYOND, sorted(some - kept))
+    if says := sentence(rows(left_out)):
+        print(f"{job.label}: left out: {says}", file=sys.stderr)
     hashes = [document.sha256 for document in documents]
     held_out = max(1, round(params.evaluation.held_out * len(documents)))
     if held_out >= len(documents):
@@ -113,12 +125,12 @@ def main(job: Job) -> None:
         )
         manifest = {
             "source": params.source,
-            "versions": {} if params.source == "files" else sources.versions(params.packages),
+            "versions": {} if params.source == "files" else packages.versions(params.packages),
             "documents_found": len(texts_read),
             "documents_distinct": len(unique),
             "documents_used": len(documents),
             "documents_held_out": held_out,
-            "skipped": dict(sorted(skipped.items())),
+            "left_out": rows(left_out),
             "characters": sum(len(document.text) for document in documents),
             "train_tokens": len(training_stream),
             "evaluation_sequences": n_seq,

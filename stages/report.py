@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import duckdb
 
-from induction.pipeline.artifacts import MANIFEST, Product
+from induction.pipeline.artifacts import MANIFEST, OfEveryCorpus, Product
 from induction.pipeline.job import Job, run
 from induction.report import context, queries
 from induction.report.files import files
@@ -25,9 +25,9 @@ from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
 
 PER = "grid"
 INPUTS = (
-    DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, MANIFEST, LOSSES, ICL, POSITIONS, PCA, HEADS,
-    COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, INTERVENTION_HEADS, *circuits.ALL, PHASES,
-    WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
+    OfEveryCorpus(MANIFEST), DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, LOSSES, ICL, POSITIONS,
+    PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, INTERVENTION_HEADS,
+    *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
 )  # fmt: skip
 OUTPUTS = (
     Product("index.html", in_git=False),
@@ -50,12 +50,12 @@ PARAMS = (
 
 
 def main(job: Job) -> None:
-    connection, manifest, inputs = read(job)
+    connection, manifests, inputs = read(job)
     results = queries.run(connection, job.params, job.cells)
     study = context.study(job.params, PARAMS, job.cells)
     # After every param was read: its hash is over those.
     provenance = {"report": asdict(job.provenance), "inputs": inputs}
-    texts = files(results, study, manifest, provenance, job.instance)
+    texts = files(results, study, manifests, provenance, job.instance)
     with job.outputs() as outputs:
         for name, text in texts.items():
             path = outputs.folder / name
@@ -63,16 +63,20 @@ def main(job: Job) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-def read(job: Job) -> tuple[duckdb.DuckDBPyConnection, dict, dict[str, dict]]:
-    """The tables as views, the manifest of the corpus, and the provenance of every input."""
-    path, views = job.source(MANIFEST).path, job.views()
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+def read(job: Job) -> tuple[duckdb.DuckDBPyConnection, list[dict], dict[str, dict]]:
+    """The tables as views, the manifest of every corpus, the study's own first, and the provenance
+    of every input."""
+    paths, views = [source.path for source in job.sources(MANIFEST)], job.views()
+    manifests = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     inputs = {
         str(source.path): asdict(provenance_of(table, source))
         for table, sources in views.items()
         for source in sources
     }
-    return connect(views), manifest, {str(path): manifest["provenance"]} | inputs
+    of_corpora = {
+        str(path): each["provenance"] for path, each in zip(paths, manifests, strict=True)
+    }
+    return connect(views), manifests, of_corpora | inputs
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def smeared_induction_model() -> Transformer:
 
 def provenance_by(stage: str, cell: str = "") -> Provenance:
     """The provenance of an artifact made by a test."""
-    return Provenance(stage, cell, "0" * 64, "1" * 64, ("python==3.11",), "cpu", "float32")
+    return Provenance(stage, cell, "0" * 64, "1" * 64, "", ("python==3.11",), "cpu", "float32")
 
 
 def header_of(arch: Architecture, cell: str, step: int = 7) -> Header:

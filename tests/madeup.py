@@ -198,6 +198,9 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
         "n_ctx": 64,
         "sha256": "0",
         "tokenizer_sha256": "1",
+        "left_out": [
+            {"reason": "not UTF-8", "count": 1, "is_lost": True, "examples": ["<i>`a`|b</i>.txt"]}
+        ],
         "provenance": asdict(provenance_by("corpus")),
     }
     code = code_digests.digests(code_digests.files("report", result.folder), result.folder)

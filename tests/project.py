@@ -70,7 +70,7 @@ class Project:
     def __init__(self, folder: Path):
         self.folder = folder
         dvc = (".dvc/config", ".dvc/plots", ".dvc/.gitignore", ".dvcignore")
-        for name in ("stages", "induction", "params.yaml", *dvc, ".gitignore"):
+        for name in ("stages", "induction", "params.yaml", "constraints.txt", *dvc, ".gitignore"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             ignore = shutil.ignore_patterns("__pycache__")

@@ -5,6 +5,7 @@ import json
 import click
 
 from induction.config.names import PUBLISHED
+from induction.pipeline.settings import read_study
 from induction.report import results
 
 
@@ -16,4 +17,4 @@ def command(published: bool, only_times: bool) -> None:
     if only_times:
         print(json.dumps(results.seconds(results.TIMES), indent=2))
     else:
-        print(results.overview(PUBLISHED if published else ""))
+        print(results.overview(PUBLISHED if published else "", read_study()))

@@ -10,7 +10,7 @@ from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import SCRATCH
 from induction.config.remedy import put_right
-from induction.pipeline import engine, plan
+from induction.pipeline import corpus_text, engine, plan
 from induction.pipeline.disks import check_one_disk
 from induction.pipeline.environment import DVC
 from induction.pipeline.locks import exclusive
@@ -90,6 +90,7 @@ def _run(jobs: int, names: list[str], published: bool, share: bool) -> int:
             f"{', '.join(study.every_cell)}; correct it, or add the cell to params.yaml"
         )
     corpora = sorted({study.every_cell[cell].corpus for cell in cells})
+    corpus_text.check(study, cells)
     before_cells = ["plan", *engine.targets(corpora, "corpus")]
     code = 0
     if jobs > 1 or names:
@@ -113,5 +114,5 @@ def _run(jobs: int, names: list[str], published: bool, share: bool) -> int:
         (SCRATCH / "times").mkdir(parents=True, exist_ok=True)
         (SCRATCH / "times" / "study.json").write_text(json.dumps(record), encoding="utf-8")
         forget_old_states()
-        print(results.overview(PUBLISHED if published else ""))
+        print(results.overview(PUBLISHED if published else "", study))
     return code

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from induction.config.errors import require
+from induction.config.paths import DATA, REPORTS
 from induction.config.strict import Listed, Seed, Share, Text, changed, settings, within
 
 # The name of a distribution (PEP 508), in ASCII.
@@ -39,6 +40,7 @@ class CorpusChanges:
     text_column: Text | None = None
     max_characters: int | None = None
     min_characters: int | None = None
+    max_lost: float | None = None
 
 
 @settings
@@ -50,6 +52,7 @@ class CorpusSettings:
     text_column: Text
     max_characters: Characters
     min_characters: Characters
+    max_lost: Annotated[float, within(0, 1)]
     tokenizer_characters: Characters
     # 256 bytes and the end-of-text token are always in a byte-level vocabulary.
     vocab_size: Annotated[int, within(258, 65_535, "ids are stored in 16 bits")]
@@ -104,6 +107,21 @@ class CorpusSettings:
             self.files,
             "a glob without hidden files and folders",
             "rename or link what is meant",
+        )
+        # DVC watches the folder before the first wildcard, and the outputs of stages are no input.
+        require(
+            not parts or not set("*?[$") & set(parts[0]),
+            "files",
+            self.files,
+            "a glob that begins with a folder, in which DVC notices every change",
+            "put the texts into a folder, as in texts/*.txt",
+        )
+        require(
+            not parts or parts[0] not in (DATA.name, REPORTS.name),
+            "files",
+            self.files,
+            f"a folder outside {DATA}/ and {REPORTS}/, which hold what stages write",
+            "move the texts, for example to texts/",
         )
 
 

@@ -52,14 +52,28 @@ class OnStudyText:
     table: Table
 
 
+@dataclass(frozen=True)
+class OfEveryCorpus:
+    """A file of every corpus that the cells of the grid read, and of the study's own."""
+
+    file: File
+
+
+@dataclass(frozen=True)
+class CorpusText:
+    """The text of a corpus, which no stage writes: files of the project, or installed packages."""
+
+
 Artifact = Table | File
-Input = Artifact | ProjectFile | OnStudyText
+Input = Artifact | ProjectFile | OnStudyText | OfEveryCorpus | CorpusText
 Output = Artifact | Product
 
 # The code and everything else that stage `plan` checks.
 PARAMS_FILE = ProjectFile("params.yaml")
 SOURCES = (ProjectFile("induction"), ProjectFile("stages"))
-DIGESTS = File("", "one file per stage: the digest of its code")
+PINS = ProjectFile("constraints.txt")
+DIGESTS = File("", "one file per stage: the digest of its code; the versions of text packages")
+TEXT = CorpusText()
 
 MANIFEST = File("manifest.json", "what the corpus was made of, with counts and hashes")
 TOKENIZER = File("tokenizer.json", "byte-level BPE")

@@ -13,8 +13,10 @@ from induction.config.remedy import address
 from induction.config.study import Study
 from induction.models import checkpoints
 from induction.pipeline import layout
-from induction.pipeline.artifacts import CHECKPOINTS, MANIFEST, TOKENIZER, TRAIN_TOKENS
-from induction.pipeline.dvc_lock import hashes, lock_of, md5, params_of
+from induction.pipeline.artifacts import CHECKPOINTS, MANIFEST, TEXT, TOKENIZER, TRAIN_TOKENS
+from induction.pipeline.corpus_text import hidden
+from induction.pipeline.declarations import stages
+from induction.pipeline.dvc_lock import hashes, lock_of, md5, nothing, params_of
 from induction.pipeline.plan import Expanded
 from induction.tables.contract import Table
 from induction.tables.parquet import provenance_of, row_groups
@@ -36,6 +38,7 @@ def check_lock(stage: Expanded, locked: dict, params: Params, outs: dict[str, st
     if locked["cmd"] != stage.cmd:
         yield f"{lock}: ran as {locked['cmd']!r}, dvc.yaml has {stage.cmd!r}; {_again(label)}"
     deps = hashes(locked, "deps")
+    is_text = TEXT in stages()[stage.name].inputs
     for dep in sorted(deps.keys() ^ set(stage.deps)):
         yield f"{dep}: only one of {lock} and dvc.yaml has it as a dependency; {_again(label)}"
     for dep in sorted(deps.keys() & set(stage.deps)):
@@ -43,8 +46,10 @@ def check_lock(stage: Expanded, locked: dict, params: Params, outs: dict[str, st
         if dep in outs:
             if outs[dep] != deps[dep]:
                 yield f"{dep}: was made anew since this stage ran; {_again(label)}"
+        elif not path.exists() and not dep.startswith(f"{DATA}/"):
+            yield f"{dep}: not found; put back what this stage read, or change params.yaml"
         # A part of an output that was not pulled is no problem.
-        elif (path.exists() or not dep.startswith(f"{DATA}/")) and md5(path) != deps[dep]:
+        elif path.exists() and md5(path, hidden if is_text else nothing) != deps[dep]:
             yield f"{dep}: changed since this stage ran; {_again(label)}"
     if params_of(locked) != params.values(stage.params):
         yield f"params.yaml: its values are not those this stage ran with; {_again(label)}"
@@ -75,6 +80,7 @@ def check_provenance(
         ("cell", "for another cell"),
         ("code", "by other code, of hash"),
         ("params", "with other params, of hash"),
+        ("text", "from other text, of hash"),
         ("versions", "with other versions"),
     ):
         left, right = getattr(actual, name), getattr(expected, name)

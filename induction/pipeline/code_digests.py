@@ -49,7 +49,11 @@ def combine(digests: dict[str, str]) -> str:
 
 def planned(stage: str) -> Path:
     """Where stage `plan` writes the digest of a stage."""
-    return folder_of(writer_of(DIGESTS).name, "") / stage
+    return planned_folder() / stage
+
+
+def planned_folder() -> Path:
+    return folder_of(writer_of(DIGESTS).name, "")
 
 
 def check_planned(stage: str, digest: str) -> None:

@@ -10,7 +10,16 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from induction.pipeline.artifacts import DIGESTS, Artifact, File, Input, OnStudyText, Output, Per
+from induction.pipeline.artifacts import (
+    DIGESTS,
+    Artifact,
+    File,
+    Input,
+    OfEveryCorpus,
+    OnStudyText,
+    Output,
+    Per,
+)
 from induction.tables.contract import Table
 
 STAGES = Path("stages")
@@ -37,8 +46,13 @@ class Stage:
     @property
     def artifacts_read(self) -> tuple[Artifact, ...]:
         """The inputs that other stages write."""
-        plain = (each.table if isinstance(each, OnStudyText) else each for each in self.inputs)
-        return tuple(artifact for artifact in plain if isinstance(artifact, Table | File))
+        return tuple(each for each in map(_plain, self.inputs) if isinstance(each, Table | File))
+
+
+def _plain(each: Input) -> Input:
+    if isinstance(each, OnStudyText):
+        return each.table
+    return each.file if isinstance(each, OfEveryCorpus) else each
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from induction.config.remedy import address
 LOCK = Path("dvc.lock")
 LOCKS = (LOCK, Path(PUBLISHED) / LOCK)
 IGNORED = "__pycache__"  # as in .dvcignore
+Hidden = Callable[[Collection[Path]], Collection[Path]]
 # What reading something else as a lock file raises.
 DAMAGE = (
     yaml.YAMLError,
@@ -24,6 +26,10 @@ DAMAGE = (
     TypeError,
     AttributeError,
 )
+
+
+def nothing(_: Collection[Path]) -> Collection[Path]:
+    return ()
 
 
 def lock_of(label: str) -> Path:
@@ -68,12 +74,16 @@ def _check(stage: dict) -> None:
     params_of(stage)
 
 
-def md5(path: Path) -> str:
-    """DVC's hash of a file, or of a folder: that of a list of its files with theirs."""
+def md5(path: Path, hidden: Hidden = nothing) -> str:
+    """DVC's hash of a file, or of a folder: that of a list of its files with theirs.
+
+    `hidden` are those of some files that .dvcignore names, beside what this project's always does.
+    """
     if not path.is_dir():
         with open(path, "rb") as file:
             return hashlib.file_digest(file, _md5).hexdigest()
-    files = [p for p in path.rglob("*") if p.is_file() and IGNORED not in p.parts]
+    files = {p for p in path.rglob("*") if p.is_file() and IGNORED not in p.parts}
+    files -= set(hidden(files))
     entries = [{"md5": md5(p), "relpath": p.relative_to(path).as_posix()} for p in files]
     entries.sort(key=lambda entry: entry["relpath"])
     return f"{_md5(json.dumps(entries, sort_keys=True).encode()).hexdigest()}.dir"

@@ -21,7 +21,16 @@ from induction.config.paths import SCRATCH, TORCH
 from induction.config.remedy import put_right
 from induction.config.utf8 import run_in_utf8
 from induction.pipeline import code_digests, layout, status
-from induction.pipeline.artifacts import DIGESTS, PARAMS_FILE, Artifact, OnStudyText, Output
+from induction.pipeline.artifacts import (
+    DIGESTS,
+    PARAMS_FILE,
+    TEXT,
+    Artifact,
+    File,
+    OfEveryCorpus,
+    OnStudyText,
+    Output,
+)
 from induction.pipeline.declarations import STAGES, Stage, stages, writer_of
 from induction.pipeline.locks import exclusive
 from induction.tables.atomic import remove
@@ -50,6 +59,7 @@ class Job:
         self.stage, self.instance = stages()[stage], instance
         self.params = Params()
         self.device, self.dtype = "cpu", "float32"
+        self._text, self._digest_text = "", lambda: ""
         self._code = code_digests.digests(code_digests.files(stage))
         young = [path for path in self._code if Path(path).stat().st_mtime > STARTED]
         if young:
@@ -89,6 +99,9 @@ class Job:
             if isinstance(artifact, Table) and OnStudyText(artifact) in self.stage.inputs:
                 cells = {name: cell for name, cell in cells.items() if cell.is_on_its_text}
             return [layout.source_of(artifact, name) for name in cells]
+        if isinstance(artifact, File) and OfEveryCorpus(artifact) in self.stage.inputs:
+            corpora = {"", *(cell.corpus for cell in self.cells.values())}
+            return [layout.source_of(artifact, corpus) for corpus in sorted(corpora)]
         if writer.per == "corpus":
             of_cell = self.stage.per == "cell"
             return [layout.source_of(artifact, self.cell[1].corpus if of_cell else "")]
@@ -107,6 +120,15 @@ class Job:
     def read_cells(self, table: Table) -> dict[str, dict[str, np.ndarray]]:
         """The same of a table with one file per cell, by the names of the cells."""
         return {str(source.cell): read_table(table, source) for source in self.sources(table)}
+
+    def reads_text(self, digest: Callable[[], str]) -> None:
+        """Say which text this job reads, by a function that hashes it; call this before reading.
+
+        The hash becomes part of every provenance, and is compared before anything is published.
+        """
+        if TEXT not in self.stage.inputs:
+            raise ValueError(f"stages/{self.stage.name}.py: INPUTS lacks {TEXT}")
+        self._text, self._digest_text = digest(), digest
 
     def views(self) -> dict[Table, list[Source]]:
         """The files of every table among the inputs, for `tables.duck.connect`."""
@@ -130,6 +152,7 @@ class Job:
             self.instance,
             code_digests.combine(self._code),
             hash_params(self.params.values(self.params.keys_read), keys),
+            self._text,
             versions(),
             self.device,
             self.dtype,
@@ -140,8 +163,9 @@ class Job:
         """Scratch paths for every output of the stage, put into place when the block ends.
 
         Each is moved by a rename inside one file system, so that it is either whole or not there.
-        Raises StageError, and publishes nothing, if code or params changed in the meantime: DVC
-        looks at both only when the stage has ended, and would credit the new with these outputs.
+        Raises StageError, and publishes nothing, if code, params or text changed in the meantime:
+        DVC looks at them only when the stage has ended, and would credit the new with these
+        outputs.
         """
         places = {
             output: layout.path_of(self.stage.name, output, self.instance)
@@ -182,11 +206,13 @@ class Job:
         keys = self.params.keys_read
         if self.params.values(keys) != Params().values(keys):
             changed.add(str(PARAMS))
+        if self._digest_text() != self._text:
+            changed.add("the text of the corpus")
         if changed:
             raise StageError(
-                f"{', '.join(sorted(changed))}: changed while this stage ran, so its output is "
-                "not what the present code and params make; nothing was published, and what "
-                "training has done so far is kept. Undo the change and run `make study` to finish "
+                f"{', '.join(sorted(changed))}: changed while this stage ran, so its output does "
+                "not belong to what is there now; nothing was published, and what training has "
+                "done so far is kept. Undo the change and run `make study` to finish "
                 "from there, or keep it and run `make study` to make this stage anew"
             )
 

@@ -16,10 +16,13 @@ import yaml
 from induction.config.cells import Cell
 from induction.config.names import PUBLISHED
 from induction.config.study import Study
-from induction.pipeline import code_digests, layout
+from induction.pipeline import code_digests, corpus_text, layout
 from induction.pipeline.artifacts import (
     DIGESTS,
+    TEXT,
     Artifact,
+    File,
+    OfEveryCorpus,
     OnStudyText,
     Output,
     Product,
@@ -35,8 +38,9 @@ HEADER = """\
 # The study, in order. Written by `make plan` from params.yaml and what the modules in stages/
 # declare: edit those, not this file.
 """
-# The name of an instance, and of the corpus and model of a cell, as DVC fills them in.
-KEY, CORPUS, MODEL = "${key}", "${item.corpus}", "${item.model}"
+# The name of an instance, the corpus and model of a cell, and the text of a corpus, as DVC fills
+# them in.
+KEY, CORPUS, MODEL, TEXT_OF_ITEM = "${key}", "${item.corpus}", "${item.model}", "${item.text}"
 # The variable of a dvc.yaml that holds its cells; `cells` would be that of params.yaml.
 CELLS = "cells_here"
 
@@ -172,7 +176,10 @@ def _foreach(study: Study, stage: Stage, section: str) -> dict[str, Any]:
     if stage.per == "cell":
         return {"foreach": f"${{{CELLS}}}", "do": _entry(stage, KEY, section, study)}
     if stage.per == "corpus":
-        items = {name: {} for name in sorted(study.corpora)}
+        items = {
+            name: {"text": corpus_text.dependency(corpus_text.settings_of(study, name)).as_posix()}
+            for name in sorted(study.corpora)
+        }
         return {"foreach": items, "do": _entry(stage, KEY, section, study)}
     # Every cell is named, so that the entry has to be filled in here.
     entry = _entry(stage, PUBLISHED, section, study)
@@ -209,6 +216,9 @@ def _deps(stage: Stage, instance: str, study: Study) -> list[str]:
             if writer.per == "cell" and stage.per == "grid":
                 joined.add(folder)
     paths = [each.name for each in stage.inputs if isinstance(each, ProjectFile)]
+    if TEXT in stage.inputs:
+        text = corpus_text.dependency(study.corpus).as_posix()
+        paths.append(TEXT_OF_ITEM if instance == KEY else text)
     for folder, read in names.items():
         # The folder itself is an artifact without a name.
         is_whole = "" in read or (folder in joined and len(read) > 1)
@@ -224,6 +234,9 @@ def _folders(
         is_on_text = isinstance(artifact, Table) and OnStudyText(artifact) in stage.inputs
         names = study.on_its_text(instance) if is_on_text else study.grids()[instance]
         return [layout.folder_of(writer.name, name).as_posix() for name in names]
+    if isinstance(artifact, File) and OfEveryCorpus(artifact) in stage.inputs:
+        corpora = {"", *(study.every_cell[cell].corpus for cell in study.grids()[instance])}
+        return [layout.folder_of(writer.name, name).as_posix() for name in sorted(corpora)]
     if writer.per == "corpus" and stage.per == "cell":
         return [CORPUS]
     name = "" if writer.per in ("", "corpus") else instance

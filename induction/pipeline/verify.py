@@ -11,7 +11,8 @@ from induction.config.params import Params
 from induction.config.paths import DATA
 from induction.config.remedy import address
 from induction.config.study import Study
-from induction.pipeline import checks, code_digests, layout, plan
+from induction.pipeline import checks, code_digests, corpus_text, layout, plan
+from induction.pipeline.artifacts import TEXT
 from induction.pipeline.declarations import stages
 from induction.pipeline.dvc_lock import hashes, lock_of, read_locks
 from induction.pipeline.plan import Expanded
@@ -32,6 +33,7 @@ class Verification:
         }
         self.documents: dict[str, int] = {}
         self.code: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
 
     def problems(self, stage: Expanded) -> list[str]:
         """All that is wrong with what a stage made."""
@@ -45,13 +47,14 @@ class Verification:
                 problems.append(str(error))
             except OSError as error:
                 problems.append(f"{error.filename}: {error.strerror}; give read access to it")
-        return problems
+        return list(dict.fromkeys(problems))
 
     def _checks(self, stage: Expanded) -> Iterator[checks.Problems]:
         def expected(without: tuple[str, ...]) -> Provenance:
             read = hash_params(self.params.values(stage.params), without)
             code = self._code(stage.name)
-            return Provenance(stage.name, stage.instance, code, read, versions(), "", "")
+            text = self._text(stage)
+            return Provenance(stage.name, stage.instance, code, read, text, versions(), "", "")
 
         if stage.label in self.locked:
             yield checks.check_lock(stage, self.locked[stage.label], self.params, self.outs)
@@ -74,6 +77,16 @@ class Verification:
             digests = code_digests.digests(code_digests.files(name))
             self.code[name] = code_digests.combine(digests)
         return self.code[name]
+
+    def _text(self, stage: Expanded) -> str:
+        """sha256 of the text that a stage reads, as it is now; empty for those that read none."""
+        if TEXT not in stages()[stage.name].inputs:
+            return ""
+        corpus = stage.instance
+        if corpus not in self.texts:
+            settings = corpus_text.settings_of(self.study, corpus)
+            self.texts[corpus] = corpus_text.digest(settings)
+        return self.texts[corpus]
 
     def _corpus(self, corpus: str, expected: checks.Expected) -> checks.Problems:
         manifest = checks.read_manifest(corpus)

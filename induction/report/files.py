@@ -6,6 +6,7 @@ from typing import Any
 from induction.report import answer, circuits_page, context, index_page, plots, sequences, summary
 from induction.report.figures.drawn import drawn
 from induction.report.figures.figure import Section
+from induction.report.left_out import left_out
 from induction.report.rendering import inline_script, render
 from induction.report.rows import Results
 
@@ -13,11 +14,12 @@ from induction.report.rows import Results
 def files(
     results: Results,
     study: dict[str, Any],
-    manifest: dict[str, Any],
+    manifests: list[dict[str, Any]],
     provenance: dict[str, Any],
     grid: str,
 ) -> dict[str, str]:
-    """By path in the folder of the report; `study` is that of `context.study`."""
+    """By path in the folder of the report; `study` is that of `context.study`, `manifests` those of
+    every corpus, the study's own first."""
     cells = answer.findings(results)
     figures = drawn(results)
     filled = {
@@ -25,7 +27,8 @@ def files(
         **context.findings(results, cells, study["phase_rule"]),
         **context.pages(results, cells, figures),
         "grid": grid,
-        "manifest": manifest,
+        "manifest": manifests[0],
+        "left_out": left_out(manifests),
         "provenance": provenance,
         "fingerprint": context.fingerprint(provenance),
     }

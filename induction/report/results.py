@@ -6,12 +6,19 @@ from pathlib import Path
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import REPORTS, SCRATCH
+from induction.config.study import Study
+from induction.pipeline import layout
+from induction.pipeline.artifacts import MANIFEST
+from induction.report.left_out import left_out
 
 TIMES = SCRATCH / "times"
 
 
-def overview(grid: str) -> str:
-    """Results, claims and times of the study, or of a grid. Raises StageError without a report."""
+def overview(grid: str, study: Study) -> str:
+    """Results, claims and times of the study, or of a grid, and what its corpora lack.
+
+    Raises StageError without a report.
+    """
     path = REPORTS / grid / "metrics.json"
     if not path.exists():
         raise StageError(f"{path}: not found; run `make {PUBLISHED if grid else 'study'}`")
@@ -22,10 +29,18 @@ def overview(grid: str) -> str:
         [
             cells(metrics["cells"]),
             f"claims of the paper: {claims}\n",
+            *(f"left out of {name}: {says}" for name, says in left_out(_manifests(grid, study))),
             f"seconds per stage: {times}" if times else "",
             f"report: {REPORTS / grid / 'index.html'}",
         ]
     )
+
+
+def _manifests(grid: str, study: Study) -> list[dict]:
+    """Those of the corpora of a grid that are here, after `dvc pull report` perhaps none."""
+    corpora = {"", *(study.every_cell[cell].corpus for cell in study.grids()[grid])}
+    paths = [layout.source_of(MANIFEST, corpus).path for corpus in sorted(corpora)]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
 
 
 def cells(metrics: dict[str, dict]) -> str:

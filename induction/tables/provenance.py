@@ -21,14 +21,16 @@ class Provenance:
     """It names no time, place or person, so that the same study gives the same bytes.
 
     `code` is the hash of the stage's code when it started (`pipeline.code_digests.combine`),
-    `params` that of the params it read; `cell` is the cell, corpus or grid it was made for, empty
-    for what the default study has once.
+    `params` that of the params it read; `text` that of the text which stage `corpus` read, empty
+    for other stages; `cell` is the cell, corpus or grid it was made for, empty for what the default
+    study has once.
     """
 
     stage: Text
     cell: Text
     code: Text
     params: Text
+    text: Text
     versions: Listed[Text]
     device: Text
     dtype: Text

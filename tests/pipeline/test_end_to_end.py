@@ -72,7 +72,11 @@ def test_sequences_have_the_means_and_the_intervals_of_metrics_json(project):
 def test_the_text_is_the_user_s_own(project):
     manifest = json.loads((project.folder / "data/corpus/manifest.json").read_text())
     assert manifest["source"] == "files"
-    assert manifest["skipped"] == {"not UTF-8": 1}
+    said = {"reason": "not UTF-8", "count": 1, "is_lost": True, "examples": ["books/broken.txt"]}
+    assert said in manifest["left_out"]
+    shown = project.run(*INDUCTION, "show").stdout
+    assert "left out of the text: not UTF-8: 1 (books/broken.txt); " in shown
+    assert "not UTF-8: 1 (books/broken.txt)" in (project.folder / "reports/summary.md").read_text()
     names = pq.read_table(project.folder / "data/corpus/documents.parquet")["name"].to_pylist()
     assert all(name.startswith("books/") for name in names)
 

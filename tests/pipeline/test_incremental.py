@@ -75,6 +75,10 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
         ("attn1_s0",),
     ),
     "a field of `train`": (param("train.adamw_beta2", 0.99), CELLS),
+    "a text changed, added or removed": (
+        lambda p: p.append("books/0001.txt", "And so on, and so on, to the end of the river.\n"),
+        CELLS,
+    ),
     "`corpus.evaluation.sequences`": (param("corpus.evaluation.sequences", 10), CELLS),
     "`icl.windows`": (param("icl.windows.early", [4, 9]), CELLS),
     "another key of `icl`": (param("icl.bootstrap_draws", 101), CELLS),

@@ -150,9 +150,11 @@ def test_every_stage_depends_on_its_code_by_one_digest():
     for label, stage in EXPANDED.items():
         code = [dep for dep in stage.deps if dep.startswith("data/plan/")]
         is_plan = DIGESTS in stages()[stage.name].outputs
-        assert code == ([] if is_plan else [f"data/plan/{stage.name}"]), label
+        text = ["data/plan/text_packages"] if stage.name == "corpus" else []
+        assert code == ([] if is_plan else [f"data/plan/{stage.name}", *text]), label
         sources = {dep for dep in stage.deps if not dep.startswith("data/")}
-        assert sources == ({"params.yaml", "induction", "stages"} if is_plan else set())
+        checked = {"params.yaml", "constraints.txt", "induction", "stages"}
+        assert sources == (checked if is_plan else set())
 
 
 def test_each_query_and_template_belongs_to_one_stage():

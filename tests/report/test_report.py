@@ -54,6 +54,14 @@ def test_the_pages_hold_every_figure_and_nothing_undefined(reports):
         assert ODD.split("<")[0] in text
 
 
+def test_what_was_left_out_of_the_text_is_named_and_does_nothing(reports):
+    summary, index = (
+        (reports / name).read_text(encoding="utf-8") for name in ("summary.md", "index.html")
+    )
+    assert "Left out of the text: `not UTF-8: 1 (<i>'a'|b</i>.txt)`." in summary
+    assert "Left out of the text: not UTF-8: 1 (&lt;i&gt;`a`|b&lt;/i&gt;.txt)." in index
+
+
 def test_the_figures_of_readme_are_files_which_the_summary_shows(reports):
     files = {path.stem for path in (reports / "figures").glob("*")}
     assert files == {entry.name for entry in FIGURES if entry.is_file}

@@ -35,13 +35,13 @@ REASONS = {
 def check(kind: str, files: str) -> list[str]:
     """Read the glob, hold the outcome to what a user may see, and return the texts."""
     params = CorpusSettings(
-        "files", (), (), "*.txt", "text", 10**6, 1, 10**5, 300, 32, 0, Evaluation(4, 0.2)
+        "files", (), (), "texts/*.txt", "text", 10**6, 1, 1.0, 10**5, 300, 32, 0, Evaluation(4, 0.2)
     )
     # Settings refuse absolute globs, but the folders of these tests lie outside the project.
     object.__setattr__(params, "files", files)
     try:
         with watched():
-            documents, skipped = sources.read(params)
+            documents, left_out = sources.read(params)
     except StageError as error:
         message = str(error)
         assert message.isprintable() and len(message) < 1_200, message
@@ -49,11 +49,15 @@ def check(kind: str, files: str) -> list[str]:
         assert "; " in message, message
         OUTCOMES[kind, "link" if "found a link to" in message else "refused"] += 1
         return []
-    assert set(skipped) <= REASONS and all(count > 0 for count in skipped.values()), skipped
+    counts = left_out.counts
+    assert set(counts) <= REASONS and all(count > 0 for count in counts.values()), counts
+    names = [name for part in left_out.parts for name in part.examples]
+    assert names or not counts
+    assert all(name.isprintable() for name in names)
     for document in documents:
         assert document.name.isprintable() and document.text
         assert len(document.sha256) == 64  # which takes valid Unicode
-    OUTCOMES[kind, "in part" if skipped else "whole"] += 1
+    OUTCOMES[kind, "in part" if counts else "whole"] += 1
     return [document.text for document in documents]
 
 

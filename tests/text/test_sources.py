@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import resource
+import shlex
 import time
 from dataclasses import replace
 from importlib import metadata
@@ -16,16 +17,19 @@ import pytest
 
 from induction.config.corpus import CorpusSettings, Evaluation
 from induction.config.errors import StageError, visible
-from induction.text import sources
+from induction.pipeline.environment import run
+from induction.text import files, records, sources
+from induction.text.left_out import LeftOut, rows, sentence
 
 FILES = CorpusSettings(
     source="files",
     packages=(),
     exclude_names=("skip.txt",),
-    files="*.txt",
+    files="texts/*.txt",
     text_column="text",
     max_characters=10_000,
     min_characters=5,
+    max_lost=1.0,
     tokenizer_characters=1_000,
     vocab_size=300,
     n_ctx=32,
@@ -35,10 +39,12 @@ FILES = CorpusSettings(
 
 
 def read(folder, pattern="**/*", **changed):
+    """The documents, and how many were left out by reason."""
     settings = replace(FILES, **changed)
     # Settings refuse absolute globs, but the folders of these tests lie outside the project.
     object.__setattr__(settings, "files", f"{folder}/{pattern}")
-    return sources.read(settings)
+    documents, left_out = sources.read(settings)
+    return documents, left_out.counts
 
 
 def test_files_of_every_kind(tmp_path):
@@ -81,6 +87,70 @@ def test_no_text_found_says_where_it_looked(tmp_path):
         read(tmp_path)
 
 
+def test_much_that_is_lost_is_an_error_that_a_param_allows(tmp_path):
+    for i in range(9):
+        (tmp_path / f"{i}.txt").write_text(f"some text {i}")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9 au lait")
+    (tmp_path / "short.txt").write_text("abc")  # as params ask for, so not lost
+    (tmp_path / "skip.txt").write_text("left out by name")
+    wanted = (
+        r"corpus\.files .*found 1 of 12 files and records whose text is lost, expected a share of "
+        r"at most corpus\.max_lost = 0\.08 \(not UTF-8: 1 \(.*latin\.txt\).*; mend them.* raise "
+    )
+    with pytest.raises(StageError, match=wanted):
+        read(tmp_path, max_lost=0.08)
+    assert len(read(tmp_path, max_lost=0.09)[0]) == 9
+    for line in range(3):  # records count like files
+        (tmp_path / "a.jsonl").write_text("no JSON\n" * (line + 1))
+    with pytest.raises(StageError, match=r"found 4 of 15 .* \(not JSON: 3 \(.*a\.jsonl:000000001"):
+        read(tmp_path, max_lost=0.09)
+
+
+def test_what_is_left_out_is_named_and_counted(tmp_path):
+    for i in range(5):
+        (tmp_path / f"{i}.txt").write_bytes(b"caf\xe9 au lait")
+    (tmp_path / "a.txt").write_text("abc")
+    settings = replace(FILES)
+    object.__setattr__(settings, "files", f"{tmp_path}/*.txt")
+    (tmp_path / "good.txt").write_text("good text")
+    _, left_out = sources.read(settings)
+    names = ", ".join(f"{tmp_path}/{i}.txt" for i in range(3))
+    assert sentence(rows(left_out)) == (
+        f"not UTF-8: 5 ({names}, and 2 more); too short: 1 ({tmp_path}/a.txt)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("books/**/*.txt", "books"),
+        ("books/en/*/a.txt", "books/en"),
+        ("./books//[ab].txt", "books"),
+        ("books/one.txt", "books/one.txt"),
+        ("input.txt", "input.txt"),
+    ],
+)
+def test_what_dvc_watches_of_a_glob(pattern, path):
+    assert files.watched(pattern) == Path(path)
+
+
+def test_the_digest_changes_with_every_file_that_is_read_and_no_other(tmp_path):
+    (tmp_path / "a.txt").write_text("some text")
+    settings = replace(FILES)
+    object.__setattr__(settings, "files", f"{tmp_path}/*.txt")
+    digests = [sources.digest(settings)]
+    (tmp_path / "b.md").write_text("not of the glob")
+    (tmp_path / "skip.txt").write_text("left out by name")
+    assert sources.digest(settings) == digests[0]
+    (tmp_path / "c.txt").write_bytes(b"\xff")
+    digests.append(sources.digest(settings))
+    (tmp_path / "c.txt").rename(tmp_path / "d.txt")
+    digests.append(sources.digest(settings))
+    (tmp_path / "a.txt").write_text("same size")
+    digests.append(sources.digest(settings))
+    assert len(set(digests)) == 4
+
+
 def test_packages_are_the_sources_of_an_installed_package():
     packages = replace(FILES, source="packages", packages=("pyyaml",), exclude_names=())
     documents, _ = sources.read(packages)
@@ -121,7 +191,7 @@ def test_a_glob_finds_what_python_finds(tmp_path, monkeypatch, pattern):
         for name in ("a.txt", "b.md", ".secret.txt", "["):
             Path(folder, name).write_text("x")
     Path("b.md").write_text("x")
-    assert sources._glob(pattern, sources.Counter()) == {
+    assert files.matched(pattern, LeftOut()) == {
         Path(path) for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)
     }
 
@@ -129,7 +199,7 @@ def test_a_glob_finds_what_python_finds(tmp_path, monkeypatch, pattern):
 def test_a_glob_of_many_stars_comes_back(tmp_path):
     (tmp_path / "/".join("d" * 30)).mkdir(parents=True)
     start = time.monotonic()
-    assert sources._glob(f"{tmp_path}/" + "**/*/" * 12 + "x", sources.Counter()) == set()
+    assert files.matched(f"{tmp_path}/" + "**/*/" * 12 + "x", LeftOut()) == set()
     assert time.monotonic() - start < 5
 
 
@@ -185,6 +255,26 @@ def test_links_inside_the_folder_and_the_folder_itself_as_a_link_are_fine(texts)
     base = texts.parent / "link"
     assert {d.name for d in documents} == {f"{base}/again.txt", f"{base}/deep/a.txt"}
     assert skipped == {"not readable": 1}
+
+
+def test_the_remedy_for_a_link_out_of_the_folder_works(texts):
+    """As in the snapshots of model hubs and in folders that `dvc add` linked to its cache, where
+    all texts are links to a folder that no glob may name."""
+    blobs = texts.parent / ".blobs"
+    (texts / "deep").rename(blobs)
+    (texts / "one.txt").symlink_to(blobs / "a.txt")
+    (texts / "all").symlink_to(blobs)
+    with pytest.raises(StageError, match="copy all of it with `cp -rL ") as caught:
+        read(texts)
+    _, command, _ = str(caught.value).split("`")
+    run(shlex.split(command), check=True)
+    documents, counts = read(f"{texts}_copied")
+    assert [document.text for document in documents] == ["text of a"] * 2 and not counts
+
+
+def test_links_to_folders_below_the_first_are_not_followed_as_dvc_does_not(texts):
+    (texts / "link").symlink_to("deep")
+    assert [d.name for d in read(texts, "*/*.txt")[0]] == [f"{texts}/deep/a.txt"]
 
 
 def test_what_is_no_file_is_not_waited_for(texts):
@@ -243,13 +333,13 @@ def test_more_than_fits_is_refused_by_name(tmp_path, monkeypatch, limit, value, 
         path.write_text("".join(json.dumps({"text": row}) + "\n" if row else "\n" for row in rows))
     else:
         path.write_text(" ".join(rows))
-    monkeypatch.setattr(sources, limit, value)
+    monkeypatch.setattr(records if limit == "MAX_FILE" else sources, limit, value)
     with pytest.raises(StageError, match=wanted):
         read(tmp_path)
 
 
 def test_a_record_that_is_too_long_is_skipped_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_RECORD", 1_000)
+    monkeypatch.setattr(records, "MAX_RECORD", 1_000)
     long, short = "x" * 5_000, "short text"
     lines = [json.dumps({"text": text}) for text in (short, long, f"{short} 2", long)]
     (tmp_path / "a.jsonl").write_text("\r\n".join(lines))
@@ -369,7 +459,10 @@ def distribution(folder: Path, record: str | None) -> None:
         ("a,b,c,d,e\n", r"corpus\.packages: found 'odd', whose list of files is unreadable"),
         ("odd.py,,many\n", r"corpus\.packages: found 'odd', whose list of files is unreadable"),
         ('odd.py,,"' + "x" * 200_000, r"corpus\.packages: found 'odd', whose list .*unreadable"),
-        ("/etc/secret.py,,\n../secret.py,,\nnot_there.py,,\n", r"found no text.*'not readable': 1"),
+        (
+            "/etc/secret.py,,\n../secret.py,,\nnot_there.py,,\n",
+            r"found no text.*not readable: 1 \(not_there\.py\)",
+        ),
     ],
     ids=["none", "columns", "size", "long", "paths"],
 )
@@ -394,5 +487,6 @@ def test_a_source_that_cannot_be_parsed_costs_itself_alone(tmp_path, monkeypatch
     for name, text in sources_of.items():
         (tmp_path / f"{name}.py").write_text(text)
     distribution(tmp_path, "".join(f"{name}.py,,\n" for name in sources_of))
-    documents, skipped = sources.read(replace(FILES, source="docstrings", packages=("odd",)))
-    assert [d.text for d in documents] == ["A doc\\dstring."] and skipped == {"not parsable": 4}
+    documents, left_out = sources.read(replace(FILES, source="docstrings", packages=("odd",)))
+    assert [d.text for d in documents] == ["A doc\\dstring."]
+    assert left_out.counts == {"not parsable": 4}
