@@ -37,16 +37,26 @@ def test_a_folder_of_outputs_on_another_disk_is_refused(name, disk, tmp_path, mo
         os.makedirs(folder)
     check_one_disk()
     link(tmp_path / name, disk)
-    with pytest.raises(StageError, match="found on another disk") as caught:
+    why = "on another disk than" if name == ".scratch" else "a link out of the project"
+    with pytest.raises(StageError, match=f"found {why}") as caught:
         check_one_disk()
     assert "\n" not in str(caught.value)
 
 
-def test_all_of_them_on_another_disk_are_fine(disk, tmp_path, monkeypatch):
+def test_a_link_out_of_the_project_is_refused_on_the_same_disk_too(tmp_path, monkeypatch):
+    """`dvc repro` says that the output is outside of the Git repository, after the stage ran."""
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    os.makedirs("data")
+    link(Path.cwd() / "data", tmp_path)
+    with pytest.raises(StageError, match=r"data: found a link out of the project .*data"):
+        check_one_disk()
+
+
+def test_a_link_within_the_project_is_fine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for folder in ("data", "reports", ".scratch"):
-        os.makedirs(folder)
-        link(tmp_path / folder, disk)
+    os.makedirs("elsewhere")
+    Path("reports").symlink_to("elsewhere")
     check_one_disk()
 
 
@@ -57,7 +67,7 @@ def test_a_cache_on_another_disk_works(studied, disk, tmp_path):
     link(project.folder / "data", disk)
     done = project.run(*INDUCTION, "study")
     (line,) = done.stderr.splitlines()
-    assert done.returncode == 1 and line.startswith("error: data: found on another disk")
+    assert done.returncode == 1 and line.startswith("error: data: found a link out of")
     (project.folder / "data").unlink()
     shutil.move(disk / "data", project.folder / "data")
     link(project.folder / ".dvc" / "cache", disk)
