@@ -18,6 +18,7 @@ from induction.pipeline.dvc_lock import hashes, lock_of, read_locks
 from induction.pipeline.plan import Expanded
 from induction.pipeline.row_counts import row_count
 from induction.tables.provenance import Provenance, hash_params, versions
+from induction.text import sources
 
 
 class Verification:
@@ -85,7 +86,7 @@ class Verification:
         corpus = stage.instance
         if corpus not in self.texts:
             settings = corpus_text.settings_of(self.study, corpus)
-            self.texts[corpus] = corpus_text.digest(settings)
+            self.texts[corpus] = sources.digest(settings, checks.hidden)
         return self.texts[corpus]
 
     def _corpus(self, corpus: str, expected: checks.Expected) -> checks.Problems:

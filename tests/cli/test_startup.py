@@ -104,6 +104,7 @@ def test_make_installs_anew_where_the_folder_moved(sources):
     assert not (moved / ".venv" / "installed").exists(), "the next `make` goes on"
 
 
+@pytest.mark.slow
 def test_code_of_a_folder_that_moved_still_runs(studied, tmp_path):
     """Scripts in .venv/bin name the old folder; no program is found by them."""
     moved = studied.copy(tmp_path / "moved")

@@ -60,6 +60,7 @@ def test_a_file_is_utf_8(variables, project):
     assert "é×→" in done.stdout.decode("utf-8"), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["patterns", "show", "verify", "compare", "plan"])
 def test_every_command_works_in_plain_ascii(command, project):
     checkpoint = "data/train/attn1_s0/step_000005.safetensors"

@@ -7,6 +7,7 @@ import pytest
 
 from tests.project import INDUCTION, Project
 
+pytestmark = pytest.mark.slow
 MACHINES = (
     {"PYTHONHASHSEED": "1", "TZ": "Pacific/Kiritimati", "LC_ALL": "tr_TR.UTF-8", "COLUMNS": "20",
      "OMP_NUM_THREADS": "1"},
@@ -27,7 +28,6 @@ def left_in(folders: dict[str, str]) -> list[str]:
     return [str(path) for folder in folders.values() for path in Path(folder).rglob("*")]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES, ids=["one", "other"])
 def test_another_machine_makes_the_same_bytes(machine, studied, tmp_path):
     """By `dvc repro`, which nobody gives our environment to."""
