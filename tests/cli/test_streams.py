@@ -9,7 +9,11 @@ import pytest
 from tests.project import INDUCTION, Project
 
 PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-NOT_UTF8 = [{"PYTHONIOENCODING": "latin-1"}, {"PYTHONIOENCODING": "ascii"}, PLAIN]
+NOT_UTF8 = [
+    pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.slow, id="latin-1"),
+    pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.slow, id="ascii"),
+    pytest.param(PLAIN, id="C"),
+]
 SQL = "select 'é×→' as x"
 
 
@@ -39,7 +43,7 @@ def on_terminal(project: Project, variables: dict[str, str], *command: str) -> b
     return shown
 
 
-@pytest.mark.parametrize("variables", NOT_UTF8, ids=["latin-1", "ascii", "C"])
+@pytest.mark.parametrize("variables", NOT_UTF8)
 def test_a_terminal_gets_what_it_can_show(variables, project):
     shown = on_terminal(project, variables, "query", SQL).decode("latin-1").splitlines()
     e_acute = "é×" if variables.get("PYTHONIOENCODING") == "latin-1" else r"\xe9x"
@@ -47,7 +51,7 @@ def test_a_terminal_gets_what_it_can_show(variables, project):
     assert shown[-3].split() == ["|", rf"{e_acute}\u2192", "|"]
 
 
-@pytest.mark.parametrize("variables", NOT_UTF8, ids=["latin-1", "ascii", "C"])
+@pytest.mark.parametrize("variables", NOT_UTF8)
 def test_a_file_is_utf_8(variables, project):
     for options in (("--format", "csv"), ("--format", "markdown"), ()):
         command = (*INDUCTION, "query", *options, SQL)
@@ -95,6 +99,7 @@ def test_without_docstrings_one_line_says_what_to_unset(project):
         assert project.run(*command, variables={"PYTHONOPTIMIZE": "1"}).returncode == 0
 
 
+@pytest.mark.slow
 def test_what_a_command_starts_has_docstrings_and_asserts(project):
     done = project.run(*INDUCTION, "study", variables={"PYTHONOPTIMIZE": "1"})
     assert done.returncode == 0, done.stderr
