@@ -143,14 +143,14 @@ def check_tokens(tokens: object, vocab: int, n_ctx: int) -> None:
 
 def check_resid(resid: object, d_model: int, n_ctx: int, dtype: torch.dtype) -> None:
     """Raise StageError unless `resid` is a residual stream."""
-    found = show(resid)
+    actual = show(resid)
     if isinstance(resid, Tensor):
-        found = f"{resid.dtype} {tuple(resid.shape)}"
+        actual = f"{resid.dtype} {tuple(resid.shape)}"
         if resid.ndim in (2, 3) and resid.shape[-1] == d_model and resid.dtype == dtype:
             return check_length(resid.shape[-2], n_ctx)
     raise refusal(
         "input with start_at_layer",
-        f"found {found}, expected a residual stream, {dtype} [batch, pos, {d_model}]",
+        f"found {actual}, expected a residual stream, {dtype} [batch, pos, {d_model}]",
         "read one from run_with_cache, as hook_resid_pre",
     )
 
@@ -172,9 +172,9 @@ def check_mask(mask: object, shape: Sequence[int]) -> None:
     if mask is None:
         return
     if not isinstance(mask, Tensor) or tuple(mask.shape) != tuple(shape):
-        found = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        actual = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
         raise refusal(
-            "attention_mask", f"found {found}, expected [batch, pos] {tuple(shape)}", "reshape it"
+            "attention_mask", f"found {actual}, expected [batch, pos] {tuple(shape)}", "reshape it"
         )
     kept = mask.long()
     if not bool(mask[:, 0].all()) or bool((kept.diff(dim=1) > 0).any()) or bool((kept < 0).any()):

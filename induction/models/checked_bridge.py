@@ -280,9 +280,9 @@ class CheckedBridge(TransformerBridge):
                 "load_state_dict", "the weights are processed already", "open the checkpoint again"
             )
         expected = {name: value.shape for name, value in self.state_dict().items()}
-        found = {name: value.shape for name, value in state_dict.items()}
-        wrong = {name for name in found if found[name] != expected.get(name)}
-        wrong |= set(expected) - set(found) if strict else set()
+        actual = {name: value.shape for name, value in state_dict.items()}
+        wrong = {name for name in actual if actual[name] != expected.get(name)}
+        wrong |= set(expected) - set(actual) if strict else set()
         if wrong:
             raise refusal(
                 "load_state_dict",

@@ -40,7 +40,9 @@ def _manifests(grid: str, study: Study) -> list[dict]:
     """Those of the corpora of a grid that are here, after `dvc pull report` perhaps none."""
     corpora = {"", *(study.every_cell[cell].corpus for cell in study.grids()[grid])}
     paths = [layout.source_of(MANIFEST, corpus).path for corpus in sorted(corpora)]
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    manifests = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    # Those of older code do not say; `make study` makes them anew.
+    return [manifest for manifest in manifests if "left_out" in manifest]
 
 
 def cells(metrics: dict[str, dict]) -> str:
