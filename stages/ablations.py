@@ -1,6 +1,7 @@
 """Measure the losses of a cell without each of its heads, at every checkpoint"""
 
-from typing import Literal
+from functools import partial
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from induction.config.ablations import AblationSettings
 from induction.config.icl import IclWindows
 from induction.config.losses import LossSettings
 from induction.interp.ablation import WHOLE_MODEL, ablated_nll, head_outputs, substitutes
-from induction.interp.losses import joined, sequence_losses
+from induction.interp.losses import joined, sequence_losses, short_context
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.transformer import Transformer
@@ -27,11 +28,20 @@ INPUTS = (CHECKPOINTS, EVAL, EVAL_SEQUENCES)
 OUTPUTS = (ABLATIONS,)
 PARAMS = ("device", "ablations", "icl.windows", "losses")
 
-# Some sequences: what replaces a head's output there, their tokens and sampled positions, and,
-# layer by layer, the replacement; None is zero.
-Part = tuple[str, Tensor, Tensor, list[Tensor] | None]
 # (layer, head, replacement, mode) -> losses of sequences, by column.
 Losses = dict[tuple[int, int, str, str], dict[str, Tensor]]
+
+
+class Part(NamedTuple):
+    """Some sequences: their tokens, in whole and with a short context, their sampled positions, and
+    what replaces the heads' outputs in both, layer by layer; None is zero."""
+
+    tokens: Tensor
+    short: Tensor
+    sampled: Tensor
+    replacement: str = "zero"
+    z: list[Tensor] | None = None
+    z_short: list[Tensor] | None = None
 
 
 def main(job: Job) -> None:
@@ -47,9 +57,13 @@ def main(job: Job) -> None:
     ).to(device)
     ablations.check_fits("ablations", len(tokens))
     windows.check_fits("icl.windows", tokens.shape[1])
-    pairs = list(zip(tokens.split(batch), sampled.split(batch), strict=True))
-    few = ablations.other_sequences
-    other_pairs = list(zip(tokens[:few].split(batch), sampled[:few].split(batch), strict=True))
+    columns = (tokens, short_context(tokens, windows), sampled)
+
+    def first(count: int) -> list[Part]:
+        split = (column[:count].split(batch) for column in columns)
+        return [Part(*part) for part in zip(*split, strict=True)]
+
+    zeroed, others = first(ablations.sequences), first(ablations.other_sequences)
 
     paths = checkpoints.listed(job.source(CHECKPOINTS))
     with Workers(device) as workers, job.outputs() as outputs:
@@ -59,16 +73,19 @@ def main(job: Job) -> None:
             checkpoints.check_fits(tokens, header, checkpoint)
 
             def losses_of(part: Part, model: Transformer = model) -> Losses:
-                replacement, tokens, positions, zs = part
-                losses = ablated_nll(model, tokens, ablations.modes, zs)
-                whole = sequence_losses(losses.pop(WHOLE_MODEL), windows, positions)
-                return ({(-1, -1, "none", "none"): whole} if replacement == "zero" else {}) | {
-                    (layer, head, replacement, mode): sequence_losses(without, windows, positions)
+                nll = ablated_nll(model, part.tokens, ablations.modes, part.z)
+                short = ablated_nll(model, part.short, ablations.modes, part.z_short)
+                losses = {
+                    ablation: sequence_losses(nll[ablation], short[ablation], windows, part.sampled)
+                    for ablation in nll
+                }
+                whole = losses.pop(WHOLE_MODEL)
+                return ({(-1, -1, "none", "none"): whole} if part.replacement == "zero" else {}) | {
+                    (layer, head, part.replacement, mode): without
                     for (layer, head, mode), without in losses.items()
                 }
 
-            parts = [("zero", *pair, None) for pair in pairs]
-            parts += replaced(model, other_pairs, ablations.others, workers)
+            parts = zeroed + replaced(model, others, ablations.others, workers)
             collected: dict[tuple, list[dict[str, Tensor]]] = {}
             for part in workers.map(losses_of, parts):
                 for key, values in part.items():
@@ -91,21 +108,31 @@ def main(job: Job) -> None:
 
 def replaced(
     model: Transformer,
-    pairs: list[tuple[Tensor, Tensor]],
+    parts: list[Part],
     replacements: tuple[Literal["mean", "resample"], ...],
     workers: Workers,
 ) -> list[Part]:
     """The parts for replacements that the model itself makes, from these sequences."""
     if not replacements:
         return []
-    outputs = workers.map(lambda pair: head_outputs(model, pair[0]), pairs)
-    zs = [torch.cat(layer) for layer in zip(*outputs, strict=True)]
-    sizes = [len(tokens) for tokens, _ in pairs]
-    parts: list[Part] = []
-    for replacement in replacements:
-        split = zip(*[z.split(sizes) for z in substitutes(zs, replacement)], strict=True)
-        parts += [(replacement, *pair, list(z)) for pair, z in zip(pairs, split, strict=True)]
-    return parts
+    texts = [part.tokens for part in parts], [part.short for part in parts]
+    sizes = [len(part.tokens) for part in parts]
+
+    def of_parts(batches: list[Tensor]) -> dict[str, list[tuple[Tensor, ...]]]:
+        """By replacement: what stands in for every layer's z, part by part."""
+        outputs = workers.map(partial(head_outputs, model), batches)
+        zs = [torch.cat(layer) for layer in zip(*outputs, strict=True)]
+        return {
+            each: [*zip(*[z.split(sizes) for z in substitutes(zs, each)], strict=True)]
+            for each in replacements
+        }
+
+    whole, short = map(of_parts, texts)
+    return [
+        part._replace(replacement=each, z=list(z), z_short=list(z_short))
+        for each in replacements
+        for part, z, z_short in zip(parts, whole[each], short[each], strict=True)
+    ]
 
 
 if __name__ == "__main__":

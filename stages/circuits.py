@@ -142,7 +142,7 @@ def window_of(
             f"{source.path}: its checkpoints are not those of training; {rebuild(source.stage)}"
         )
     window = checkpoint_selection.window_of(
-        table["step"], table["icl"], table["icl_high"], tokens_per_step, rule
+        table["step"], table["icl_matched"], table["icl_matched_high"], tokens_per_step, rule
     )
     return window, table["step"]
 

@@ -7,10 +7,10 @@ from induction.stats.intervals import tails
 from induction.tables.corpus import EVAL_SEQUENCES
 from induction.tables.duck import arrays, connect, query
 from induction.tables.icl import ICL, POSITIONS, SAMPLED
-from induction.tables.losses import LOSSES
+from induction.tables.losses import LOSSES, LOSSES_SHORT
 
 PER = "cell"
-INPUTS = (LOSSES, EVAL_SEQUENCES)
+INPUTS = (LOSSES, LOSSES_SHORT, EVAL_SEQUENCES)
 OUTPUTS = (ICL, POSITIONS, SAMPLED)
 PARAMS = ("corpus.n_ctx", "icl")
 

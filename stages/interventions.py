@@ -1,6 +1,7 @@
 """Measure losses with sets of heads removed, or their patterns knocked out or idealised"""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from induction.config.losses import LossSettings
 from induction.config.remedy import rebuild
 from induction.interp.activations import Head
 from induction.interp.interventions import HeadEdits, Rules, interventions
-from induction.interp.losses import joined, sequence_losses, token_nll
+from induction.interp.losses import joined, sequence_losses, short_context, token_nll
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.transformer import Transformer
@@ -31,8 +32,16 @@ INPUTS = (CHECKPOINTS, EVAL, EVAL_SEQUENCES, HEADS)
 OUTPUTS = (INTERVENTIONS, INTERVENTION_HEADS)
 PARAMS = ("device", "icl.windows", "interventions", "losses")
 
-# Some sequences: tokens, sampled positions, and what the rules mean there.
-Part = tuple[Tensor, Tensor, Rules]
+
+class Part(NamedTuple):
+    """Some sequences: their tokens, in whole and with a short context, what the rules mean in both,
+    and their sampled positions."""
+
+    tokens: Tensor
+    rules: Rules
+    short: Tensor
+    short_rules: Rules
+    sampled: Tensor
 
 
 def main(job: Job) -> None:
@@ -49,10 +58,11 @@ def main(job: Job) -> None:
     settings.check_fits("interventions", len(tokens))
     windows.check_fits("icl.windows", tokens.shape[1])
     # One stream for all sequences, in their order: the same keys however they are batched.
-    rng = np.random.default_rng(settings.seed)
+    rng, rng_short = (np.random.default_rng(seed) for seed in (settings.seed, (settings.seed, 1)))
+    columns = (tokens, short_context(tokens, windows), sampled)
     parts = [
-        (sequences, positions, Rules(sequences, rng))
-        for sequences, positions in zip(tokens.split(batch), sampled.split(batch), strict=True)
+        Part(whole, Rules(whole, rng), short, Rules(short, rng_short), positions)
+        for whole, short, positions in zip(*(each.split(batch) for each in columns), strict=True)
     ]
     count = len(tokens)
 
@@ -106,8 +116,9 @@ def losses_of(
     model: Transformer, part: Part, edits: HeadEdits, windows: IclWindows
 ) -> dict[str, Tensor]:
     """Losses of the sequences of a part under one set of edits, by column."""
-    tokens, positions, rules = part
-    return sequence_losses(token_nll(model, tokens, rules.edits(edits)), windows, positions)
+    nll = token_nll(model, part.tokens, part.rules.edits(edits))
+    short = token_nll(model, part.short, part.short_rules.edits(edits))
+    return sequence_losses(nll, short, windows, part.sampled)
 
 
 def kinds_by_step(table: dict[str, np.ndarray]) -> dict[int, dict[Head, str]]:

@@ -21,13 +21,13 @@ from induction.tables.contract import Table
 from induction.tables.duck import arrays, connect, query
 from induction.tables.heads import HEADS, PROBES
 from induction.tables.icl import SAMPLED
-from induction.tables.losses import LOSSES
+from induction.tables.losses import LOSSES, LOSSES_SHORT
 from induction.tables.parquet import read_table
 from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
 from induction.tables.source import Source
 
 PER = "grid"
-INPUTS = (LOSSES, SAMPLED, HEADS, PROBES, ABLATIONS)
+INPUTS = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS)
 OUTPUTS = (CURVES, OVERLAPS, PHASES, WINDOWS)
 PARAMS = ("ablations", "corpus.n_ctx", "icl", "models", "phases", "train")
 
@@ -62,15 +62,11 @@ def read_measurements(sources: dict[Table, Source], icl: IclSettings, mode: str)
 
     Raises StageError unless they hold the same checkpoints, and each of its grain completely.
     """
-    windows = {
-        "early_first": icl.windows.early[0],
-        "early_last": icl.windows.early[1],
-        "late_first": icl.windows.late[0],
-        "late_last": icl.windows.late[1],
-    }
-    connection = connect({table: [sources[table]] for table in (LOSSES, ABLATIONS)})
+    late = {"late_first": icl.windows.late[0], "late_last": icl.windows.late[1]}
+    queried = (LOSSES, LOSSES_SHORT, ABLATIONS)
+    connection = connect({table: [sources[table]] for table in queried})
     data = {
-        LOSSES: arrays(query(connection, "phases/losses", windows)),
+        LOSSES: arrays(query(connection, "phases/losses", late)),
         ABLATIONS: arrays(query(connection, "phases/ablations", {"mode": mode})),
     } | {table: read_table(table, sources[table]) for table in (SAMPLED, HEADS, PROBES)}
     steps = np.unique(data[LOSSES]["step"])

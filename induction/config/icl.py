@@ -11,7 +11,11 @@ Position = Annotated[int, within(0, 32_765, "corpus.n_ctx is bounded")]
 
 @settings
 class IclWindows:
-    """Where ICL is read: first and last position of two windows, both included."""
+    """Where ICL is read: first and last position of two windows, both included.
+
+    They are equally long: for the matched score the tokens of `late` are read again at the
+    positions of `early`.
+    """
 
     early: Pair[Position]
     late: Pair[Position]
@@ -27,6 +31,19 @@ class IclWindows:
             f"a window after early {list(self.early)}",
             "move one of them",
         )
+        length, late_length = (last - first for first, last in (self.early, self.late))
+        require(
+            length == late_length,
+            "late",
+            list(self.late),
+            f"as many positions as early {list(self.early)}, where its tokens are read again",
+            "move an end",
+        )
+
+    @property
+    def shift(self) -> int:
+        """By how many tokens the text is cut short for the matched score."""
+        return self.late[0] - self.early[0]
 
     def check_fits(self, key: str, n_ctx: int) -> None:
         """A sequence of n_ctx tokens has n_ctx - 1 losses, at positions 0 … n_ctx - 2."""

@@ -42,19 +42,39 @@ def token_nll(
     return nll(model, resid, tokens[:, 1:])
 
 
+def short_context(
+    tokens: Int[Tensor, "batch pos"], windows: IclWindows
+) -> Int[Tensor, "batch short_pos"]:
+    """The sequences from so late on that the tokens of the late window stand where those of the
+    early one stood, and up to the last of them.
+
+    The difference of their losses, in the whole sequence and here, is the matched ICL score: what
+    the rest of the context is worth to the same tokens. The score of Olsson et al. 2022 compares
+    different tokens, and most of its variance is that of the text.
+    """
+    return tokens[:, windows.shift : windows.late[1] + 2]
+
+
 def sequence_losses(
     losses: Float[Tensor, "batch pos"],
+    short: Float[Tensor, "batch short_pos"],
     windows: IclWindows,
     sampled: Int[Tensor, "batch"] | None = None,
 ) -> dict[str, Float[Tensor, "batch"]]:
     """Losses [nats] of each sequence, named like the columns of tables: means over the `early` and
-    the `late` window (both ends included), the `mean` over all positions, and the loss at its
-    `sampled` position if there is one."""
+    the `late` window (both ends included), over the tokens of the latter in their `short_context`,
+    whose losses are `short`, the `mean` over all positions, and the loss at its `sampled` position
+    if there is one."""
+
+    def mean(losses: Tensor, window: tuple[int, int]) -> Tensor:
+        return losses[:, window[0] : window[1] + 1].mean(1)
+
     columns = {
-        name: losses[:, first : last + 1].mean(1)
-        for name, (first, last) in (("early", windows.early), ("late", windows.late))
+        "early": mean(losses, windows.early),
+        "late": mean(losses, windows.late),
+        "late_short": mean(short, windows.early),
+        "mean": losses.mean(1),
     }
-    columns["mean"] = losses.mean(1)
     if sampled is not None:
         columns["sampled"] = losses.gather(1, sampled[:, None])[:, 0]
     return columns

@@ -107,9 +107,10 @@ def icl_window(
 ) -> PhaseWindow:
     """The window of ICL by the published rule, and whether it is a phase change.
 
-    `curve` and `final_low` have the sign of early minus late loss. It is a phase change if ICL
-    changes by at least `min_drop` inside the window, its last value (not smoothed) is `min_final`
-    or more, and the interval of that value, which begins at `final_low`, lies above zero.
+    `curve` and `final_low` are turned, so that more in-context learning is more. It is a phase
+    change if ICL changes by at least `min_drop` inside the window, its last value (not smoothed)
+    is `min_final` or more, and the interval of that value, which begins at `final_low`, lies above
+    zero.
     """
     smooth = smoothed(curve[None], rule.smoothing)
     first, peak, last = (int(i) for i in slope_window(slopes(smooth, tokens), rule.peak_share)[0])

@@ -29,8 +29,8 @@ class Undefined:
 class Measurements:
     """What the signals of one cell are made of, at its checkpoints `steps`.
 
-    `icl` is early minus late, so that it rises; `loss_vectors` has the loss at one position of
-    every sequence; `unablated` is the same for the sequences that ablations are made on, and
+    `icl` is the matched score turned, so that it rises; `loss_vectors` has the loss at one position
+    of every sequence; `unablated` is the same for the sequences that ablations are made on, and
     `ablation_effects` is what removing each head adds to that.
     """
 

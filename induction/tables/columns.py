@@ -25,6 +25,7 @@ POS = int16("pos", "tokens 0 … pos are read, token pos + 1 is predicted")
 WINDOW_LOSSES = (
     float32("early", "nats; mean loss in icl.windows.early"),
     float32("late", "nats; mean loss in icl.windows.late"),
+    float32("late_short", "nats; that of the same tokens with the context of icl.windows.early"),
     float32("mean", "nats; mean loss over all positions"),
 )
 SAMPLED_LOSS = float32("sampled", "nats; loss at the sequence's sampled position")

@@ -20,6 +20,8 @@ ICL = Table(
         *_with_interval("loss", "mean over all sequences and positions"),
         float64("early", "nats; mean loss in icl.windows.early"),
         float64("late", "nats; mean loss in icl.windows.late"),
+        float64("late_short", "nats; that of the same tokens with the context of the early window"),
+        *_with_interval("icl_matched", "late minus late_short: what the rest of the context gives"),
         *_with_interval("icl", "late minus early"),
         *_with_interval("icl_paper", "loss at icl.late_point minus loss at icl.early_point"),
     ),

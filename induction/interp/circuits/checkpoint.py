@@ -1,9 +1,9 @@
 """One checkpoint: its circuits from the weights, and the losses without its edges and paths."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -12,17 +12,24 @@ from torch import Tensor
 from induction.config.circuits import CircuitSettings
 from induction.config.heads import HeadSettings
 from induction.config.icl import IclWindows
-from induction.interp.circuits import patching, residual, trigrams
+from induction.interp.circuits import residual, trigrams
 from induction.interp.circuits.bigrams import Bigrams, direct_rows
 from induction.interp.circuits.edges import SMEAR, Edge, Head, edges_of
 from induction.interp.circuits.evidence import HeadScores, circuit_of, edge_evidence, edge_rows
 from induction.interp.circuits.heads import head_rows
-from induction.interp.circuits.patching import CleanRun, clean_run, edge_ablated_nll
+from induction.interp.circuits.patching import (
+    CleanRun,
+    Replacement,
+    circuit_only_nll,
+    clean_run,
+    edge_ablated_nll,
+    replacement_of,
+)
 from induction.interp.circuits.rows import Row, RowsByTable, Vocabulary, edge_key, loss_rows
 from induction.interp.circuits.token_circuits import TokenCircuits, token_circuits
 from induction.interp.circuits.trigrams import trigram_rows
 from induction.interp.composition import ReceiverInput
-from induction.interp.losses import joined, sequence_losses
+from induction.interp.losses import sequence_losses, short_context
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
 from induction.tables import circuits as tables
@@ -61,6 +68,35 @@ class CheckpointReading(NamedTuple):
     circuit: list[Edge]
     reason: str
     last_circuit: list[Edge]
+
+
+# The losses of one run, with what stands in for its heads and MLPs.
+NllOfRun = Callable[[CleanRun, Replacement], Float[Tensor, "batch query"]]
+
+
+class Runs:
+    """The whole model on sequences, batch by batch, and on the same with a short context."""
+
+    def __init__(self, model: Transformer, inputs: CircuitInputs, text: Int[Tensor, "seq pos"]):
+        self.inputs = inputs
+        self.both = [
+            inputs.workers.map(partial(clean_run, model), tokens.split(inputs.batch))
+            for tokens in (text, short_context(text, inputs.windows))
+        ]
+
+    def replaced(self, kind: Literal["mean", "zero"]) -> list[tuple[CleanRun, Replacement]]:
+        """Every run with what replaces a part in its context."""
+        replacements = [replacement_of(runs, kind) for runs in self.both]
+        pairs = zip(self.both, replacements, strict=True)
+        return [(run, replacement) for runs, replacement in pairs for run in runs]
+
+    def losses(
+        self, nll: NllOfRun, replaced: list[tuple[CleanRun, Replacement]]
+    ) -> dict[str, Float[Tensor, "seq"]]:
+        parts = self.inputs.workers.map(lambda pair: nll(*pair), replaced)
+        n_batches = len(self.both[0])
+        whole, short = torch.cat(parts[:n_batches]), torch.cat(parts[n_batches:])
+        return sequence_losses(whole, short, self.inputs.windows)
 
 
 def read_checkpoint(
@@ -114,21 +150,23 @@ def read_edges(
     last_circuit: list[Edge] | None,
 ) -> CheckpointReading:
     """Tables `edges` and `edge_ablations`; into queries and values, edges of the last circuit."""
-    windows = inputs.windows
-    runs = inputs.workers.map(partial(clean_run, model), inputs.text.split(inputs.batch))
-    replacement = patching.replacement_of(runs, inputs.settings.replacements[0])
-    whole = joined([sequence_losses(run.nll, windows) for run in runs])
+    runs = Runs(model, inputs, inputs.text)
+    replaced = runs.replaced(inputs.settings.replacements[0])
+    whole = runs.losses(lambda run, _: run.nll, replaced)
 
     def icl(losses: dict[str, Tensor]) -> Tensor:
-        return (losses["late"] - losses["early"]).mean()
+        return (losses["late"] - losses["late_short"]).mean()
 
     def losses(edges: list[Edge], into: ReceiverInput) -> dict[Edge, dict[str, Tensor]]:
-        def of_run(run: CleanRun) -> list[dict[str, Tensor]]:
-            nlls = [edge_ablated_nll(model, run, [edge], replacement, into) for edge in edges]
-            return [sequence_losses(nll, windows) for nll in nlls]
-
-        of_runs = inputs.workers.map(of_run, runs)
-        return {edge: joined([run[i] for run in of_runs]) for i, edge in enumerate(edges)}
+        return {
+            edge: runs.losses(
+                lambda run, replacement, edge=edge: edge_ablated_nll(
+                    model, run, [edge], replacement, into
+                ),
+                replaced,
+            )
+            for edge in edges
+        }
 
     of_keys = losses(edges_of(model), "k")
     icl_lost = {edge: (icl(ablated) - icl(whole)).item() for edge, ablated in of_keys.items()}
@@ -160,33 +198,39 @@ def edge_ablation_rows(
 
 def path_rows(model: Transformer, inputs: CircuitInputs, circuit: list[Edge]) -> list[Row]:
     """Table `paths`: losses of the whole model, without the circuit, and with the circuit alone."""
-    workers = inputs.workers
-    runs = workers.map(partial(clean_run, model), inputs.trial_text.split(inputs.batch))
+    runs = Runs(model, inputs, inputs.trial_text)
+    rows: list[Row] = []
+    for i, kind in enumerate(inputs.settings.replacements):
+        replaced = runs.replaced(kind)
 
-    def path(path: str, run: str, kind: str, nll: Callable[[CleanRun], Tensor]) -> list[Row]:
-        losses = sequence_losses(torch.cat(workers.map(nll, runs)), inputs.windows)
-        return loss_rows(losses, path=path, run=run, replacement=kind)
+        def add(path: str, run: str, kind: str, nll: NllOfRun, replaced: list = replaced) -> None:
+            losses = runs.losses(nll, replaced)
+            rows.extend(loss_rows(losses, path=path, run=run, replacement=kind))
 
-    rows = path("whole", "whole", "none", lambda run: run.nll)
-    for kind in inputs.settings.replacements:
-        replacement = patching.replacement_of(runs, kind)
-        alone = partial(patching.circuit_only_nll, model, replacement=replacement)
-        rows += path("direct", "kept", kind, partial(alone, edges=()))
+        def alone(run: CleanRun, replacement: Replacement, edges: Collection[Edge]) -> Tensor:
+            return circuit_only_nll(model, run, edges, replacement)
+
+        if i == 0:
+            add("whole", "whole", "none", lambda run, _: run.nll)
+        add("direct", "kept", kind, partial(alone, edges=()))
         if circuit:
-            ablated = partial(edge_ablated_nll, model, replacement=replacement)
-            rows += path("circuit", "kept", kind, partial(alone, edges=circuit))
-            rows += path("circuit", "cut", kind, partial(ablated, edges=circuit))
+            add("circuit", "kept", kind, partial(alone, edges=circuit))
+            add("circuit", "cut", kind, lambda run, r: edge_ablated_nll(model, run, circuit, r))
     return rows
 
 
 def order_rows(model: Transformer, inputs: CircuitInputs) -> list[Row]:
     """Table `path_orders`."""
-    batches = inputs.text.split(inputs.batch)
-    orders = torch.cat(inputs.workers.map(partial(residual.orders_nll, model), batches), 1)
+
+    def orders(text: Tensor) -> Tensor:
+        batches = text.split(inputs.batch)
+        return torch.cat(inputs.workers.map(partial(residual.orders_nll, model), batches), 1)
+
+    both = orders(inputs.text), orders(short_context(inputs.text, inputs.windows))
     return [
         row
-        for order, nll in enumerate(orders)
-        for row in loss_rows(sequence_losses(nll, inputs.windows), order=order)
+        for order, (nll, short) in enumerate(zip(*both, strict=True))
+        for row in loss_rows(sequence_losses(nll, short, inputs.windows), order=order)
     ]
 
 

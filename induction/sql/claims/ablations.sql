@@ -4,13 +4,13 @@
 with
 
 whole as (
-    select cell, step, seq, late - early as icl, sampled
+    select cell, step, seq, late - late_short as icl, sampled
     from ablations
     where mode = 'none'
 ),
 
 removed as (
-    select cell, step, layer, head, seq, late - early as icl, sampled
+    select cell, step, layer, head, seq, late - late_short as icl, sampled
     from last_rows('ablations')
     where replacement = 'zero' and mode = 'pattern'
 ),

@@ -5,9 +5,9 @@ with
 gains as (
     select
         cell,
-        arg_max(-icl, step) as gained,
-        max(-icl) filter (step = start_step) as at_start,
-        max(-icl) filter (step = end_step) as at_end
+        arg_max(-icl_matched, step) as gained,
+        max(-icl_matched) filter (step = start_step) as at_start,
+        max(-icl_matched) filter (step = end_step) as at_end
     from windowed_cells
     join icl using (cell)
     group by cell

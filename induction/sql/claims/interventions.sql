@@ -4,7 +4,7 @@
 with
 
 whole as (
-    select cell, step, avg(late - early) as icl, avg(mean) as loss
+    select cell, step, avg(late - late_short) as icl, avg(mean) as loss
     from interventions
     where intervention = 'none'
     group by cell, step
@@ -13,7 +13,7 @@ whole as (
 shares as (
     select
         cell, step, intervention, draw,
-        1 - avg(late - early) / any_value(whole.icl) as share,
+        1 - avg(late - late_short) / any_value(whole.icl) as share,
         avg(mean) - any_value(whole.loss) as gap
     from interventions
     join whole using (cell, step)

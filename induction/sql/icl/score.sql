@@ -1,10 +1,15 @@
--- Grain: step. The in-context-learning score, late minus early, with bootstrap intervals.
--- Reads losses (step, seq, pos) and draws (draw, seq, weight): how often each sequence occurs in
--- each bootstrap resample. Sequences are resampled, not tokens: tokens of one text are not
--- independent.
+-- Grain: step. The in-context-learning scores with bootstrap intervals: matched, the loss of late
+-- tokens minus that of the same tokens with a short context; late minus early; and at the points of
+-- the paper. Reads losses (step, seq, pos), losses_short (the same) and draws (draw, seq, weight):
+-- how often each sequence occurs in each bootstrap resample. Sequences are resampled, not tokens:
+-- tokens of one text are not independent.
 with
 
-per_sequence as (
+short as (
+    select step, seq, avg(loss) as late_short from losses_short group by step, seq
+),
+
+of_positions as (
     select
         step, seq,
         avg(loss) as loss,
@@ -16,10 +21,15 @@ per_sequence as (
     group by step, seq
 ),
 
+per_sequence as (
+    from of_positions join short using (step, seq)
+),
+
 resampled as (
     select
         step, draw,
         sum(weight * loss) / sum(weight) as loss,
+        sum(weight * (late - late_short)) / sum(weight) as icl_matched,
         sum(weight * (late - early)) / sum(weight) as icl,
         sum(weight * icl_paper) / sum(weight) as icl_paper
     from per_sequence
@@ -32,6 +42,8 @@ intervals as (
         step,
         quantile_cont(loss, $low) as loss_low,
         quantile_cont(loss, $high) as loss_high,
+        quantile_cont(icl_matched, $low) as icl_matched_low,
+        quantile_cont(icl_matched, $high) as icl_matched_high,
         quantile_cont(icl, $low) as icl_low,
         quantile_cont(icl, $high) as icl_high,
         quantile_cont(icl_paper, $low) as icl_paper_low,
@@ -46,6 +58,8 @@ points as (
         avg(loss) as loss,
         avg(early) as early,
         avg(late) as late,
+        avg(late_short) as late_short,
+        avg(late - late_short) as icl_matched,
         avg(late - early) as icl,
         avg(icl_paper) as icl_paper
     from per_sequence
@@ -55,7 +69,8 @@ points as (
 select
     step,
     loss, loss_low, loss_high,
-    early, late,
+    early, late, late_short,
+    icl_matched, icl_matched_low, icl_matched_high,
     icl, icl_low, icl_high,
     icl_paper, icl_paper_low, icl_paper_high
 from points

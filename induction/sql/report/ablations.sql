@@ -5,7 +5,7 @@
 with
 
 per_head as (
-    select cell, place, step, layer, head, mode, avg(late - early) as icl
+    select cell, place, step, layer, head, mode, avg(late - late_short) as icl
     from ablations
     join cells using (cell)
     where is_first and replacement in ('zero', 'none')

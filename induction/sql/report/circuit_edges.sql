@@ -5,7 +5,7 @@
 with
 
 whole as (
-    select cell, step, seq, late - early as icl
+    select cell, step, seq, late - late_short as icl
     from paths
     where path = 'whole'
 ),
@@ -13,7 +13,7 @@ whole as (
 changes as (
     select
         cell, step, layer, head, from_layer, from_head, receiver_input, seq,
-        edge_ablations.late - edge_ablations.early - whole.icl as part,
+        edge_ablations.late - edge_ablations.late_short - whole.icl as part,
         -whole.icl as whole
     from edge_ablations
     join whole using (cell, step, seq)

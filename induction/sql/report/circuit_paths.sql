@@ -5,7 +5,7 @@
 with
 
 every as (
-    select cell, step, path, run, replacement, seq, late - early as part
+    select cell, step, path, run, replacement, seq, late - late_short as part
     from paths
 ),
 

@@ -11,8 +11,8 @@ changing as (
 paired as (
     select
         edited.cell, edited.intervention, edited.draw, edited.seq,
-        edited.late - edited.early as part,
-        whole.late - whole.early as whole,
+        edited.late - edited.late_short as part,
+        whole.late - whole.late_short as whole,
         edited.mean - whole.mean as delta_loss
     from last_rows('interventions') as edited
     join last_rows('interventions') as whole using (cell, seq)

@@ -6,8 +6,8 @@ with
 deltas as (
     select
         removed.cell, removed.layer, removed.head, removed.replacement, removed.mode, removed.seq,
-        (removed.late - removed.early) - (whole.late - whole.early) as part,
-        whole.late - whole.early as whole,
+        (removed.late - removed.late_short) - (whole.late - whole.late_short) as part,
+        whole.late - whole.late_short as whole,
         removed.mean - whole.mean as delta_loss
     from last_rows('ablations') as removed
     join last_rows('ablations') as whole using (cell, seq)
