@@ -18,15 +18,15 @@ from induction.tables.duck import connect
 from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
 from induction.tables.icl import ICL, POSITIONS
 from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
-from induction.tables.losses import LOSSES
+from induction.tables.losses import LOSSES, LOSSES_SHORT
 from induction.tables.parquet import provenance_of
 from induction.tables.pca import PCA
 from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
 
 PER = "grid"
 INPUTS = (
-    OfEveryCorpus(MANIFEST), DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, LOSSES, ICL, POSITIONS,
-    PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, INTERVENTION_HEADS,
+    OfEveryCorpus(MANIFEST), DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, LOSSES, LOSSES_SHORT,
+    ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, INTERVENTION_HEADS,
     *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
 )  # fmt: skip
 OUTPUTS = (

@@ -77,7 +77,7 @@ WIDTH = 3 * V + T
 SHARP, LOUD = 40.0, 30.0
 
 
-def _blank(n_layers: int, smeared_keys: bool) -> Transformer:
+def blank(n_layers: int, smeared_keys: bool) -> Transformer:
     arch = architecture(
         n_layers=n_layers, n_heads=2, d_model=WIDTH, positions="learned", smeared_keys=smeared_keys
     )
@@ -92,7 +92,7 @@ def _blank(n_layers: int, smeared_keys: bool) -> Transformer:
     return model
 
 
-def _copy_token_to(attn, slot: int) -> None:
+def copies(attn, slot: int) -> None:
     """OV circuit of head 0: what stands in the token slot of the source goes to `slot`."""
     attn.v.weight[:V, TOKEN : TOKEN + V] = torch.eye(V)
     attn.o.weight[slot : slot + V, :V] = torch.eye(V)
@@ -103,29 +103,29 @@ def induction_model() -> Transformer:
     """Two layers: L0H0 attends to the previous token and copies it into the previous-token slot;
     L1H0 attends where that slot holds the current token, and copies the token there to the
     output. Heads 1 do nothing."""
-    model = _blank(n_layers=2, smeared_keys=False)
+    model = blank(n_layers=2, smeared_keys=False)
     with torch.no_grad():
         first, second = model.layers[0].attn, model.layers[1].attn
         # Query at position i looks for position i - 1.
         first.q.weight[: T - 1, POSITION + 1 : POSITION + T] = SHARP * torch.eye(T - 1)
         first.k.weight[:T, POSITION : POSITION + T] = torch.eye(T)
-        _copy_token_to(first, PREVIOUS)
+        copies(first, PREVIOUS)
         second.q.weight[:V, TOKEN : TOKEN + V] = SHARP * torch.eye(V)
         second.k.weight[:V, PREVIOUS : PREVIOUS + V] = torch.eye(V)
-        _copy_token_to(second, OUT)
+        copies(second, OUT)
     return model
 
 
 @pytest.fixture
 def smeared_induction_model() -> Transformer:
     """One layer does it with smeared keys: the gate gives every position its predecessor's key."""
-    model = _blank(n_layers=1, smeared_keys=True)
+    model = blank(n_layers=1, smeared_keys=True)
     with torch.no_grad():
         attn = model.layers[0].attn
         attn.smear_gate.fill_(-30.0)
         attn.q.weight[:V, TOKEN : TOKEN + V] = SHARP * torch.eye(V)
         attn.k.weight[:V, TOKEN : TOKEN + V] = torch.eye(V)
-        _copy_token_to(attn, OUT)
+        copies(attn, OUT)
     return model
 
 

@@ -156,7 +156,7 @@ def special(name: str, row: dict, named: dict, changing: set[str]) -> dict:
         return {"weight": 255 if row["key"] == 0 else 0}
     if name in ("paths", "edge_ablations"):
         # More in-context learning in every sequence, so that there is something to share out.
-        return {"early": 2.0 + row["seq"], "late": 1.0}
+        return {"late_short": 2.0 + row["seq"], "late": 1.0}
     if any(key in row for key in TOKENS):
         return {key: TOKEN for key in TOKENS if key in row}
     if name == "claims":

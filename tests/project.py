@@ -47,7 +47,7 @@ def small(params: dict) -> dict:
         "checkpoints": [{"until": 64 * 8 * 20, "every": 64 * 8 * 5}],
     }
     params["icl"] |= {
-        "windows": {"early": [4, 8], "late": [50, 62]},
+        "windows": {"early": [4, 8], "late": [58, 62]},
         "early_point": 6,
         "late_point": 60,
         "bootstrap_draws": 100,

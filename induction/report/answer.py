@@ -33,7 +33,7 @@ class CellFindings:
 
     def is_gradual(self, rule: PhaseSettings) -> bool:
         """Whether it ends with as much ICL as a phase change asks for, without its window."""
-        end, high = self.scores["icl_final"], self.scores["icl_final_high"]
+        end, high = self.scores["icl_matched"], self.scores["icl_matched_high"]
         return not self.changed and end <= -rule.min_final and high < 0
 
 
@@ -98,13 +98,13 @@ def sentences(
 
 def missed_rules(cell: CellFindings, rule: PhaseSettings) -> str:
     """Which parts of the rule of a phase change a cell misses; empty if it misses none."""
-    drop, end = cell.window["icl_drop"], cell.scores["icl_final"]
+    drop, end = cell.window["icl_drop"], cell.scores["icl_matched"]
     missed = []
     if drop < rule.min_drop:
         missed.append(f"falls by {drop:.2f} nats inside its window, of {rule.min_drop:g} required")
     if end > -rule.min_final:
         missed.append(f"ends at {end:+.2f}, −{rule.min_final:g} required")
-    elif cell.scores["icl_final_high"] >= 0:
+    elif cell.scores["icl_matched_high"] >= 0:
         missed.append("its interval at the end reaches zero")
     return "; ".join(missed)
 
@@ -125,7 +125,7 @@ def _models_sentence(shown: Models, others: Models, rule: PhaseSettings) -> str:
             total = len(shown[panel])
             notes = [] if len(seeds) == total else [f"{len(seeds)} of {total} seeds"]
             if with_end:
-                ends = _range([cell.scores["icl_final"] for cell in seeds], "%+.2f")
+                ends = _range([cell.scores["icl_matched"] for cell in seeds], "%+.2f")
                 notes.append(f"ICL ends at {ends} nats")
             parts.append(f"{panel} ({'; '.join(notes)})" if notes else panel)
         return listed(parts)

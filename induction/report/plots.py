@@ -29,7 +29,7 @@ ICL = "In-context learning over training (lower is more)"
 LOSS = "Loss on the evaluation set over training"
 MATCHING = "Prefix matching of every head over training"
 PLOTS = {
-    "icl": Plot("curves", ("cell",), "icl", ICL, "ICL (nats)"),
+    "icl": Plot("curves", ("cell",), "icl_matched", ICL, "matched ICL (nats)"),
     "loss": Plot("curves", ("cell",), "loss", LOSS, "loss (nats per token)"),
     "prefix_matching": Plot(
         "heads", ("cell", "name"), "prefix_matching", MATCHING, "share of attention"

@@ -69,13 +69,22 @@ def outcomes(study: Study, reports: Reports, first: str, main: bool) -> str:
             else "none"
             for seed in seeds
         ]
-        icl = ", ".join([fixed(seed["icl_final"], "%+.2f") for seed in seeds])
+        # Reports made before the matched score have the usual one alone.
+        matched, usual = (
+            ", ".join([fixed(seed.get(key), "%+.2f") for seed in seeds])
+            for key in ("icl_matched", "icl_final")
+        )
         best = ", ".join([fixed(seed["prefix_matching_max"], "%.2f") for seed in seeds])
-        rows.append([f"`{name}`", icl, ", ".join(windows), best])
+        rows.append([f"`{name}`", matched, usual, ", ".join(windows), best])
     return table([first, *OUTCOME], rows)
 
 
-OUTCOME = ["final ICL, nats", "phase window, training tokens", "best prefix matching"]
+OUTCOME = [
+    "matched ICL, nats",
+    "usual ICL, nats",
+    "phase window, training tokens",
+    "best prefix matching",
+]
 
 
 def verdicts(study: Study, reports: Reports) -> str:

@@ -47,7 +47,7 @@ def _manifests(grid: str, study: Study) -> list[dict]:
 
 def cells(metrics: dict[str, dict]) -> str:
     lines = [
-        f"{'cell':<14} {'final ICL':>10}  {'phase change':<13} {'where (tokens)':<17} best head"
+        f"{'cell':<14} {'matched ICL':>11}  {'phase change':<13} {'where (tokens)':<17} best head"
     ]
     for name, cell in metrics.items():
         where = "-"
@@ -56,7 +56,7 @@ def cells(metrics: dict[str, dict]) -> str:
             where = f"{start:.2f} M - {end:.2f} M"
         changed = "yes" if cell["phase_change"] else "no"
         lines.append(
-            f"{name:<14} {cell['icl_final']:>+10.3f}  {changed:<13} {where:<17} "
+            f"{name:<14} {cell['icl_matched']:>+11.3f}  {changed:<13} {where:<17} "
             f"{cell['best_head']} (prefix matching {cell['prefix_matching_max']:.2f})"
         )
     return "\n".join(lines)

@@ -13,7 +13,9 @@ from jaxtyping import Float
 from induction.report.rows import Rows
 
 NAME = "sequences.csv"
-MEANS = ("loss", "early", "late", "early_point", "late_point")
+MEANS = ("loss", "early", "late", "late_short", "early_point", "late_point")
+# Reports made before the matched score have no loss with a short context.
+OLDER = tuple(name for name in MEANS if name != "late_short")
 HEAD = ["cell", "seq", *MEANS]
 DECIMALS = 5  # nats; errors of means are a thousand times as large
 NUMBER = re.compile(rf"-?[0-9]{{1,9}}\.[0-9]{{{DECIMALS}}}")
@@ -39,12 +41,13 @@ def read(content: str) -> dict[str, Means]:
         rows = list(csv.reader(io.StringIO(content), strict=True))
     except csv.Error as error:
         raise ValueError(str(error)) from None
-    if rows[:1] != [HEAD]:
+    head = rows[0] if rows else []
+    if head not in (HEAD, [*HEAD[:2], *OLDER]):
         raise ValueError(f"found {content[:80]!r}, expected the head {','.join(HEAD)!r}")
     cells: dict[str, list[list[float]]] = {}
     for row in rows[1:]:
         sequences = cells.setdefault(row[0] if row else "", [])
-        if len(row) != len(HEAD) or row[1] != str(len(sequences)):
+        if len(row) != len(head) or row[1] != str(len(sequences)):
             count = len(sequences)
             raise ValueError(f"found the row {','.join(row)!r}, expected sequence {count}")
         if not all(map(NUMBER.fullmatch, row[2:])):
@@ -53,6 +56,6 @@ def read(content: str) -> dict[str, Means]:
     if len({len(sequences) for sequences in cells.values()}) > 1:
         raise ValueError("found another number of sequences in some cells, expected the same")
     return {
-        cell: dict(zip(MEANS, np.array(sequences).T, strict=True))
+        cell: dict(zip(head[2:], np.array(sequences).T, strict=True))
         for cell, sequences in cells.items()
     }

@@ -14,7 +14,7 @@ from induction.interp.attention_scores import (
 from induction.interp.head_scores import kind_of
 from induction.interp.losses import token_nll
 from induction.interp.probes import Probe, gapped_blocks, repeated_blocks
-from tests.conftest import BLOCK, LOUD, POSITION, REPEATS, SHARP, V, _blank, _copy_token_to
+from tests.conftest import BLOCK, LOUD, POSITION, REPEATS, SHARP, V, blank, copies
 
 USABLE = np.arange(1, V)
 THRESHOLDS = KindThresholds(induction=0.3, previous_token=0.3, shortcut=0.5)
@@ -23,13 +23,13 @@ THRESHOLDS = KindThresholds(induction=0.3, previous_token=0.3, shortcut=0.5)
 @pytest.fixture
 def positional_model():
     """One layer whose head 0 attends BLOCK - 1 positions back, wherever it is, and copies."""
-    model = _blank(n_layers=1, smeared_keys=False)
+    model = blank(n_layers=1, smeared_keys=False)
     back, n = BLOCK - 1, model.n_ctx
     with torch.no_grad():
         attn = model.layers[0].attn
         attn.q.weight[: n - back, POSITION + back : POSITION + n] = SHARP * torch.eye(n - back)
         attn.k.weight[:n, POSITION : POSITION + n] = torch.eye(n)
-        _copy_token_to(attn, V)
+        copies(attn, V)
     return model
 
 

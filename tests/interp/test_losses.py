@@ -23,15 +23,20 @@ def test_token_nll_against_cross_entropy(any_model, tokens, chunk_bytes, monkeyp
 
 def test_losses_of_sequences_by_window_mean_and_sampled_position():
     nll = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 4.0, 3.0, 2.0, 0.0]])
-    windows = IclWindows((0, 1), (2, 4))
+    short = torch.tensor([[9.0, 5.0], [9.0, 7.0]])
+    windows = IclWindows((1, 1), (3, 3))
     expected = {
-        "early": torch.tensor([1.5, 4.5]),
-        "late": torch.tensor([4.0, 5 / 3]),
+        "early": torch.tensor([2.0, 4.0]),
+        "late": torch.tensor([4.0, 2.0]),
+        "late_short": torch.tensor([5.0, 7.0]),
         "mean": torch.tensor([3.0, 2.8]),
     }
-    torch.testing.assert_close(losses.sequence_losses(nll, windows), expected)
+    torch.testing.assert_close(losses.sequence_losses(nll, short, windows), expected)
     expected["sampled"] = torch.tensor([4.0, 5.0])
     sampled = torch.tensor([3, 0])
-    torch.testing.assert_close(losses.sequence_losses(nll, windows, sampled), expected)
-    parts = [losses.sequence_losses(nll[i : i + 1], windows, sampled[i : i + 1]) for i in (0, 1)]
+    torch.testing.assert_close(losses.sequence_losses(nll, short, windows, sampled), expected)
+    parts = [
+        losses.sequence_losses(nll[i : i + 1], short[i : i + 1], windows, sampled[i : i + 1])
+        for i in (0, 1)
+    ]
     torch.testing.assert_close(losses.joined(parts), expected)

@@ -52,7 +52,8 @@ def test_every_product_is_there(project):
     for cell, each in project.metrics().items():
         assert cell in page and cell in summary
         assert tuple(each) == METRICS
-        assert each["icl_final_low"] <= each["icl_final"] <= each["icl_final_high"]
+        for name in ("icl_final", "icl_matched"):
+            assert each[f"{name}_low"] <= each[name] <= each[f"{name}_high"]
         assert re.fullmatch(r"L\dH\d", each["best_head"])
     assert not list((project.folder / ".scratch" / "partial").rglob("*.parquet")), "no debris"
 

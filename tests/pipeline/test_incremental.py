@@ -80,7 +80,7 @@ CHANGES: dict[str, tuple[Change, tuple[str, ...]]] = {
         CELLS,
     ),
     "`corpus.evaluation.sequences`": (param("corpus.evaluation.sequences", 10), CELLS),
-    "`icl.windows`": (param("icl.windows.early", [4, 9]), CELLS),
+    "`icl.windows`": (param("icl.windows.early", [3, 7]), CELLS),
     "another key of `icl`": (param("icl.bootstrap_draws", 101), CELLS),
     "`heads`": (param("heads.seed", 1), CELLS),
     "`ablations`": (param("ablations.sequences", 5), CELLS),

@@ -17,7 +17,10 @@ def rows(*cells: dict) -> dict[str, list[dict]]:
         name, changes = cell["cell"], cell.get("changes", True)
         results["cells"].append(
             {"cell": name, "is_detailed": cell.get("is_detailed", True), "phase_change": changes}
-            | {"icl_final": cell.get("icl", -0.5), "icl_final_high": cell.get("icl", -0.5) + 0.1}
+            | {
+                "icl_matched": cell.get("icl", -0.5),
+                "icl_matched_high": cell.get("icl", -0.5) + 0.1,
+            }
             | {"prefix_matching_max": 0.03, "best_head": "L0H1"}
             | {"ablation_icl_max": cell.get("carries", 0.25), "ablation_head": "L1H2"}
         )
@@ -95,7 +98,7 @@ def test_what_grows_without_a_window_is_not_called_absent():
         "window in slow (ICL ends at -0.30 nats), and not in flat (ICL ends at -0.15 nats)."
     )
     cells = answer.findings(rows(slow, flat, {"cell": "noisy", "changes": False, "icl": -0.2}))
-    cells[2].scores["icl_final_high"] = 0.0
+    cells[2].scores["icl_matched_high"] = 0.0
     assert [answer.missed_rules(cell, RULE) for cell in cells] == [
         "falls by 0.10 nats inside its window, of 0.2 required",
         "ends at -0.15, −0.2 required",

@@ -47,6 +47,9 @@ PARAMS = {
 
 def cell(**changed) -> dict:
     values = {
+        "icl_matched": -0.25,
+        "icl_matched_low": -0.4,
+        "icl_matched_high": -0.1,
         "icl_final": -0.5,
         "icl_final_low": -0.8,
         "icl_final_high": -0.1,
@@ -85,11 +88,13 @@ def claim(**changed) -> dict:
     return values | changed
 
 
-# Of two sequences: loss, early, late, and the losses at the paper's points. Their means are those
-# of `cell`.
-SEQUENCES = [(1.0, 2.0, 1.9, 2.0, 1.5), (3.0, 2.0, 1.1, 2.0, 1.0)]
-# ICL 0.1 lower and loss 0.25 higher in both; at the paper's points 0.5 higher in the first alone.
-SHIFTED = [(1.25, 2.0, 1.8, 2.0, 2.0), (3.25, 2.0, 1.0, 2.0, 1.0)]
+# Of two sequences: loss, early, late, late with a short context, and the losses at the paper's
+# points. Their means are those of `cell`.
+SEQUENCES = [(1.0, 2.0, 1.9, 2.1, 2.0, 1.5), (3.0, 2.0, 1.1, 1.4, 2.0, 1.0)]
+# Both ICL scores 0.1 lower and loss 0.25 higher in both; at the paper's points 0.5 higher in the
+# first alone.
+SHIFTED = [(1.25, 2.0, 1.8, 2.1, 2.0, 2.0), (3.25, 2.0, 1.0, 1.4, 2.0, 1.0)]
+SHIFTS = {"icl_matched": -0.35, "icl_final": -0.6}
 WIDE = {
     "icl_final_low": -0.9,
     "icl_final_high": -0.1,
@@ -228,7 +233,7 @@ def test_over_seeds_is_students():
 
 
 def test_the_table_by_hand(tmp_path):
-    """Δ final ICL: −0.2 − hypot(0.1, 0.4), + hypot(0.2, 0.3); loss: 0.5 ± hypot(0.1, 0.1)."""
+    """Δ usual ICL: −0.2 − hypot(0.1, 0.4), + hypot(0.2, 0.3); loss: 0.5 ± hypot(0.1, 0.1)."""
     a = report(tmp_path / "a", {"a_s0": cell(), "gone_s0": cell()})
     moved = cell(
         icl_final=-0.7,
@@ -248,7 +253,7 @@ def test_the_table_by_hand(tmp_path):
     )
     text = page.markdown(compared(a, b))
     assert table(text, "Cells") == [
-        ["a_s0", "final ICL, nats", "-0.500 [-0.800, -0.100]", "-0.700 [-0.800, -0.500]",
+        ["a_s0", "final usual ICL, nats", "-0.500 [-0.800, -0.100]", "-0.700 [-0.800, -0.500]",
          "-0.2 [-0.612, +0.161]", "from both", "no"],
         ["a_s0", "final loss, nats per token", "2.000 [1.900, 2.100]", "2.500 [2.400, 2.600]",
          "+0.5 [+0.359, +0.641]", "from both", "yes"],
@@ -318,7 +323,7 @@ def test_older_reports_know_less(tmp_path):
 
 def pair(tmp_path, **b) -> tuple[Path, Path]:
     """Two reports with sequences.csv: SHIFTED against SEQUENCES."""
-    moved = cell(icl_final=-0.6, icl_paper_points=-0.5, loss_final=2.25, **WIDE)
+    moved = cell(**SHIFTS, icl_paper_points=-0.5, loss_final=2.25, **WIDE)
     first = report(tmp_path / "a", {"a_s0": cell(**WIDE)}, rows={"a_s0": SEQUENCES})
     return first, report(
         tmp_path / "b", **{"cells": {"a_s0": moved}, "rows": {"a_s0": SHIFTED}} | b
@@ -339,6 +344,7 @@ def test_differences_that_are_constant_have_no_width_however_wide_the_sides_are(
         for key in paired.MEANS
         for difference in [change(comparison, key)]
     } == {
+        "icl_matched": (-0.1, -0.1, -0.1),
         "icl_final": (-0.1, -0.1, -0.1),
         "icl_paper_points": (0.25, 0.0, 0.5),
         "loss_final": (0.25, 0.25, 0.25),
@@ -346,19 +352,20 @@ def test_differences_that_are_constant_have_no_width_however_wide_the_sides_are(
     text, html_page = page.markdown(comparison), page.html(comparison)
     assert [fields[4:] for fields in table(text, "Cells")] == [
         ["-0.1 [-0.1, -0.1]", "paired", "yes"],
+        ["-0.1 [-0.1, -0.1]", "paired", "yes"],
         ["+0.25 [+0, +0.5]", "paired", "no"],
         ["+0.25 [+0.25, +0.25]", "paired", "yes"],
     ]
     for shown in (text, html.unescape(html_page)):
         assert wording.INTERVALS["paired"] in shown and wording.NOT_PAIRED not in shown
-    assert html_page.count('<td class="text">paired</td>') == 3
+    assert html_page.count('<td class="text">paired</td>') == 4
     cells = json.loads(page.as_json(comparison, None))["cells"]
     listed = {entry["measure"]: entry["interval"] for entry in cells}
     assert listed["icl_final"] == "paired" and listed["best_head"] is None
 
 
 def test_what_a_report_has_no_sequences_of_is_from_both(tmp_path):
-    moved = cell(icl_final=-0.6, icl_paper_points=-0.5, loss_final=2.25, ablation_icl_max=0.3)
+    moved = cell(**SHIFTS, icl_paper_points=-0.5, loss_final=2.25, ablation_icl_max=0.3)
     comparison = compared(*pair(tmp_path, cells={"a_s0": moved}))
     assert interval_kinds(comparison) == dict.fromkeys(paired.MEANS, "paired") | {
         "ablation_icl_max": "from both"
@@ -391,10 +398,10 @@ def with_icl(**changed) -> dict:
         ({"params": PARAMS | {"corpus": {"seed": 1}}}, ""),
         ({"params": None}, ""),
         (with_icl(windows={"early": [0, 2], "late": [3, 4]}), "icl_paper_points loss_final"),
-        (with_icl(early_point=2), "icl_final loss_final"),
+        (with_icl(early_point=2), "icl_matched icl_final loss_final"),
         ({"params": PARAMS | {"cells": {"a_s0": {"model": "a", "seed": 0, "corpus": "x"}}}}, ""),
         ({"params": PARAMS | {"cells": {}}}, ""),
-        ({"rows": {"a_s0": [*SHIFTED, (2.25, 2.0, 1.4, 2.0, 1.5)]}}, ""),
+        ({"rows": {"a_s0": [*SHIFTED, (2.25, 2.0, 1.4, 1.75, 2.0, 1.5)]}}, ""),
     ],
     ids=["text", "set", "no params", "windows", "points", "other text", "no cell", "number"],
 )
@@ -411,7 +418,7 @@ def test_draws_and_level_are_those_of_b_else_of_a(tmp_path):
     assert row(compared(b, a), "icl_paper_points").change == Estimate(-0.25, -0.5, 0.0)
     report(
         tmp_path / "b",
-        {"a_s0": cell(icl_paper_points=-0.5, icl_final=-0.6, loss_final=2.25)},
+        {"a_s0": cell(**SHIFTS, icl_paper_points=-0.5, loss_final=2.25)},
         rows={"a_s0": SHIFTED},
         **with_icl(interval=0.4, unheard_of=1),
     )
@@ -427,6 +434,12 @@ def test_identical_cells_differ_by_zero_without_an_interval(tmp_path):
 
 def test_the_interval_is_that_of_the_report_s_query_on_differences_of_losses():
     """Another implementation: means are linear, so score.sql may read B − A token by token."""
+
+    def again(rows: list[dict]) -> list[dict]:
+        """Of the late tokens with a short context: a linear function of their losses, too."""
+        late = [row for row in rows if row["pos"] >= WINDOWS["late_first"]]
+        return [row | {"loss": row["loss"] * (2 + row["seq"] % 3)} for row in late]
+
     rng = np.random.default_rng(0)
     icl = parse(IclSettings, PARAMS["icl"], "icl")
     sides = [losses(*rng.gamma(2.0, size=(20, 5)).tolist()) for _ in "ab"]
@@ -434,6 +447,7 @@ def test_the_interval_is_that_of_the_report_s_query_on_differences_of_losses():
     for rows in sides:
         inputs = {
             "losses": [loss | {"cell": "a"} for loss in rows],
+            "losses_short": [loss | {"cell": "a"} for loss in again(rows)],
             "icl": [{"cell": "a", "step": 0}],
         }
         content = sequences.text(ask("report/sequences", inputs, **WINDOWS))
@@ -444,8 +458,10 @@ def test_the_interval_is_that_of_the_report_s_query_on_differences_of_losses():
         loss | {"loss": other["loss"] - loss["loss"]} for loss, other in zip(*sides, strict=True)
     ]
     drawn = draws(20, icl.bootstrap_draws, icl.bootstrap_seed)
-    (score,) = ask("icl/score", {"losses": less, "draws": drawn}, **WINDOWS, **tails(icl.interval))
-    for key, name in zip(paired.MEANS, ("icl", "icl_paper", "loss"), strict=True):
+    tables = {"losses": less, "losses_short": again(less), "draws": drawn}
+    (score,) = ask("icl/score", tables, **WINDOWS, **tails(icl.interval))
+    names = ("icl_matched", "icl", "icl_paper", "loss")
+    for key, name in zip(paired.MEANS, names, strict=True):
         expected = (score[f"{name}_low"], score[f"{name}_high"])
         assert ends["a", key] == pytest.approx(expected, abs=2e-5), key
 
@@ -467,19 +483,19 @@ GOOD = csv_text({"a_s0": SEQUENCES})
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "found '', expected the head 'cell,seq,loss,early,late,early_point,late_point'"),
+        ("", "found '', expected the head 'cell,seq,loss,early,late,late_short,early_point,"),
         (GOOD.replace("late_point", "last"), "expected the head"),
         (GOOD[:-30], "found the row 'a_s0,1,3.00000.*expected"),
-        (GOOD.rpartition("a_s0")[0], "a_s0.icl_final: found a mean of -0.1, expected -0.5 of met"),
+        (GOOD.rpartition("a_s0")[0], "a_s0.icl_matched: found a mean of -0.2, expected -0.25 "),
         (GOOD.replace("a_s0,1", "a_s0,0"), "expected sequence 1"),
         (GOOD.replace("1.90000", "nan"), "expected 5 decimals"),
         (GOOD.replace("1.90000", "1e300"), "expected 5 decimals"),
         (GOOD.replace("1.90000", "1.90001"), None),
-        (GOOD.replace("1.90000", "1.90005"), "icl_final: found a mean of -0.499975, expected -0.5"),
+        (GOOD.replace("1.90000", "1.90005"), "icl_matched: found a mean of -0.249975, exp"),
         (GOOD.replace("3.00000", "3.10000"), "loss_final: found a mean of 2.05, expected 2.0 of"),
         (GOOD.replace("a_s0", "b_s0"), "found 'a_s0' in one of it and metrics.json"),
         (GOOD + 'a_s0,2,"1', "unexpected end of data"),
-        (GOOD + "b_s0,0,1.00000,1.00000,1.00000,1.00000,1.00000\n", "another number of sequences"),
+        (GOOD + "b_s0,0" + ",1.00000" * 6 + "\n", "another number of sequences"),
         (GOOD + "\n", "found the row ''"),
         (GOOD + "\xff", "codec can't decode"),
         ("\0" * 9 + "\x1b[31m", "expected the head"),
@@ -498,9 +514,20 @@ def test_damaged_sequences_are_named_with_what_is_wrong(tmp_path, content, messa
     assert "\n" not in text and text.isprintable() and len(text) < 600
 
 
+def test_reports_from_before_the_matched_score_are_paired_in_what_they_have(tmp_path):
+    a, b = pair(tmp_path)
+    for folder in (a, b):
+        lines = (folder / sequences.NAME).read_text().splitlines()
+        rows = [line.split(",") for line in lines]
+        older = "\n".join(",".join(row[:5] + row[6:]) for row in rows) + "\n"
+        (folder / sequences.NAME).write_text(older)
+    expected = dict.fromkeys(paired.MEANS, "paired") | {"icl_matched": "from both"}
+    assert interval_kinds(compared(a, b)) == expected
+
+
 def test_what_is_written_is_read():
     rng = np.random.default_rng(0)
-    rows = {name: rng.gamma(2.0, size=(3, 5)).tolist() for name in ("a,b", 'c"', "é")}
+    rows = {name: rng.gamma(2.0, size=(3, 6)).tolist() for name in ("a,b", 'c"', "é")}
     comparison = sequences.read(csv_text(rows))
     assert list(comparison) == list(rows)
     for name, values in rows.items():

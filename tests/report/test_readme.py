@@ -20,7 +20,7 @@ def study(cells: dict, published: dict) -> Study:
 
 def metrics(**changed) -> dict:
     defaults = {
-        "icl_final": -0.5,
+        "icl_matched": -0.5,
         "phase_change": True,
         "phase_start_tokens": 1_000_000,
         "phase_end_tokens": 2_500_000,
@@ -47,8 +47,8 @@ REPORTS = {
     readme.METRICS: {
         "cells": {
             "attn2_s0": metrics(),
-            "attn2_s1": metrics(icl_final=-0.25, phase_change=False),
-            "adamw_s0": metrics(icl_final=0.125),
+            "attn2_s1": metrics(icl_matched=-0.25, phase_change=False),
+            "adamw_s0": metrics(icl_matched=0.125),
         },
         "claims": {"supported": 1, "contradicted": 1, "inconclusive": 0},
         "controls": {"supported": 1, "contradicted": 0, "inconclusive": 0},
@@ -97,9 +97,9 @@ def block_rows(name: str) -> list[list[str]]:
 
 def test_models_have_every_seed_and_variations_stand_apart():
     assert block_rows("models") == [
-        ["`attn2`", "-0.50, -0.25", "1.00 M – 2.50 M, none", "0.62, 0.62"]
+        ["`attn2`", "-0.50, -0.25", "–, –", "1.00 M – 2.50 M, none", "0.62, 0.62"]
     ]
-    assert block_rows("variations") == [["`adamw_s0`", "+0.12", "1.00 M – 2.50 M", "0.62"]]
+    assert block_rows("variations") == [["`adamw_s0`", "+0.12", "–", "1.00 M – 2.50 M", "0.62"]]
 
 
 def test_circuits_have_every_seed():

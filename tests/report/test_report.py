@@ -194,7 +194,7 @@ def test_circuits_json_has_every_cell_with_its_shares(reports):
 def test_sequences_csv_has_every_cell_and_sequence_at_the_last_checkpoint(reports):
     text = (reports / sequences.NAME).read_text(encoding="utf-8")
     head, *rows = [line.split(",") for line in text.removesuffix("\n").split("\n")]
-    assert head == ["cell", "seq", "loss", "early", "late", "early_point", "late_point"]
+    assert head == sequences.HEAD
     assert [row[:2] for row in rows] == [[cell, seq] for cell in CELLS for seq in "01"]
     assert all(re.fullmatch(r"\d\.\d{5}", number) for row in rows for number in row[2:])
     first, last = Params().section("icl", IclSettings).windows.late

@@ -38,14 +38,26 @@ def losses(*sequences: list[float], step: int = 0) -> list[dict]:
     ]
 
 
+def short(*sequences: list[float], step: int = 0) -> list[dict]:
+    """Rows of losses_short: the losses of the late window, at its positions."""
+    return [row | {"pos": row["pos"] + 3} for row in losses(*sequences, step=step)]
+
+
+def score(inputs: list[dict], again: list[dict], drawn: pa.Table) -> list[dict]:
+    tables = {"losses": inputs, "losses_short": again, "draws": drawn}
+    return ask("icl/score", tables, **WINDOWS, **tails(0.95))
+
+
 def test_icl_is_late_minus_early_with_both_ends():
     inputs = losses([9.0, 4.0, 6.0, 1.0, 2.0], [9.0, 2.0, 4.0, 2.0, 3.0])
-    (row,) = ask(
-        "icl/score", {"losses": inputs, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95)
-    )
+    again = short([2.0, 2.0], [2.0, 4.0])
+    (row,) = score(inputs, again, draws(2, 100, 0))
     assert row["early"] == pytest.approx((5 + 3) / 2)
     assert row["late"] == pytest.approx((1.5 + 2.5) / 2)
     assert row["icl"] == pytest.approx(-2.0)
+    assert row["late_short"] == pytest.approx((2 + 3) / 2)
+    assert row["icl_matched"] == pytest.approx(-0.5)
+    assert (row["icl_matched_low"], row["icl_matched_high"]) == pytest.approx((-0.5, -0.5))
     assert row["icl_paper"] == pytest.approx(((2 - 4) + (3 - 2)) / 2)
     assert row["loss"] == pytest.approx((22 + 20) / 10)
     # Sequence 0 has ICL -3.5, sequence 1 -0.5: resamples reach both.
@@ -58,19 +70,18 @@ def test_icl_interval_covers_like_an_interval():
     rng = np.random.default_rng(0)
     differences = rng.normal(-0.5, 1.0, 400)
     inputs = losses(*[[0.0, 1.0, 1.0, 1 + d, 1 + d] for d in differences])
-    (row,) = ask(
-        "icl/score", {"losses": inputs, "draws": draws(400, 2000, 1)}, **WINDOWS, **tails(0.95)
-    )
+    again = short(*[[1.0, 1.0]] * 400)
+    (row,) = score(inputs, again, draws(400, 2000, 1))
     half = 1.96 * differences.std() / 20
-    assert row["icl_low"] == pytest.approx(differences.mean() - half, abs=0.015)
-    assert row["icl_high"] == pytest.approx(differences.mean() + half, abs=0.015)
+    for name in ("icl", "icl_matched"):
+        assert row[f"{name}_low"] == pytest.approx(differences.mean() - half, abs=0.015)
+        assert row[f"{name}_high"] == pytest.approx(differences.mean() + half, abs=0.015)
 
 
 def test_icl_rows_are_one_per_step_in_order():
     inputs = losses([1.0] * 5, [1.0] * 5, step=7) + losses([2.0] * 5, [2.0] * 5, step=3)
-    result = ask(
-        "icl/score", {"losses": inputs, "draws": draws(2, 100, 0)}, **WINDOWS, **tails(0.95)
-    )
+    again = short([1.0] * 2, [1.0] * 2, step=7) + short([2.0] * 2, [2.0] * 2, step=3)
+    result = score(inputs, again, draws(2, 100, 0))
     assert [(row["step"], row["loss"]) for row in result] == [(3, 2.0), (7, 1.0)]
 
 
@@ -125,7 +136,10 @@ def removed(
     replacement: str = "zero",
     name: str = "a",
 ) -> list[dict]:
-    """Rows of table ablations; each of `rows` is (early, late, mean, sampled) of a sequence."""
+    """Rows of table ablations; each of `rows` is (late_short, late, mean, sampled) of a sequence.
+
+    Their early loss, which no share may depend on, is another in every mode.
+    """
     return [
         {
             "cell": name,
@@ -135,7 +149,8 @@ def removed(
             "replacement": "none" if mode == "none" else replacement,
             "mode": mode,
             "seq": seq,
-            **dict(zip(("early", "late", "mean", "sampled"), (*row, 0.0)[:4], strict=True)),
+            "early": float(len(mode)),
+            **dict(zip(("late_short", "late", "mean", "sampled"), (*row, 0.0)[:4], strict=True)),
         }
         for seq, row in enumerate(rows)
     ]
@@ -236,6 +251,9 @@ def test_cells_pick_the_last_step_and_the_best_head():
         {
             "cell": "a",
             "step": step,
+            "icl_matched": icl / 2,
+            "icl_matched_low": icl / 2 - 0.05,
+            "icl_matched_high": icl / 2 + 0.05,
             "icl": icl,
             "icl_low": icl - 0.1,
             "icl_high": icl + 0.1,
@@ -286,6 +304,8 @@ def test_cells_pick_the_last_step_and_the_best_head():
     }
     (row,) = ask("report/cells", inputs)
     assert (row["icl_final"], row["icl_final_low"], row["loss_final"]) == (-0.5, -0.6, 1.0)
+    matched = (row["icl_matched"], row["icl_matched_low"], row["icl_matched_high"])
+    assert matched == pytest.approx((-0.25, -0.3, -0.2))
     assert (row["best_head"], row["previous_token_head"]) == ("L1H0", "L0H0")
     assert (row["ablation_head"], row["ablation_icl_max"]) == ("L0H0", 0.4)
     assert [row[f"ablation_icl_{end}"] for end in ("low", "high")] == pytest.approx([0.15, 0.9])
@@ -342,7 +362,8 @@ def test_trajectories_pivot_components_and_mark_the_window():
 
 def test_learning_is_the_slope_over_ln_tokens():
     """Loss 5 - 2 ln(step), which has one slope everywhere; no slope at a single point."""
-    others = ("loss_low", "loss_high", "icl", "icl_low", "icl_high", "icl_paper")
+    matched = ("icl_matched", "icl_matched_low", "icl_matched_high")
+    others = ("loss_low", "loss_high", *matched, "icl", "icl_paper")
     inputs = [
         {
             "cell": "a",
@@ -359,10 +380,8 @@ def test_learning_is_the_slope_over_ln_tokens():
 
 
 def test_curves_and_heads_count_tokens():
-    icl = {
-        name: 1.0
-        for name in ("loss", "loss_low", "loss_high", "icl", "icl_low", "icl_high", "icl_paper")
-    }
+    names = ("loss", "loss_low", "loss_high", "icl_matched", "icl_matched_low", "icl_matched_high")
+    icl = dict.fromkeys((*names, "icl", "icl_paper"), 1.0)
     inputs = [{"cell": name, "step": 3, **icl} for name in ("b", "a")]
     result = ask("report/curves", {"icl": inputs, "cells": PAIR}, tokens_per_step=10, reach=2)
     assert [(row["cell"], row["seed"], row["tokens"]) for row in result] == [
@@ -402,11 +421,12 @@ def test_phases_say_whether_icl_changes_meanwhile():
 
 
 def edited(name: str, what: str, rows: list[tuple], draw: int = 0, step: int = 2) -> list[dict]:
-    """Rows of table interventions; each of `rows` is (early, late, mean) of one sequence."""
+    """Rows of table interventions; each of `rows` is (late_short, late, mean) of one
+    sequence, whose early loss counts nowhere."""
     return [
         {"cell": name, "step": step, "intervention": what, "draw": draw, "seq": seq}
-        | {"early": early, "late": late, "mean": mean}
-        for seq, (early, late, mean) in enumerate(rows)
+        | {"early": float(len(what)), "late": late, "late_short": late_short, "mean": mean}
+        for seq, (late_short, late, mean) in enumerate(rows)
     ]
 
 
@@ -606,12 +626,18 @@ def test_sequences_are_read_at_the_last_checkpoint_of_every_cell():
         *[row | {"cell": "a"} for row in losses([0.0, 1, 2, 3, 4], step=10)],
     ]
     steps = [{"cell": cell, "step": step} for cell, step in (("b", 10), ("b", 20), ("a", 10))]
-    names = ("cell", "seq", "loss", "early", "late", "early_point", "late_point")
-    assert ask("report/sequences", {"losses": inputs, "icl": steps}, **WINDOWS) == [
+    again = [
+        *[row | {"cell": "b"} for row in short([9.0, 9], [9.0, 9], step=10)],
+        *[row | {"cell": "b"} for row in short([1.0, 2], [3.0, 3], step=20)],
+        *[row | {"cell": "a"} for row in short([5.0, 6], step=10)],
+    ]
+    tables = {"losses": inputs, "losses_short": again, "icl": steps}
+    names = ("cell", "seq", "loss", "early", "late", "late_short", "early_point", "late_point")
+    assert ask("report/sequences", tables, **WINDOWS) == [
         dict(zip(names, row, strict=True))
         for row in (
-            ("a", 0, 2.0, 1.5, 3.5, 1.0, 4.0),
-            ("b", 0, 4.4, 5.0, 1.5, 4.0, 2.0),
-            ("b", 1, 4.0, 3.0, 2.5, 2.0, 3.0),
+            ("a", 0, 2.0, 1.5, 3.5, 5.5, 1.0, 4.0),
+            ("b", 0, 4.4, 5.0, 1.5, 1.5, 4.0, 2.0),
+            ("b", 1, 4.0, 3.0, 2.5, 3.0, 2.0, 3.0),
         )
     ]

@@ -1,5 +1,7 @@
 """Stage `circuits` on the small study: its tables against those of other stages, and bad input."""
 
+from statistics import mean
+
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -19,16 +21,16 @@ def table(project: Project, cell: str, name: str) -> list[dict]:
     ).to_pylist()
 
 
-def of_losses(project: Project, cell: str) -> dict[tuple[int, int], tuple[float, float, float]]:
-    """Early, late and mean loss by step and sequence, from the table of losses."""
-    rows: dict = {}
-    for row in pq.read_table(
-        project.folder / "data" / "losses" / cell / "losses.parquet"
-    ).to_pylist():
-        rows.setdefault((row["step"], row["seq"]), []).append(row["loss"])
+def of_losses(project: Project, cell: str) -> dict[tuple[int, int], tuple[float, ...]]:
+    """Early, late, short and mean loss by step and sequence, from the tables of losses."""
+    rows: dict[str, dict] = {"losses": {}, "losses_short": {}}
+    for name, of_table in rows.items():
+        path = project.folder / "data" / "losses" / cell / f"{name}.parquet"
+        for row in pq.read_table(path).to_pylist():
+            of_table.setdefault((row["step"], row["seq"]), []).append(row["loss"])
     return {
-        key: (sum(losses[4:9]) / 5, sum(losses[50:63]) / 13, sum(losses) / len(losses))
-        for key, losses in rows.items()
+        key: tuple(map(mean, (losses[4:9], losses[58:63], rows["losses_short"][key], losses)))
+        for key, losses in rows["losses"].items()
     }
 
 
@@ -54,7 +56,7 @@ def test_the_whole_model_has_the_losses_of_stage_losses(project, cell):
     orders = table(project, cell, "path_orders")
     last = max(row["order"] for row in orders)
     for row in [*whole, *(order for order in orders if order["order"] == last)]:
-        got = (row["early"], row["late"], row["mean"])
+        got = (row["early"], row["late"], row["late_short"], row["mean"])
         assert got == pytest.approx(expected[row["step"], row["seq"]], abs=1e-4)
 
 

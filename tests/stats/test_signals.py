@@ -386,8 +386,14 @@ def test_losses_are_reduced_per_sequence_and_step():
         for seq, row in enumerate([[9.0, 4.0, 6.0, 1.0, 2.0], [9.0, 2.0, 4.0, 2.0, 3.0]])
         for pos, loss in enumerate(row)
     ]
-    bound = {"early_first": 1, "early_last": 2, "late_first": 3, "late_last": 4}
-    rows = ask("phases/losses", {"losses": losses}, **bound)
+    again = [
+        {"step": step, "seq": seq, "pos": pos, "loss": loss + step}
+        for step in (0, 1)
+        for seq, row in enumerate([[5.0, 5.0], [3.0, 3.0]])
+        for pos, loss in enumerate(row, 3)
+    ]
+    tables = {"losses": losses, "losses_short": again}
+    rows = ask("phases/losses", tables, late_first=3, late_last=4)
     assert [(row["seq"], row["step"]) for row in rows] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert [row["icl"] for row in rows] == pytest.approx([3.5, 3.5, 0.5, 0.5])
     assert [row["loss"] for row in rows] == pytest.approx([4.4, 5.4, 4.0, 5.0])

@@ -184,6 +184,8 @@ def _paired(a: Side, b: Side, common: list[str]) -> dict[Key, tuple[float, float
         for key in keys
         if _is_on_the_text(a, cell)
         and _is_on_the_text(b, cell)
+        and key in a.sequences[cell]
+        and key in b.sequences[cell]
         and a.sequences[cell][key].shape == b.sequences[cell][key].shape
     }
     return intervals(differences, icl)

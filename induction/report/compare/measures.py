@@ -41,7 +41,8 @@ class Measure:
 
 
 MEASURES = (
-    Measure("icl_final", "final ICL", "nats", "%+.3f", "icl_final"),
+    Measure("icl_matched", "final matched ICL", "nats", "%+.3f", "icl_matched"),
+    Measure("icl_final", "final usual ICL", "nats", "%+.3f", "icl_final"),
     Measure("icl_paper_points", "ICL at the paper's points", "nats", "%+.3f", "icl_paper"),
     Measure("loss_final", "final loss", "nats per token", interval="loss_final"),
     Measure("phase_change", "phase change", kind="text"),

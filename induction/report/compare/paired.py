@@ -12,12 +12,14 @@ from induction.stats.intervals import equal_tailed
 
 # Measures that are means over sequences: a column of sequences.csv, or the difference of two.
 MEANS = {
+    "icl_matched": ("late", "late_short"),
     "icl_final": ("late", "early"),
     "icl_paper_points": ("late_point", "early_point"),
     "loss_final": ("loss",),
 }
 # The keys of section `icl` that say at which positions each is read.
 READ_AT = {
+    "icl_matched": ("windows",),
     "icl_final": ("windows",),
     "icl_paper_points": ("early_point", "late_point"),
     "loss_final": (),
@@ -49,6 +51,7 @@ def _measures(means: sequences.Means) -> PerSequence:
     return {
         key: means[names[0]] - (means[names[1]] if len(names) == 2 else 0)
         for key, names in MEANS.items()
+        if means.keys() >= {*names}
     }
 
 

@@ -7,14 +7,14 @@ from induction.report.figures.frame import COLOURS, TOKENS, domains, in_millions
 from induction.report.rows import Results, Rows
 
 WIDTH, HEIGHT = 430, 240
-PANELS = (("icl", "in-context learning (nats)"), ("prefix_matching", "best prefix matching"))
+PANELS = (("icl_matched", "matched ICL (nats)"), ("prefix_matching", "best prefix matching"))
 
 
 @figure(
     "answer",
     Section.ANSWER,
-    "In-context learning, and the highest prefix matching of any head, over training. One line per "
-    "model: its lowest seed; thick inside its phase window.",
+    "Matched in-context learning, and the highest prefix matching of any head, over training. One "
+    "line per model: its lowest seed; thick inside its phase window.",
     is_file=True,
 )
 def answer(rows: Rows, results: Results) -> str:

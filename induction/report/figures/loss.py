@@ -1,5 +1,8 @@
 """Loss and ICL over training, a line per seed; loss over training and context, a map per cell."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 import altair as alt
 
 from induction.report.figures.figure import Section, TableRow, figure
@@ -77,16 +80,17 @@ def slope_map(rows: Rows, results: Results) -> Panels:
 @figure(
     "curves",
     Section.ICL,
-    "In-context learning over training: loss late in the context minus loss early, so more "
-    "in-context learning is lower. One line per seed, with its bootstrap interval over sequences. "
-    "Dotted: the paper's two positions. Yellow: the phase window of each seed. Models of periodic "
-    "text have scales of their own, here and in the other figures.",
-    row=TableRow("in-context learning, nats", "icl", "seed"),
+    "In-context learning over training; more of it is lower. Solid: the matched score, the loss of "
+    "late tokens with all of their context minus that with little, with its bootstrap interval "
+    "over sequences. Dashed: the loss late in the context minus that of other tokens early in it. "
+    "Dotted: the same at the paper's two positions. One line per seed. Yellow: the phase window of "
+    "each seed. Models of periodic text have scales of their own, here and in the other figures.",
+    row=TableRow("matched in-context learning, nats", "icl_matched", "seed"),
     is_file=True,
 )
 def icl(rows: Rows, results: Results) -> Panels:
-    title = "in-context learning (nats)"
-    return _curve(rows, results["windows"], "icl", title, dotted="icl_paper")
+    beside = {"icl": [6, 3], "icl_paper": [2, 2]}
+    return _curve(rows, results["windows"], "icl_matched", "in-context learning (nats)", beside)
 
 
 @figure(
@@ -114,9 +118,15 @@ def learning(rows: Rows, results: Results) -> Panels:
     return Panels(rows, "panel", panel)
 
 
-def _curve(rows: Rows, windows: Rows, field: str, title: str, dotted: str | None = None) -> Panels:
-    """A panel per model, a line per seed with its interval; `dotted` is drawn beside it."""
-    fields = [f"{field}_low", f"{field}_high", *([dotted] if dotted else [])]
+def _curve(
+    rows: Rows,
+    windows: Rows,
+    field: str,
+    title: str,
+    beside: Mapping[str, Sequence[int]] = MappingProxyType({}),
+) -> Panels:
+    """A panel per model, a line per seed with its interval; fields `beside` it have dashes."""
+    fields = [f"{field}_low", f"{field}_high", *beside]
     domain = domains(rows, "panel", windows, *fields, domain=extent)
     color = seed_palette(rows)
 
@@ -131,9 +141,9 @@ def _curve(rows: Rows, windows: Rows, field: str, title: str, dotted: str | None
             ),
             base.mark_line(strokeWidth=1.5).encode(y=alt.Y(f"{field}:Q", title=title, scale=scale)),
         ]
-        if dotted:
-            line = base.mark_line(strokeDash=[2, 2], strokeWidth=0.8, opacity=0.6)
-            charts.append(line.encode(y=f"{dotted}:Q"))
+        for other, dashes in beside.items():
+            line = base.mark_line(strokeDash=dashes, strokeWidth=0.8, opacity=0.6)
+            charts.append(line.encode(y=f"{other}:Q"))
         return layers(*charts)
 
     return Panels(rows, "panel", panel)

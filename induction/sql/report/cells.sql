@@ -28,6 +28,7 @@ carrying as (
 
 select
     cell,
+    icl_matched, icl_matched_low, icl_matched_high,
     icl as icl_final,
     icl_low as icl_final_low,
     icl_high as icl_final_high,

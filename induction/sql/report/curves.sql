@@ -5,8 +5,8 @@ select
     cell, panel, seed,
     step * $tokens_per_step as tokens,
     loss, loss_low, loss_high,
-    icl, icl_low, icl_high,
-    icl_paper, case
+    icl_matched, icl_matched_low, icl_matched_high,
+    icl, icl_paper, case
         when count(*) filter (step > 0) over nearby >= 2
             then regr_slope(loss, if(step > 0, ln(step), null)) over nearby
     end as learning
