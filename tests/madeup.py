@@ -50,6 +50,7 @@ AXES = {
     "eval": {"seq": (0, 1), "pos": tuple(range(64))},
     "eval_sequences": {"seq": (0, 1)},
     "losses": {"step": STEPS, "seq": (0, 1), "pos": tuple(range(63))},
+    "losses_short": {"step": STEPS, "seq": (0, 1), "pos": tuple(range(58, 63))},
     "icl": {"step": STEPS},
     "icl_positions": {"step": STEPS, "pos": tuple(range(63))},
     "pca": {"cell": CELLS, "step": STEPS, "component": (1, 2)},

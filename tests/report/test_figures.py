@@ -66,7 +66,8 @@ def curve(cell: str, seed: int, panel: str = "p") -> list[dict]:
     """From 0 to 4 M tokens, ICL falls from 0 to -1."""
     return [
         {"cell": cell, "panel": panel, "seed": seed, "tokens": 2 * MILLION * i}
-        | dict.fromkeys(("icl", "icl_low", "icl_high", "icl_paper", "learning"), -i / 2)
+        | dict.fromkeys(("icl_matched", "icl_matched_low", "icl_matched_high"), -i / 2)
+        | dict.fromkeys(("icl", "icl_paper", "learning"), -i / 2)
         | dict.fromkeys(("loss", "loss_low", "loss_high"), 3.0 - i)
         for i in range(3)
     ]
@@ -84,7 +85,7 @@ def test_curves_have_a_line_per_seed_and_a_window_for_each_that_changes():
     picture = svg(loss.learning, curves=rows, windows=windows)
     assert len(marks(picture, "line")) == 3 and "d loss / d ln tokens" in texts(picture)
     picture = svg(loss.icl, curves=rows, windows=windows)
-    assert len(marks(picture, "line")) == 6, "and the paper's points"
+    assert len(marks(picture, "line")) == 9, "and the usual score, at the paper's points, too"
     assert "seed" not in texts(svg(loss.loss, curves=curve("a", 0))), "one seed needs no legend"
 
 

@@ -113,14 +113,14 @@ def test_the_files_are_in_git_and_so_is_the_template():
 
 def test_a_point_is_a_row():
     rows = {
-        "curves": [{"cell": "a_s0", "tokens": 409_600, "icl": -0.123456, "loss": 2, "seed": 0}],
+        "curves": [{"cell": "a_s0", "tokens": 409_600, "icl_matched": -0.123456, "loss": 2}],
         "heads": [
             {"cell": "a_s0", "name": name, "tokens": 4_096_000_000, "prefix_matching": 0.5}
             for name in ("L0H0", "L1H0")
         ],
     }
     assert plots.files(rows) == {
-        "icl.csv": "cell,million_tokens,icl\na_s0,0.4096,-0.1235\n",
+        "icl.csv": "cell,million_tokens,icl_matched\na_s0,0.4096,-0.1235\n",
         "loss.csv": "cell,million_tokens,loss\na_s0,0.4096,2.0000\n",
         "prefix_matching.csv": "cell,name,million_tokens,prefix_matching\n"
         "a_s0,L0H0,4096,0.5000\na_s0,L1H0,4096,0.5000\n",
