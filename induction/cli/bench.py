@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import click
 import torch
 import torch.nn.functional as F
+from torch.optim import Muon, Optimizer
 
 from induction.config.circuits import CircuitSettings
 from induction.config.model import Architecture
@@ -18,6 +20,7 @@ from induction.interp.circuits.patching import clean_run
 from induction.interp.circuits.token_circuits import Factored
 from induction.interp.losses import token_nll
 from induction.models.bridge import bridge
+from induction.models.muon import CpuMuon
 from induction.models.training import optimizers, set_gradients
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
@@ -47,6 +50,16 @@ def line(what: str, tokens: int, ours: float, plain: float, against: str) -> Non
         f"{what:<34} {tokens / ours:>9,.0f} tok/s   {plain / ours:4.1f} × {against} "
         f"({tokens / plain:,.0f})"
     )
+
+
+def with_torchs_muon(steppers: list[Optimizer]) -> list[Optimizer]:
+    """The same optimisers with torch's Muon in place of ours; none if ours is not among them."""
+    theirs: dict[Optimizer, Optimizer] = {
+        stepper: Muon(stepper.param_groups[0]["params"], **stepper.defaults)
+        for stepper in steppers
+        if isinstance(stepper, CpuMuon)
+    }
+    return [theirs.get(stepper, stepper) for stepper in steppers] if theirs else []
 
 
 def reading_cost(
@@ -93,23 +106,23 @@ def command() -> None:
         model = Transformer(arch, vocab_size, n_ctx)
         model.init_weights(0)
         lens = bridge(model, name).eval()
-        steppers = optimizers(model, train)
         with Workers(torch.device("cpu")) as workers:
+            ours = optimizers(model, train, workers)
+            torchs = with_torchs_muon(ours)
+            adamw = [torch.optim.AdamW(model.parameters(), train.adamw_lr, fused=True)]
 
-            def update(steppers=steppers) -> None:
+            def training(model=model, workers=workers, steppers=ours) -> None:
+                torch.set_num_threads(1)
+                set_gradients(model, inputs, targets, workers)
                 for stepper in steppers:
                     stepper.step()
 
-            def training(model=model, workers=workers, update=update) -> None:
-                torch.set_num_threads(1)
-                set_gradients(model, inputs, targets, workers)
-                update()
-
-            def plain_training(model=model, update=update) -> None:
+            def plain_training(model=model, steppers=adamw) -> None:
                 torch.set_num_threads(cores)
                 model.zero_grad()
                 F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
-                update()
+                for stepper in steppers:
+                    stepper.step()
 
             def losses(model=model, workers=workers) -> None:
                 torch.set_num_threads(1)
@@ -140,7 +153,15 @@ def command() -> None:
                         F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
 
             step = len(inputs) * (n_ctx - 1)
-            line(f"{name} training step", step, *seconds(training, plain_training), "one backward")
+            line(
+                f"{name} training step",
+                step,
+                *seconds(training, plain_training),
+                "one backward, fused AdamW",
+            )
+            if torchs:
+                with_theirs = partial(training, steppers=torchs)
+                line(f"{name} training step", step, *seconds(training, with_theirs), "torch's Muon")
             line(f"{name} per-token losses", step, *seconds(losses, lens_losses), "TransformerLens")
             heads = model.arch.n_layers * model.arch.n_heads
             line(

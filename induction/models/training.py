@@ -1,6 +1,6 @@
 """Training: optimisers, warm-up, the order of the windows, and one step."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from induction.config.train import TrainSettings
+from induction.models.muon import CpuMuon
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
 
 
-def optimizers(model: nn.Module, settings: TrainSettings) -> list[Optimizer]:
+def optimizers(model: nn.Module, settings: TrainSettings, workers: Workers) -> list[Optimizer]:
     """AdamW for everything, or Muon for the matrices of the layers and AdamW for the rest.
 
     Weight decay acts on matrices only: it would pull LayerNorm gains to 0 and smearing gates to
@@ -39,15 +40,12 @@ def optimizers(model: nn.Module, settings: TrainSettings) -> list[Optimizer]:
     )
     if not muon:
         return [adamw]
-    return [
-        adamw,
-        Muon(
-            muon,
-            lr=settings.muon_lr,
-            momentum=settings.muon_momentum,
-            weight_decay=settings.weight_decay,
-        ),
-    ]
+    options: dict[str, Any] = {
+        "lr": settings.muon_lr,
+        "momentum": settings.muon_momentum,
+        "weight_decay": settings.weight_decay,
+    }
+    return [adamw, Muon(muon, **options) if workers.on_gpu else CpuMuon(muon, workers, **options)]
 
 
 class WarmUp:
@@ -187,7 +185,7 @@ class Trainer:
         workers: Workers,
     ):
         self.model, self.windows, self.settings, self.workers = model, windows, settings, workers
-        self.optimizers = optimizers(model, settings)
+        self.optimizers = optimizers(model, settings, workers)
         self.warmup = WarmUp(self.optimizers, settings.warmup_steps)
         self.step = 0
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from induction.config.train import CheckpointSpacing, TrainSettings
+from induction.models.muon import CpuMuon
 from induction.models.training import (
     Trainer,
     TrainingWindows,
@@ -127,23 +128,23 @@ def test_a_trainer_that_takes_up_a_state_goes_on_with_the_same_bits(optimizer, s
 
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
-def test_every_weight_has_one_optimiser(kind, optimizer):
+def test_every_weight_has_one_optimiser(kind, optimizer, workers):
     """And weight decay acts on matrices only."""
     model = random_model(**KINDS[kind])
     seen = []
-    for stepper in optimizers(model, replace(TRAIN, optimizer=optimizer)):
+    for stepper in optimizers(model, replace(TRAIN, optimizer=optimizer), workers):
         for group in stepper.param_groups:
             seen += group["params"]
             for weight in group["params"]:
                 assert (group["weight_decay"] > 0) == (weight.ndim == 2)
-                if isinstance(stepper, torch.optim.Muon):
+                if isinstance(stepper, CpuMuon):
                     assert weight is not model.tok_embed.weight
                     assert weight is not model.head.weight
     assert len(seen) == len(set(map(id, seen))) == len(list(model.parameters()))
 
 
-def test_warm_up_rises_then_stays():
-    steppers = optimizers(random_model(), TRAIN)
+def test_warm_up_rises_then_stays(workers):
+    steppers = optimizers(random_model(), TRAIN, workers)
     warmup = WarmUp(steppers, TRAIN.warmup_steps)
     rates = [warmup.set(step) for step in range(1, 9)]
     assert rates == pytest.approx([0.002, 0.004, 0.006, 0.008, 0.01, 0.01, 0.01, 0.01])
