@@ -4,7 +4,7 @@
     patterns = [layer.pattern for layer in layers(model, model.embedding(tokens), edits=edits)]
 
 An activation is computed when it is first read and kept with its `Layer`; what nobody reads is
-never computed. Attention is fused except in heads whose pattern is edited. Names are those of
+never computed. Patterns are formed only for heads whose pattern is edited. Names are those of
 TransformerLens, but `q` and `k` are what attention reads: after positions and smearing.
 
 What this asks of a model: `embedding`, `layers`; of a layer: `ln1`, `attn`, `after_attention`; of
@@ -133,7 +133,7 @@ class Layer:
     def z(self) -> PerHead:
         if Site("pattern", self.index) in self.edits:
             return self._edited("z", self.pattern @ self.v)
-        # Unedited heads keep the bits of fused attention over all heads.
+        # Unedited heads keep the bits of attention over all heads.
         changed = {site.head for site in self.edits if site.name != "z"}
         z = self._z.clone() if changed else self._z
         for head in changed:

@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from induction.config.model import Architecture
+from induction.models.attention import causal_attention
 
 
 def sinusoids(n_ctx: int, d_model: int) -> Float[Tensor, "pos d_model"]:
@@ -117,8 +118,8 @@ class Attention(nn.Module):
         k: Float[Tensor, "batch *head pos d_head"],
         v: Float[Tensor, "batch *head pos d_head"],
     ) -> Float[Tensor, "batch *head pos d_head"]:
-        """Mixed values before W_O (`hook_z`), by fused attention: no pattern is formed."""
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        """Mixed values before W_O (`hook_z`); the whole pattern is never formed."""
+        return causal_attention(q, k, v)
 
     def out(self, z: Float[Tensor, "batch head pos d_head"]) -> Float[Tensor, "batch pos d_model"]:
         return self.o(z.transpose(1, 2).flatten(2))
