@@ -53,7 +53,7 @@ class _Blocks(torch.autograd.Function):
             size, end = block.stop - block.start, block.stop
             scores = torch.bmm(q[:, block], k[:, :end].mT)
             scores[:, :, block] += future[:size, :size]
-            pattern = scores.softmax(-1)
+            pattern = torch.softmax(scores, -1, out=scores)
             z[:, block] = torch.bmm(pattern, v[:, :end])
             if any(ctx.needs_input_grad):
                 patterns.append(pattern)
