@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 JOBS := 1
+# Cells whose results should come first: make study FIRST="smear2_s0 attn1_s0".
+FIRST :=
 A := HEAD
 B := workspace
 # Tests of one file stay with one worker: they share what is expensive to make.
@@ -25,11 +27,11 @@ export PYRIGHT_PYTHON_CACHE_DIR := $(BIN)/../pyright
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time)
-	@induction study --jobs $(JOBS)
+study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time; FIRST=smear2_s0: that cell first)
+	@induction study --jobs $(JOBS) $(addprefix --first ,$(FIRST))
 
 published: $(VENV)/installed ## the study and the published run: three seeds, variations, controls (JOBS=n, too)
-	@induction study --published --jobs $(JOBS)
+	@induction study --published --jobs $(JOBS) $(addprefix --first ,$(FIRST))
 
 verify: $(VENV)/installed ## check files against dvc.lock, params.yaml and the code
 	@induction verify

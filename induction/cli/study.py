@@ -10,6 +10,7 @@ from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import SCRATCH
 from induction.config.remedy import put_right
+from induction.config.study import Study
 from induction.pipeline import corpus_text, engine, plan
 from induction.pipeline.disks import check_one_disk
 from induction.pipeline.environment import DVC
@@ -30,6 +31,12 @@ GO_ON = "run the same command again: it goes on from there"
     help="Cells at a time; the cores are divided among them.",
 )
 @click.option(
+    "--first",
+    multiple=True,
+    metavar="CELL",
+    help="This cell before all others; may be given several times.",
+)
+@click.option(
     "--cells",
     "names",
     multiple=True,
@@ -42,8 +49,13 @@ GO_ON = "run the same command again: it goes on from there"
     is_flag=True,
     help="Take from the DVC remote what others have computed, and give it what is computed here.",
 )
-def command(jobs: int, names: tuple[str, ...], published: bool, share: bool) -> None:
+def command(
+    jobs: int, first: tuple[str, ...], names: tuple[str, ...], published: bool, share: bool
+) -> None:
     """Run the study: every stage that params.yaml asks for and that is out of date.
+
+    The result of each cell is printed as soon as it is there, before what takes its model apart.
+    Cells come in the order of params.yaml (with several jobs, those with most layers first).
 
     Whatever stops it, the same command goes on from there: training from its last state, anything
     else from its last whole stage.
@@ -53,7 +65,7 @@ def command(jobs: int, names: tuple[str, ...], published: bool, share: bool) -> 
         check_git()
         check_one_disk()
         with exclusive("study"):
-            sys.exit(_run(jobs, list(names), published, share))
+            sys.exit(_run(jobs, list(first), list(names), published, share))
     except KeyboardInterrupt:
         print(f"\nstopped; {GO_ON}", file=sys.stderr)
         sys.exit(130)
@@ -64,7 +76,7 @@ def command(jobs: int, names: tuple[str, ...], published: bool, share: bool) -> 
         ) from None
 
 
-def _run(jobs: int, names: list[str], published: bool, share: bool) -> int:
+def _run(jobs: int, first: list[str], names: list[str], published: bool, share: bool) -> int:
     """Bring the study (and the published run), or the cells `names`, up to date.
 
     Returns the exit status.
@@ -78,37 +90,31 @@ def _run(jobs: int, names: list[str], published: bool, share: bool) -> int:
             "params.yaml: published: found no cells, expected those that the published run adds; "
             "add some, or leave --published away"
         )
-    cells = [
-        cell
-        for cell in engine.longest_first(study)
-        if cell in (names or (study.every_cell if published else study.cells))
-    ]
-    unknown = sorted(set(names) - set(cells))
-    if unknown:
-        raise StageError(
-            f"--cells: found {', '.join(unknown)}, expected some of "
-            f"{', '.join(study.every_cell)}; correct it, or add the cell to params.yaml"
-        )
+    _check("--cells", names, [*study.every_cell])
+    cells = names or [*(study.every_cell if published else study.cells)]
+    _check("--first", first, cells)
+    cells = engine.in_order(study, cells, [*first, *names], jobs)
     corpora = sorted({study.every_cell[cell].corpus for cell in cells})
     corpus_text.check(study, cells)
     before_cells = ["plan", *engine.targets(corpora, "corpus")]
-    code = 0
-    if jobs > 1 or names:
+    files = [str(path) for path in plan.files(study)][: 1 + published]
+    asked = [*before_cells, *engine.targets(cells, "cell")] if names else files
+    code, stale = 0, engine.outdated(asked)
+    if stale & {*before_cells}:
         code = engine.call(engine.repro(*before_cells, share=share))
-        outcomes = engine.side_by_side(cells, jobs, share) if code == 0 else []
-        if failures := engine.summary(outcomes):
-            print(failures, file=sys.stderr)
-            code = 1
-    if code == 0 and not names:
-        files = [str(path) for path in plan.files(study)][: 1 + published]
+        stale = engine.outdated(asked) if code == 0 else set()
+    outcomes = _run_cells(engine.work(cells, stale), study, jobs, share) if code == 0 else []
+    if failures := engine.summary(outcomes):
+        print(failures, file=sys.stderr)
+        code = 1
+    if code == 0 and stale and not names:
         code = engine.call(engine.repro("--keep-going", *files, share=share))
     if code:
         print(f"not everything ran: see above; mend that and {GO_ON}", file=sys.stderr)
     if share:
         # Also after a failure: what the other cells made is worth having.
         # Without the files of what comes before the cells, others would have to make them anew.
-        targets = [*before_cells, *engine.targets(cells, "cell")] if names else []
-        code = engine.call([*DVC, "push", "--run-cache", *targets]) or code
+        code = engine.call([*DVC, "push", "--run-cache", *(asked if names else [])]) or code
     if code == 0 and not names:
         record = {"stage": "study", "seconds": time.monotonic() - start}
         (SCRATCH / "times").mkdir(parents=True, exist_ok=True)
@@ -116,3 +122,23 @@ def _run(jobs: int, names: list[str], published: bool, share: bool) -> int:
         forget_old_states()
         print(results.overview(PUBLISHED if published else "", study))
     return code
+
+
+def _check(option: str, names: list[str], expected: list[str]) -> None:
+    """Raise StageError for names of cells that are none of those expected."""
+    if unknown := sorted(set(names) - set(expected)):
+        raise StageError(
+            f"{option}: found {', '.join(unknown)}, expected some of {', '.join(expected)}; "
+            "correct it, or add the cell to params.yaml"
+        )
+
+
+def _run_cells(
+    cells: list[engine.Work], study: Study, jobs: int, share: bool
+) -> list[engine.Outcome]:
+    def describe(cell: str, seconds: float) -> str:
+        return results.line(cell, study, seconds)
+
+    if jobs > 1 and cells:
+        return engine.side_by_side(cells, jobs, share, describe)
+    return engine.one_by_one(cells, share, describe)

@@ -1,10 +1,15 @@
-"""Run the stages that are out of date: the whole study at once, or several cells side by side."""
+"""Run the stages of cells that are out of date: one cell after the other, or several side by side.
 
+Of each cell, what its result needs comes first, and the result is told before the rest begins.
+"""
+
+import json
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,18 +18,35 @@ from pathlib import Path
 import psutil
 from tqdm import tqdm
 
+from induction.config.errors import StageError
 from induction.config.paths import SCRATCH
 from induction.config.remedy import address
 from induction.config.study import Study
 from induction.pipeline import status
-from induction.pipeline.declarations import stages
+from induction.pipeline.artifacts import Artifact
+from induction.pipeline.declarations import stages, writer_of
 from induction.pipeline.environment import DVC, run, start
 from induction.pipeline.layout import label
-from induction.pipeline.progress import progress
+from induction.pipeline.progress import progress, say
 from induction.tables.atomic import remove
+from induction.tables.heads import HEADS
+from induction.tables.icl import ICL
 
 LOGS = SCRATCH / "logs"
 STOPPED = threading.Event()
+RESULT = (ICL, HEADS)  # the tables that tell the result of a cell
+
+
+@dataclass(frozen=True)
+class Work:
+    """The stages of a cell that DVC has to look at: those of its result, then the others.
+
+    `result` is empty if the result is there and up to date.
+    """
+
+    cell: str
+    result: list[str]
+    rest: list[str]
 
 
 @dataclass(frozen=True)
@@ -77,24 +99,79 @@ def handle_termination() -> None:
     signal.signal(signal.SIGTERM, stop_children)
 
 
-def longest_first(study: Study) -> list[str]:
-    """So that no core idles at the end while one cell is still at work."""
-    layers = {cell: study.models[each.model].n_layers for cell, each in study.every_cell.items()}
-    return sorted(layers, key=lambda cell: (-layers[cell], cell))
+def in_order(study: Study, cells: list[str], first: list[str], jobs: int) -> list[str]:
+    """The cells `first` as they were named, then the others of `cells`.
+
+    One after the other they follow params.yaml; side by side those with most layers come first, so
+    that no core idles at the end while one cell is still at work.
+    """
+    others = [cell for cell in cells if cell not in first]
+    if jobs > 1:
+        others.sort(key=lambda cell: -study.models[study.every_cell[cell].model].n_layers)
+    return [*dict.fromkeys(first), *others]
 
 
-def side_by_side(cells: list[str], jobs: int, share: bool) -> list[Outcome]:
-    """Run the cells, `jobs` at a time; one that fails does not stop the others."""
-    jobs = min(jobs, len(cells))
-    threads = max(1, len(os.sched_getaffinity(0)) // jobs)
-    remove(LOGS)
-    LOGS.mkdir(parents=True)
+def outdated(asked: list[str]) -> set[str]:
+    """Which of the stages asked for DVC would run, by its names; a dvc.yaml stands for all of its.
+
+    Those that depend on them, and would run if these change, come on top.
+    """
+    done = run([*DVC, "--wait-for-lock", "status", "--json", *asked], capture_output=True)
+    try:
+        return set(json.loads(done.stdout))
+    except ValueError:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
+        raise StageError(
+            f"dvc status: found no answer, it said {said[-1]!r}; run `dvc status` to see more"
+        ) from None
+
+
+def work(cells: list[str], stale: set[str]) -> list[Work]:
+    """What is to be done for the cells, given the stages that are out of date themselves."""
+    result = set().union(*map(_needed_for, RESULT))
+    found = []
     for cell in cells:
-        status.forget(cell)
+        names = {name: address(label(name, cell)) for name in _per_cell()}
+        first = [each for name, each in names.items() if name in result]
+        rest = [each for name, each in names.items() if name not in result]
+        if stale & {*first, *rest}:
+            found.append(Work(cell, first if stale & {*first} else [], rest))
+    return found
+
+
+def one_by_one(
+    cells: list[Work], share: bool, describe: Callable[[str, float], str]
+) -> list[Outcome]:
+    """Run the cells, in this terminal; one that fails does not stop the others.
+
+    `describe` says the result of a cell, given the seconds it took.
+    """
+    _begin(cells)
+    return [_run_cell(each, call, share, describe) for each in cells]
+
+
+def side_by_side(
+    cells: list[Work], jobs: int, share: bool, describe: Callable[[str, float], str]
+) -> list[Outcome]:
+    """The same, `jobs` cells at a time; what they print goes to a log each."""
+    jobs = min(jobs, len(cells))
+    # The number of threads changes no bit of the results: see induction/models/workers.py.
+    variables = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // jobs))}
+    _begin(cells)
+
+    def run_logged(each: Work) -> Outcome:
+        with open(log_of(each.cell), "w", encoding="utf-8") as file:
+            return _run_cell(
+                each,
+                lambda command: run(command, variables, stdout=file, stderr=file).returncode,
+                share,
+                describe,
+            )
+
     outcomes: list[Outcome] = []
     pool = ThreadPoolExecutor(jobs)
     try:
-        running = {pool.submit(_run_cell, cell, threads, share) for cell in cells}
+        running = {pool.submit(run_logged, each) for each in cells}
         with progress(None, f"{len(cells)} cells, {jobs} at a time", "cell", len(cells)) as bar:
             while running:
                 done, running = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
@@ -103,7 +180,8 @@ def side_by_side(cells: list[str], jobs: int, share: bool) -> list[Outcome]:
                     _announce(outcomes[-1], bar)
                 # Into a log, the bar itself comes every half minute and a cell's end at once.
                 ended = {outcome.cell for outcome in outcomes}
-                bar.set_postfix_str(_running(cells, ended), refresh=sys.stderr.isatty())
+                going = [each.cell for each in cells if each.cell not in ended]
+                bar.set_postfix_str(_running(going), refresh=sys.stderr.isatty())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return outcomes
@@ -119,23 +197,48 @@ def summary(outcomes: list[Outcome]) -> str:
     if not failed:
         return ""
     lines = [f"{len(failed)} of {len(outcomes)} cells failed; what the others made is kept:"]
-    lines += [f"  {each.cell}: {each.error} (its log: {log_of(each.cell)})" for each in failed]
+    for each in failed:
+        log = log_of(each.cell)
+        lines.append(f"  {each.cell}: {each.error}{f' (its log: {log})' if log.exists() else ''}")
     return "\n".join(lines)
 
 
-def _run_cell(cell: str, threads: int, share: bool) -> Outcome:
-    """All stages of one cell, in processes of their own; what they print goes to its log."""
-    if STOPPED.is_set():
-        return Outcome(cell, 0.0, "not begun")
-    begin = time.monotonic()
-    command = repro("--single-item", *targets([cell], "cell"), share=share)
-    # The number of threads changes no bit of the results: see induction/models/workers.py.
-    variables = {"OMP_NUM_THREADS": str(threads)}
-    with open(log_of(cell), "w", encoding="utf-8") as file:
-        code = run(command, variables, stdout=file, stderr=file).returncode
-    last = status.read(cell)
+def _per_cell() -> list[str]:
+    return [stage.name for stage in stages().values() if stage.per == "cell"]
+
+
+def _needed_for(artifact: Artifact) -> set[str]:
+    """The stages that make an artifact, from the first."""
+    stage = writer_of(artifact)
+    return {stage.name}.union(*map(_needed_for, stage.artifacts_read))
+
+
+def _begin(cells: list[Work]) -> None:
+    """Forget what is known of the last time that these cells ran."""
+    remove(LOGS)
+    LOGS.mkdir(parents=True)
+    for each in cells:
+        status.forget(each.cell)
+
+
+def _run_cell(
+    each: Work,
+    execute: Callable[[list[str]], int],
+    share: bool,
+    describe: Callable[[str, float], str],
+) -> Outcome:
+    """All stages of one cell; its result is told as soon as it is there."""
+    begin, code = time.monotonic(), 0
+    for asked in (each.result, each.rest):
+        if STOPPED.is_set():
+            return Outcome(each.cell, time.monotonic() - begin, "stopped")
+        if asked and code == 0:
+            code = execute(repro("--single-item", *asked, share=share))
+        if asked is each.result and asked and code == 0:
+            say(describe(each.cell, time.monotonic() - begin))
+    last = status.read(each.cell)
     error = "" if code == 0 else (last and last.error) or f"stopped with status {code}"
-    return Outcome(cell, time.monotonic() - begin, error)
+    return Outcome(each.cell, time.monotonic() - begin, error)
 
 
 def _announce(outcome: Outcome, bar: tqdm) -> None:
@@ -144,7 +247,7 @@ def _announce(outcome: Outcome, bar: tqdm) -> None:
     bar.update()
 
 
-def _running(cells: list[str], ended: set[str]) -> str:
+def _running(cells: list[str]) -> str:
     """The stage that each cell is at."""
-    current = {cell: status.read(cell) for cell in cells if cell not in ended}
+    current = {cell: status.read(cell) for cell in cells}
     return ", ".join(label(each.stage, cell) for cell, each in current.items() if each)

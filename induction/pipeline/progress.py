@@ -1,4 +1,4 @@
-"""Progress bars."""
+"""Progress bars, and lines that are printed beside them."""
 
 import sys
 from collections.abc import Iterable
@@ -27,3 +27,9 @@ def progress(
         dynamic_ncols=live,
         file=sys.stderr,
     )
+
+
+def say(line: str) -> None:
+    """Print a line at once, above a bar if there is one: what DVC prints goes around our buffer."""
+    tqdm.write(line)
+    sys.stdout.flush()

@@ -14,6 +14,10 @@ def millions(tokens: float | int | None) -> str:
     return NONE if tokens is None else f"{tokens / 1e6:.2f} M"
 
 
+def duration(seconds: int) -> str:
+    return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+
+
 def significant(value: float | None) -> str:
     """Three digits, or all that stand before the point."""
     if value is None:

@@ -14,7 +14,15 @@ from induction.config.names import PUBLISHED
 from induction.config.paths import REPORTS
 from induction.config.study import Study
 from induction.report.blocks import fill
-from induction.report.formatting import NONE, between, escape_pipes, fixed, millions, significant
+from induction.report.formatting import (
+    NONE,
+    between,
+    duration,
+    escape_pipes,
+    fixed,
+    millions,
+    significant,
+)
 from induction.report.panels import panels
 
 README = Path("README.md")
@@ -141,10 +149,6 @@ def circuits(study: Study, reports: Reports) -> str:
             if is_main(study, cells)
         ],
     )
-
-
-def duration(seconds: int) -> str:
-    return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
 
 
 def commands(study: Study, reports: Reports) -> str:

@@ -1,7 +1,9 @@
-"""The study in a short table: each cell's result, and how long each stage took when last run."""
+"""The study in a short table, each cell's result in a line, and how long each stage took."""
 
 import json
 from pathlib import Path
+
+import numpy as np
 
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
@@ -9,9 +11,16 @@ from induction.config.paths import REPORTS, SCRATCH
 from induction.config.study import Study
 from induction.pipeline import layout
 from induction.pipeline.artifacts import MANIFEST
+from induction.report.formatting import duration
 from induction.report.left_out import left_out
+from induction.stats.checkpoint_selection import window_of
+from induction.tables.heads import HEADS
+from induction.tables.icl import ICL
+from induction.tables.parquet import read_table
 
 TIMES = SCRATCH / "times"
+# A cell's ICL in a line: a column of table `icl`, beside the ends of its interval.
+SCORE, SCORE_LOW, SCORE_HIGH = "icl", "icl_low", "icl_high"
 
 
 def overview(grid: str, study: Study) -> str:
@@ -60,6 +69,29 @@ def cells(metrics: dict[str, dict]) -> str:
             f"{cell['best_head']} (prefix matching {cell['prefix_matching_max']:.2f})"
         )
     return "\n".join(lines)
+
+
+def line(cell: str, study: Study, taken: float) -> str:
+    """The result of one cell, from its tables `icl` and `heads`, and the seconds that it took.
+
+    Stage `phases`, which waits for all cells, finds the same window by the same rule.
+    """
+    icl, heads = (read_table(table, layout.source_of(table, cell)) for table in (ICL, HEADS))
+    per_step = study.train.batch * study.corpus.n_ctx
+    window = window_of(icl["step"], icl[SCORE], icl[SCORE_HIGH], per_step, study.phases)
+    change = "no phase change"
+    if window.is_phase_change:
+        start, end = (icl["step"][at] * per_step / 1e6 for at in (window.first, window.last))
+        change = f"phase change {start:.2f} M - {end:.2f} M tokens"
+    at_end = np.flatnonzero(heads["step"] == heads["step"].max())
+    # The first of equals, as in the report.
+    best = at_end[heads["prefix_matching"][at_end].argmax()]
+    return (
+        f"{cell}: ICL {icl[SCORE][-1]:+.3f} [{icl[SCORE_LOW][-1]:+.3f}, "
+        f"{icl[SCORE_HIGH][-1]:+.3f}] nats, {change}, best head "
+        f"L{heads['layer'][best]}H{heads['head'][best]} (prefix matching "
+        f"{heads['prefix_matching'][best]:.2f}); {duration(round(taken))}"
+    )
 
 
 def seconds(folder: Path) -> dict[str, int]:

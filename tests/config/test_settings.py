@@ -36,7 +36,7 @@ def changed(key: str, value):
 
 def test_committed_params_are_valid():
     study = study_of(COMMITTED)
-    assert [cell.model for cell in study.cells.values()] == ["attn1", "attn2", "smear1", "smear2"]
+    assert [cell.model for cell in study.cells.values()] == ["attn2", "attn1", "smear1", "smear2"]
     assert len(study.train.schedule(study.corpus.n_ctx)) in range(30, 50)
 
 
