@@ -81,7 +81,7 @@ def main(job: Job) -> None:
                 )
             # Kinds at this checkpoint: before the change a set may be empty.
             seed = (settings.seed, header.step)
-            planned = interventions(kinds[header.step], header.model.n_heads, settings.draws, seed)
+            planned = interventions(kinds[header.step], settings.draws, seed)
             sets.write(
                 {
                     "step": np.full(len(planned), header.step, np.int32),

@@ -19,6 +19,8 @@ Pattern = Float[Tensor, "batch query key"]
 PatternEdit = Callable[[Pattern], Pattern]
 Rule = Literal["knockout", "knockout_random", "previous", "induction", "trigram"]
 
+# The kind of heads without a kind of their own, which alone may stand in for others.
+NO_KIND = "other"
 # The sets whose heads are removed together, and the kinds of heads in each.
 SETS: dict[str, tuple[str, ...]] = {
     "induction": ("induction",),
@@ -137,28 +139,27 @@ class Rules:
         return _uniform(trigram_keys(self.targets) if rule == "trigram" else matches, matches)
 
 
-def shortage(chosen: frozenset[Head], n_heads: int) -> str:
-    """Which layer has too few other heads to match `chosen` layer by layer; '' if none."""
+def shortage(chosen: frozenset[Head], pool: frozenset[Head]) -> str:
+    """Which layer has too few heads in `pool` to match `chosen` layer by layer; '' if none."""
+    stand_ins = _by_layer(pool)
     for layer, heads in _by_layer(chosen).items():
-        others = n_heads - len(heads)
-        if others < len(heads):
-            plural = "" if others == 1 else "s"
-            return f"layer {layer} has {others} other head{plural}, the set has {len(heads)}"
+        there = len(stand_ins.get(layer, []))
+        if there < len(heads):
+            plural = "" if there == 1 else "s"
+            return f"layer {layer} has {there} head{plural} of no kind, the set has {len(heads)}"
     return ""
 
 
 def matched_sets(
-    chosen: frozenset[Head], n_heads: int, draws: int, rng: np.random.Generator
+    chosen: frozenset[Head], pool: frozenset[Head], draws: int, rng: np.random.Generator
 ) -> list[frozenset[Head]]:
-    """`draws` different sets with as many heads of every layer as `chosen`, and none of its heads.
+    """`draws` different sets with as many heads of every layer as `chosen`, all from `pool`.
 
     All of them, once and in order, where there are no more than that. Layers must have enough
-    other heads: see `shortage`. (Crosbie & Shutova 2024, for the idea of matching layers.)
+    heads in the pool: see `shortage`. (Crosbie & Shutova 2024, for the idea of matching layers.)
     """
-    layers = [
-        (layer, [head for head in range(n_heads) if head not in heads], len(heads))
-        for layer, heads in _by_layer(chosen).items()
-    ]
+    stand_ins = _by_layer(pool)
+    layers = [(layer, stand_ins[layer], len(heads)) for layer, heads in _by_layer(chosen).items()]
     if prod(comb(len(others), count) for _, others, count in layers) <= draws:
         choices = [
             [tuple((layer, head) for head in heads) for heads in combinations(others, count)]
@@ -182,14 +183,15 @@ def _by_layer(heads: frozenset[Head]) -> dict[int, list[int]]:
     return {layer: [head for _, head in of_layer] for layer, of_layer in by_layer}
 
 
-def interventions(
-    kinds: dict[Head, str], n_heads: int, draws: int, seed: tuple[int, ...]
-) -> list[Intervention]:
+def interventions(kinds: dict[Head, str], draws: int, seed: tuple[int, ...]) -> list[Intervention]:
     """All interventions of one checkpoint, sorted by name, on the heads of each kind there.
 
-    Every name is there at every checkpoint; which of them are defined depends on the kinds. A
-    control is never made smaller than its set: it is undefined where heads are too few.
+    `kinds` has every head. Every name is there at every checkpoint; which of them are defined
+    depends on the kinds. Random sets are drawn from heads of no kind: a stand-in for previous-token
+    heads that contained an induction head would measure that head. A control is never made smaller
+    than its set: it is undefined where such heads are too few.
     """
+    pool = frozenset(head for head, kind in kinds.items() if kind == NO_KIND)
 
     def heads_of(chosen_kinds: Collection[str]) -> tuple[frozenset[Head], str]:
         """The heads, and the reason if there are none."""
@@ -202,9 +204,9 @@ def interventions(
         chosen, reason = heads_of(chosen_kinds)
         runs = [HeadEdits(chosen)] if chosen else []
         planned.append(Intervention(f"without_{name}", chosen, runs, reason))
-        reason = reason or shortage(chosen, n_heads)
+        reason = reason or shortage(chosen, pool)
         rng = np.random.default_rng((*seed, i))
-        sets = [] if reason else matched_sets(chosen, n_heads, draws, rng)
+        sets = [] if reason else matched_sets(chosen, pool, draws, rng)
         runs = [HeadEdits(heads) for heads in sets]
         planned.append(Intervention(f"random_{name}", chosen, runs, reason))
     for name, rules in PATTERNS.items():

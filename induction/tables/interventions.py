@@ -13,7 +13,7 @@ INTERVENTIONS = Table(
             "none, {without,random}_{induction,previous_token,both}, knockout, knockout_random or "
             "ideal_{previous,induction,trigram,both}; only those that table sets calls defined",
         ),
-        int16("draw", "random set of random_*, from 0; 0 for all others"),
+        int16("draw", "random set of random_*, of heads of no kind, from 0; 0 for all others"),
         SEQ,
     ),
     (*WINDOW_LOSSES, SAMPLED_LOSS),

@@ -8,7 +8,7 @@ from induction.report.rows import Results, Rows
 
 INTERVENTIONS = {
     "without_induction": "without induction heads",
-    "random_induction": "without as many others",
+    "random_induction": "without as many of no kind",
     "without_previous_token": "without previous-token heads",
     "knockout": "their matches knocked out",
     "knockout_random": "other keys knocked out",
@@ -21,10 +21,11 @@ HEIGHT, MARGIN = 170, 0.25
     Section.SETS,
     "The share of in-context learning that goes at the end of training, 1 - ICL/ICL of the whole "
     "model. Large dots: seeds, with bootstrap intervals over sequences. Small dots: random sets of "
-    "as many other heads of the same layers. Knocked out: induction heads may not attend to the "
-    "tokens after matches, or, as a control, to as many other keys. Intervals are cut at the "
-    "frame. Models whose in-context learning does not change have next to none to share out, and "
-    "no panel.",
+    "as many heads of no kind (neither induction nor previous-token nor positional) in the same "
+    "layers, where there are as many. Knocked out: induction heads may not attend to the tokens "
+    "after matches, or, as a control, to as many other keys. Intervals are cut at the frame. "
+    "Models whose in-context learning does not change have next to none to share out, and no "
+    "panel.",
     keep=lambda row: row["share"] is not None and row["intervention"] in INTERVENTIONS,
     is_file=True,
 )
