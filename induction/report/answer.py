@@ -96,6 +96,31 @@ def sentences(
     ]
 
 
+def repeats_sentence(repeats: Rows, shown: Models) -> str:
+    """The loss on random blocks of the models shown, against chance: rows of repeats.sql with
+    random gaps, where nothing but the tokens tells what comes next. Empty without a chance."""
+    rows = [row for row in repeats if row["probe"] == "gap" and row["panel"] in shown]
+    if not rows or rows[0]["chance"] is None:
+        return ""
+    chance, later = rows[0]["chance"], {}
+    parts = []
+    for panel in dict.fromkeys(row["panel"] for row in rows):
+        of_panel = [row for row in rows if row["panel"] == panel]
+        first = _mean([row["loss"] for row in of_panel if row["repeat"] == 0])
+        later[panel] = _mean([row["loss"] for row in of_panel if row["repeat"] > 0])
+        parts.append(f"{panel} {first:.2f} → {later[panel]:.2f}")
+    above = [panel for panel, loss in later.items() if loss >= chance]
+    below = [panel for panel, loss in later.items() if loss < chance]
+    return (
+        f"Loss on random blocks with random gaps, the first time → later times, nats per token: "
+        f"{', '.join(parts)}. Chance is ln({rows[0]['vocab_size']}) = {chance:.2f}: an even guess "
+        "over the vocabulary, as of a model that knows nothing. (Knowing which "
+        f"{rows[0]['usable']} tokens probes are drawn from would bring it to "
+        f"{rows[0]['chance_usable']:.2f}.) Later times are better than chance in "
+        f"{listed(below) or 'no model'}, and no better in {listed(above) or 'none'}."
+    )
+
+
 def missed_rules(cell: CellFindings, rule: PhaseSettings) -> str:
     """Which parts of the rule of a phase change a cell misses; empty if it misses none."""
     drop, end = cell.window["icl_drop"], cell.scores["icl_matched"]
@@ -227,6 +252,10 @@ def _claims_sentence(verdicts: dict[str, int], contradicted: list[str], seeds: l
     count = f"{'up to ' if min(seeds) < most else ''}{most} seed{'s' if most > 1 else ''}"
     text = f"The paper's claims, judged over {count} of each model: {counts}"
     return f"{text}; what fails is {failed}." if failed else f"{text}."
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _range(values: list[float], form: str) -> str:

@@ -51,6 +51,7 @@ def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -
         "findings": cells,
         "models": answer.models(cells),
         "sentences": answer.sentences(cells, verdicts["claim"], contradicted, rule),
+        "repeats_sentence": answer.repeats_sentence(results["repeats"], answer.models(cells)),
         "missed_rules": {
             cell.name: answer.missed_rules(cell, rule) for cell in cells if not cell.changed
         },

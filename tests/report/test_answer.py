@@ -135,6 +135,26 @@ def test_claims_that_fail_are_named():
     assert claims.endswith("3 not tested here; what fails is “It is so”, “And so”.")
 
 
+def test_the_loss_on_random_blocks_is_held_against_chance():
+    """Of random gaps and of the models shown, mean over lengths; a fall may end above chance."""
+
+    def blocks(panel: str, probe: str = "gap", later: float = 7.0, **changed) -> list[dict]:
+        row = {"panel": panel, "probe": probe, "vocab_size": 512, "usable": 471}
+        row |= {"chance": 6.238, "chance_usable": 6.154} | changed
+        times = ((0, 10, 9.0), (0, 25, 11.0), (1, 10, later), (1, 25, later), (2, 10, later))
+        return [row | {"repeat": i, "block": b, "loss": loss} for i, b, loss in times]
+
+    shown = answer.models(answer.findings(rows({"cell": "high"}, {"cell": "low"})))
+    both = [*blocks("high"), *blocks("low", later=5.0), *blocks("elsewhere")]
+    text = answer.repeats_sentence([*blocks("high", "fixed", later=1.0), *both], shown)
+    assert "per token: high 10.00 → 7.00, low 10.00 → 5.00. Chance is ln(512) = 6.24" in text
+    assert "which 471 tokens probes are drawn from would bring it to 6.15" in text
+    assert text.endswith("better than chance in low, and no better in high.")
+    text = answer.repeats_sentence(blocks("high"), shown)
+    assert text.endswith("better than chance in no model, and no better in high.")
+    assert answer.repeats_sentence(blocks("high", chance=None), shown) == ""
+
+
 def test_cells_of_a_model_stand_together():
     cells = answer.findings(
         rows({"cell": "a_s0", "panel": "a"}, {"cell": "a_s1", "panel": "a", "is_detailed": False},

@@ -1,5 +1,6 @@
 """Figures by their content: which rows are drawn, what is named, what has no figure."""
 
+import math
 import re
 from xml.etree import ElementTree
 
@@ -227,14 +228,21 @@ def test_shares_are_dots_and_random_sets_are_small_ones():
 
 def test_repeats_have_a_line_per_block_and_probe():
     rows = [
-        {"panel": "p", "probe": probe, "block": block, "repeat": repeat, "loss": 4.0 - repeat}
+        {"panel": panel, "probe": probe, "block": block, "repeat": repeat, "loss": 4.0 - repeat}
+        | ({"vocab_size": 512, "chance": math.log(512)} if panel == "p" else {"chance": None})
+        for panel in ("p", "other text")
         for probe in ("fixed", "gap")
         for block in (10, 25)
         for repeat in (0, 1)
     ]
-    lines = marks(svg(repeats.repeats, repeats=rows), "line")
-    looks = sorted((line.get("stroke"), line.get("stroke-dasharray")) for line in lines)
-    assert looks == sorted((colour, dash) for colour in COLOURS[:2] for dash in ("1,0", "4,3"))
+    picture = svg(repeats.repeats, repeats=rows)
+    looks = [(line.get("stroke"), line.get("stroke-dasharray")) for line in marks(picture, "line")]
+    expected = [(colour, dash) for colour in COLOURS[:2] for dash in ("1,0", "4,3")]
+    assert sorted(looks) == sorted(2 * expected)
+    assert [mark.text for mark in marks(picture, "text")] == ["chance: ln(512) = 6.24"]
+    (rule,) = marks(picture, "rule")
+    # The lowest loss is 3, at the foot; chance is the highest value, at the top.
+    assert rule.get("transform", "").endswith(",0)")
 
 
 def test_labels_are_kept_apart_and_in_order():

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from induction.interp.probes import usable_tokens
 from induction.stats.bootstrap import draws
 from induction.stats.intervals import tails
 from induction.tables.duck import connect, define, query
@@ -101,7 +102,7 @@ def test_sampled_takes_each_sequence_s_own_position():
 
 def cell(name: str, place: int = 0, **changed) -> dict:
     """A row of `cells`: by default alone in its panel, and shown everywhere."""
-    row = {"cell": name, "panel": name, "place": place, "seed": 0}
+    row = {"cell": name, "panel": name, "place": place, "seed": 0, "corpus": ""}
     return row | {"is_first": True, "is_detailed": True, "is_periodic": False} | changed
 
 
@@ -489,11 +490,39 @@ def test_repeats_are_means_over_probes_and_seeds_at_the_end():
         )
         for step in (0, 5)
     ]
-    result = ask("report/repeats", {"repeats": inputs, "cells": PAIR})
+    result = ask(
+        "report/repeats",
+        {"repeats": inputs, "cells": PAIR, "vocabulary": counted([1, 1])},
+        exclude_share=0.0,
+    )
     assert [(row["panel"], row["repeat"], row["loss"]) for row in result] == [
         ("p", 0, pytest.approx(4.0)),
         ("p", 1, pytest.approx(2.0)),
     ]
+
+
+def counted(counts: list[int]) -> list[dict]:
+    """A vocabulary with these counts."""
+    return [{"token": token, "count": count} for token, count in enumerate(counts)]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.04, 0.05, 0.1])
+def test_chance_is_an_even_guess_over_the_vocabulary_or_the_tokens_of_probes(share):
+    """Token 0 is no token of probes, nor is what never occurs; 0.05 of 50 is half of a token more
+    than 2, and of 30 than 1."""
+    row = {"step": 0, "probe": "gap", "block": 10, "seq": 0, "repeat": 0, "loss": 6.0}
+    for counts in ([9] * 50, [7, 0, 0, *range(1, 28)], [5, *([0, 3] * 20)]):
+        inputs = {
+            "repeats": [row | {"cell": name} for name in ("a", "b")],
+            "cells": [cell("a"), cell("b", 1, corpus="other")],
+            "vocabulary": counted(counts),
+        }
+        of_a, of_b = ask("report/repeats", inputs, exclude_share=share)
+        usable = len(usable_tokens(np.array(counts), share))
+        assert (of_a["vocab_size"], of_a["usable"]) == (len(counts), usable)
+        assert of_a["chance"] == pytest.approx(math.log(len(counts)))
+        assert of_a["chance_usable"] == pytest.approx(math.log(usable))
+        assert of_b["chance"] is None, "its text has another vocabulary"
 
 
 def test_claims_stand_in_the_order_of_the_page_and_evidence_by_claim():
