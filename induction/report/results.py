@@ -20,7 +20,7 @@ from induction.tables.parquet import read_table
 
 TIMES = SCRATCH / "times"
 # A cell's ICL in a line: a column of table `icl`, beside the ends of its interval.
-SCORE, SCORE_LOW, SCORE_HIGH = "icl", "icl_low", "icl_high"
+SCORE, SCORE_LOW, SCORE_HIGH = "icl_matched", "icl_matched_low", "icl_matched_high"
 
 
 def overview(grid: str, study: Study) -> str:
