@@ -1,14 +1,17 @@
 """Time the inner loops against the plain ways of doing the same."""
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from statistics import median
 
 import click
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from torch.optim import Muon, Optimizer
+from torch.utils.flop_counter import FlopCounterMode
 
 from induction.config.circuits import CircuitSettings
 from induction.config.model import Architecture
@@ -23,12 +26,14 @@ from induction.models.bridge import bridge
 from induction.models.muon import CpuMuon
 from induction.models.training import optimizers, set_gradients
 from induction.models.transformer import Transformer
-from induction.models.workers import Workers
+from induction.models.workers import A, B, Workers
 
 ROUNDS = 5
 # Other vocabularies, and the rows of a token circuit that are timed.
 VOCABULARIES = (1_024, 50_000)
 ROWS = 500
+# Products per task where their rate is measured.
+REPEATS = 20
 
 
 def seconds(ours: Callable[[], object], plain: Callable[[], object]) -> tuple[float, float]:
@@ -62,6 +67,55 @@ def with_torchs_muon(steppers: list[Optimizer]) -> list[Optimizer]:
     return [theirs.get(stepper, stepper) for stepper in steppers] if theirs else []
 
 
+def with_torchs_attention(model: Transformer) -> Transformer:
+    """A copy whose attention is torch's fused kernel."""
+
+    def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    plain = copy.deepcopy(model)
+    for block in plain.layers:
+        block.attn.z = fused
+    return plain
+
+
+class ThisThread(Workers):
+    """Work where it is asked for: what counts operations sees those of its own thread alone."""
+
+    def map(self, work: Callable[[A], B], items: Iterable[A]) -> list[B]:
+        return [work(item) for item in items]
+
+
+def multiplications(
+    model: Transformer, tokens: Tensor, targets: Tensor, train: TrainSettings
+) -> int:
+    """Floating-point operations of all matrix products of one training step."""
+    model = copy.deepcopy(model)
+    with FlopCounterMode(display=False) as counter, ThisThread(torch.device("cpu")) as workers:
+        set_gradients(model, tokens, targets, workers)
+        for stepper in optimizers(model, train, workers):
+            stepper.step()
+    return counter.get_total_flops()
+
+
+def gemm_rate(
+    rows: int, inner: int, columns: tuple[int, ...], workers: Workers, cores: int
+) -> float:
+    """Floating-point operations per second of fp32 products of a sequence with a layer's and the
+    unembedding's matrices, with all cores at work."""
+    x = torch.randn(rows, inner)
+    others = [torch.randn(inner, count) for count in columns]
+
+    def products(_: int) -> None:
+        for _ in range(REPEATS):
+            for other in others:
+                torch.mm(x, other)
+
+    tasks = 4 * cores
+    once, _ = seconds(lambda: workers.map(products, range(tasks)), lambda: None)
+    return tasks * REPEATS * 2 * rows * inner * sum(columns) / once
+
+
 def reading_cost(
     arch: Architecture, vocab_size: int, n_ctx: int, settings: CircuitSettings, cores: int
 ) -> float:
@@ -87,11 +141,14 @@ def reading_cost(
 
 
 @click.command
-def command() -> None:
-    """Time the inner loops alone, on random weights and tokens at the size of the default study.
+@click.argument("names", metavar="[MODEL]...", nargs=-1)
+def command(names: tuple[str, ...]) -> None:
+    """Time the inner loops alone, on random weights and tokens at the size of the default study,
+    for the models named; for all of params.yaml without a name.
 
     Each line compares our way with the plain way of doing the same, in one run, because machines
-    differ and are shared: trust the ratio, not the rate.
+    differ and are shared: trust the ratio, not the rate. While others use the machine, trust
+    neither: threads that share one operation wait for one another, so the plain way loses more.
     """
     params = Params()
     train = params.section("train", TrainSettings)
@@ -102,14 +159,19 @@ def command() -> None:
     tokens = torch.randint(0, vocab_size, (8, n_ctx), generator=torch.Generator().manual_seed(0))
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
     print(f"{cores} cores, batches of {len(tokens)} × {n_ctx} tokens, vocabulary {vocab_size}")
-    for name, arch in models.items():
+    for name in names:
+        if name not in models:
+            raise click.BadArgumentUsage(f"found {name!r}, expected one of {', '.join(models)}")
+    for name in names or models:
+        arch = models[name]
         model = Transformer(arch, vocab_size, n_ctx)
         model.init_weights(0)
         lens = bridge(model, name).eval()
         with Workers(torch.device("cpu")) as workers:
             ours = optimizers(model, train, workers)
             torchs = with_torchs_muon(ours)
-            adamw = [torch.optim.AdamW(model.parameters(), train.adamw_lr, fused=True)]
+            plain = with_torchs_attention(model)
+            adamw = [torch.optim.AdamW(plain.parameters(), train.adamw_lr, fused=True)]
 
             def training(model=model, workers=workers, steppers=ours) -> None:
                 torch.set_num_threads(1)
@@ -117,7 +179,7 @@ def command() -> None:
                 for stepper in steppers:
                     stepper.step()
 
-            def plain_training(model=model, steppers=adamw) -> None:
+            def plain_training(model=plain, steppers=adamw) -> None:
                 torch.set_num_threads(cores)
                 model.zero_grad()
                 F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
@@ -153,11 +215,14 @@ def command() -> None:
                         F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
 
             step = len(inputs) * (n_ctx - 1)
-            line(
-                f"{name} training step",
-                step,
-                *seconds(training, plain_training),
-                "one backward, fused AdamW",
+            took, plainly = seconds(training, plain_training)
+            line(f"{name} training step", step, took, plainly, "one backward, fused AdamW")
+            operations = multiplications(model, inputs, targets, train)
+            torch.set_num_threads(1)
+            rate = gemm_rate(n_ctx - 1, arch.d_model, (arch.d_model, vocab_size), workers, cores)
+            print(
+                f"{name} training step: {operations / rate / took:.0%} of its time would do for "
+                f"its matrix products ({operations / 1e9:.1f} GFLOP at {rate / 1e9:.0f} GFLOP/s)"
             )
             if torchs:
                 with_theirs = partial(training, steppers=torchs)

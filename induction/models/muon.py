@@ -6,6 +6,7 @@ emulates it on one thread, and that takes longer than the rest of the step.
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -56,7 +57,6 @@ class CpuMuon(Optimizer):
         super().__init__(weights, defaults)
         self._workers = workers
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:
         """Update every weight from its gradient. Raises ValueError for a closure."""
         if closure is not None:
@@ -64,29 +64,39 @@ class CpuMuon(Optimizer):
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[nn.Parameter]] = {}
             for weight in group["params"]:
+                if weight.grad is None:
+                    raise ValueError("found a weight without a gradient, expected one for each")
+                if "momentum_buffer" not in self.state[weight]:
+                    self.state[weight]["momentum_buffer"] = torch.zeros_like(weight.grad)
                 by_shape.setdefault(weight.shape, []).append(weight)
-            for weights in by_shape.values():
-                self._update(weights, group["lr"], group["momentum"], group["weight_decay"])
+            tasks = [
+                weights[first : first + TOGETHER]
+                for weights in by_shape.values()
+                for first in range(0, len(weights), TOGETHER)
+            ]
+            # Those of all shapes at once, so that no core waits between shapes.
+            self._workers.map(partial(self._update, **group), tasks)
 
     def _update(
-        self, weights: list[nn.Parameter], lr: float, momentum: float, weight_decay: float
+        self,
+        weights: list[nn.Parameter],
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        **_: object,
     ) -> None:
         """Update weights of one shape."""
-        directions = torch.stack([self._direction(weight, momentum) for weight in weights])
-        updates = torch.cat(self._workers.map(orthogonalized, directions.split(TOGETHER)))
-        rows, columns = weights[0].shape
-        rate = lr * math.sqrt(max(1, rows / columns))
-        for weight, update in zip(weights, updates, strict=True):
-            weight.mul_(1 - lr * weight_decay)
-            weight.add_(update, alpha=-rate)
+        with torch.no_grad():  # which is a thread's own
+            directions = torch.stack([self._direction(weight, momentum) for weight in weights])
+            rows, columns = weights[0].shape
+            rate = lr * math.sqrt(max(1, rows / columns))
+            for weight, update in zip(weights, orthogonalized(directions), strict=True):
+                weight.mul_(1 - lr * weight_decay)
+                weight.add_(update, alpha=-rate)
 
     def _direction(self, weight: nn.Parameter, momentum: float) -> Tensor:
         """The gradient after momentum, looking one step ahead (Nesterov)."""
-        state, gradient = self.state[weight], weight.grad
-        if gradient is None:
-            raise ValueError("found a weight without a gradient, expected one for each")
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(gradient)
-        buffer = state["momentum_buffer"]
-        buffer.lerp_(gradient, 1 - momentum)
-        return gradient.lerp(buffer, momentum)
+        assert weight.grad is not None
+        buffer = self.state[weight]["momentum_buffer"]
+        buffer.lerp_(weight.grad, 1 - momentum)
+        return weight.grad.lerp(buffer, momentum)
