@@ -11,7 +11,7 @@ from jaxtyping import Float
 from induction.claims.registry import DEFINITIONS, ClaimDefinition
 from induction.claims.statistics import Evidence
 from induction.config.claims import ClaimSettings, Rule
-from induction.stats.intervals import student_interval
+from induction.stats.student import student_interval
 
 Verdict = Literal["supported", "contradicted", "inconclusive", "not tested here"]
 

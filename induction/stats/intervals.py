@@ -1,10 +1,7 @@
-"""Intervals: equal-tailed ones of bootstrap resamples, and Student's of a mean."""
-
-import math
+"""Equal-tailed intervals of bootstrap resamples."""
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from scipy.special import stdtrit
 
 
 def tails(level: float) -> dict[str, float]:
@@ -28,13 +25,3 @@ def with_interval(
     else:
         low, high = equal_tailed(values[1:], level)
     return np.stack([values[0], low, high], axis=-1)
-
-
-def student_interval(values: Float[np.ndarray, "replicate"], level: float) -> tuple[float, float]:
-    """Student's t interval of the mean; NaN below two values."""
-    n = len(values)
-    if n < 2:
-        return math.nan, math.nan
-    mean, t = float(values.mean()), stdtrit(n - 1, (1 + level) / 2)
-    half = float(t * values.std(ddof=1) / math.sqrt(n))
-    return mean - half, mean + half

@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.decomposition import PCA
 
 
 def joint_pca(
@@ -14,7 +13,9 @@ def joint_pca(
     token whose loss moves by nats counts for more than one that hardly moves. Each component's
     sign, which PCA leaves open, is set so that the largest coordinate is positive.
     """
-    pca = PCA(n_components=components, svd_solver="full")
-    scores = pca.fit_transform(vectors.astype(np.float64))
+    centred = vectors.astype(np.float64)
+    centred -= centred.mean(0)
+    U, s, _ = np.linalg.svd(centred, full_matrices=False)
+    scores, shares = (U * s)[:, :components], (s**2 / (s**2).sum())[:components]
     largest = scores[np.abs(scores).argmax(axis=0), np.arange(components)]
-    return scores * np.where(largest < 0, -1.0, 1.0), pca.explained_variance_ratio_
+    return scores * np.where(largest < 0, -1.0, 1.0), shares

@@ -13,7 +13,7 @@ from induction.config.strict import Listed, Text, parse, settings
 
 KEY = "provenance"
 # Packages that affect the bits of artifacts.
-PACKAGES = ("duckdb", "numpy", "pyarrow", "safetensors", "scikit-learn", "tokenizers", "torch")
+PACKAGES = ("duckdb", "numpy", "pyarrow", "safetensors", "scipy", "tokenizers", "torch")
 
 
 @settings

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from induction.stats.intervals import student_interval, with_interval
+from induction.stats.intervals import with_interval
+from induction.stats.student import student_interval
 
 
 def test_intervals_are_equal_tailed_and_leave_draw_0_out():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from induction.stats.pca import joint_pca
 
@@ -25,6 +26,14 @@ def test_the_largest_coordinate_of_each_component_is_positive():
         scores, _ = joint_pca(rng.normal(size=(30, 8)).astype(np.float32), 3)
         largest = scores[np.abs(scores).argmax(0), range(3)]
         assert (largest > 0).all()
+
+
+def test_it_is_scikit_learn_s_but_for_signs():
+    vectors = np.random.default_rng(0).normal(size=(30, 200)).astype(np.float32)
+    scores, shares = joint_pca(vectors, 2)
+    theirs = PCA(2, svd_solver="full").fit(vectors.astype(np.float64))
+    np.testing.assert_allclose(np.abs(scores), np.abs(theirs.transform(vectors)), atol=1e-10)
+    np.testing.assert_allclose(shares, theirs.explained_variance_ratio_, atol=1e-12)
 
 
 def test_rows_are_centred_together_not_each_model_apart():

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt16
-from scipy.stats import rankdata
+from jaxtyping import Float, Int, Shaped, UInt16
 from torch import Tensor
 
 from induction.config.circuits import CircuitSettings
@@ -83,10 +82,16 @@ def agreement(log_probs: Float[np.ndarray, "source vocab"], bigrams: Bigrams) ->
 def _spearman(log_probs: np.ndarray, counts: np.ndarray) -> float:
     """Over the tokens with a count; NaN where there are too few or all are alike."""
     follows = counts > 0
-    a, b = rankdata(log_probs[follows]), rankdata(counts[follows])
+    a, b = _ranks(log_probs[follows]), _ranks(counts[follows])
     if len(a) < 2 or a.std() == 0 or b.std() == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def _ranks(values: Shaped[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """From 1 up; equal values share the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts - 1) / 2)[place]
 
 
 def direct_rows(

@@ -5,7 +5,7 @@ from math import hypot, isnan
 import numpy as np
 
 from induction.report.compare.measures import Estimate
-from induction.stats.intervals import student_interval
+from induction.stats.student import student_interval
 
 
 def is_identical(a: Estimate, b: Estimate) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from induction.interp.circuits import bigrams, residual
 
@@ -30,6 +31,16 @@ def test_a_model_of_the_bigrams_agrees_with_them():
     flat = np.log(np.tile(unigram / unigram.sum(), (6, 1)))
     assert bigrams.agreement(flat, counted).kl == pytest.approx(got.kl_unigram)
     assert bigrams.agreement(-exact, counted).rank_correlation == pytest.approx(-1)
+
+
+def test_rank_correlations_are_scipy_s_with_ties_too():
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 4, (1, 40))
+    log_probs = np.log(rng.integers(1, 6, (1, 40)) / 6)
+    counted = bigrams.Bigrams(np.arange(1), counts, counts.sum(0) + 1)
+    follows = counts[0] > 0
+    expected = spearmanr(log_probs[0][follows], counts[0][follows]).statistic
+    assert bigrams.agreement(log_probs, counted).rank_correlation == pytest.approx(expected)
 
 
 def test_the_direct_path_is_the_model_without_its_heads(any_model, tokens):
