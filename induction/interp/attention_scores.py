@@ -1,5 +1,7 @@
 """What a head attends to and copies: masks over keys, and the scores of patterns by them."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -76,16 +78,30 @@ def patterns(model: Transformer, tokens: Tokens) -> list[Patterns]:
     return [layer.pattern for layer in layers(model, model.embedding(tokens))]
 
 
+class Copying(NamedTuple):
+    """Copying in two readings of one scale, each in [-1, 1]; see `copying`."""
+
+    ratio: Float[Tensor, "layer head"]
+    share: Float[Tensor, "layer head"]
+
+
 @torch.inference_mode()
-def copying(model: Transformer, tokens: Tokens) -> Float[Tensor, "layer head"]:
-    """Copying on distinct tokens: does a head raise the logit of what it attends to? In [-1, 1].
+def copying(model: Transformer, tokens: Tokens) -> Copying:
+    """Copying on distinct tokens: does a head raise the logit of what it attends to?
 
     Olsson et al. 2022, Data Collection (3). What a head moves from each source goes directly
-    through `weights.unembedding` (the scale of the last LayerNorm cancels), then ReLU; r = a /
-    (a + T), where a is the raise of the source's token and T that of all tokens of the sample, and
-    the score is 4 r - 1. Sources are weighted by attention and averaged over destinations, because
-    a diffuse pattern has no one attended token (our choice). A source that raises nothing in the
-    sample copies nothing: -1. A head that raises tokens at random is near 4/n - 1, n of them.
+    through `weights.unembedding` (the scale of the last LayerNorm cancels), then ReLU. The score
+    compares a, the raise of the source's token, with T, that of all tokens of the sample. The paper
+    says a ratio from 0 to 1/2, rescaled to -1 … 1, and gives no formula:
+
+    ratio  4 a / (a + T) - 1: a/(a + T) is what has that range. Zero where a is T/3. By
+           chance below 4 / (n + 1) - 1 with n tokens in the sample, as it is concave in a/T.
+    share  2 a / T - 1: the words "ratio of the raise to that of all tokens", taken as a share of
+           all, from 0 to 1. Zero where a is T/2. By chance 2/n - 1.
+
+    Both agree at their ends, and order the raises of one source in the same way. Sources are
+    weighted by attention and averaged over destinations, because a diffuse pattern has no one
+    attended token (our choice). A source that raises nothing in the sample copies nothing: -1.
     """
     raised_by = unembedding(model)[tokens]
     scores = []
@@ -95,7 +111,10 @@ def copying(model: Transformer, tokens: Tokens) -> Float[Tensor, "layer head"]:
         # [batch, head, source, token of the sample]
         raises = (moved @ raised_by.mT[:, None]).relu()
         source, total = raises.diagonal(0, 2, 3), raises.sum(-1)
-        ratio = torch.where(source + total > 0, source / (source + total), torch.zeros_like(source))
         attended = layer.pattern.mean(2)
-        scores.append((attended * (4 * ratio - 1)).sum(-1).mean(0))
-    return torch.stack(scores)
+        each = [
+            ends * torch.where(whole > 0, source / whole, torch.zeros_like(source)) - 1
+            for ends, whole in ((4, source + total), (2, total))
+        ]
+        scores.append(torch.stack([(attended * score).sum(-1).mean(0) for score in each]))
+    return Copying(*torch.stack(scores, dim=1))

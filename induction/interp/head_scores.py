@@ -78,8 +78,10 @@ def scores_of_heads(
     """
     scores = {column: values.mean(0) for column, values in attention.items()}
     matrices, previous = weights.folded(model), scores["previous_token"]
+    copying = attention_scores.copying(model, sample)
     return scores | {
-        "copying": attention_scores.copying(model, sample),
+        "copying": copying.ratio,
+        "copying_share": copying.share,
         "ov_positivity": weights.ov_positivity(matrices),
         "qk_trace": weights.qk_trace(matrices, previous),
         "qk_positivity": weights.qk_positivity(matrices, previous),

@@ -31,6 +31,7 @@ def study(params: Params, sections: Iterable[str], grid: dict[str, Cell]) -> dic
         "architectures": {name: models[cell.model] for name, cell in grid.items()},
         "variations": {name: summary.variation(cell) for name, cell in grid.items()},
         "kinds": params.get("heads")["kinds"],
+        "block": params.get("heads")["block"],
         "sequence_counts": {
             stage: params.get(stage)["sequences"] for stage in ("ablations", "interventions")
         },

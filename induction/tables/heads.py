@@ -26,7 +26,12 @@ SCORES = (
     ),
     float32(
         "copying",
-        "-1 … 1; share of the logits raised in a random sample that goes to the attended token",
+        "-1 … 1; 4 a / (a + T) - 1: of the logits raised in a random sample, T, the attended "
+        "token's are a; by chance near -0.87 with 25 tokens",
+    ),
+    float32(
+        "copying_share",
+        "-1 … 1; the same as a share of all, 2 a / T - 1; by chance -0.92 with 25 tokens",
     ),
     float32(
         "ov_positivity",

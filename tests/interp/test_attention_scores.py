@@ -117,9 +117,23 @@ def test_hand_built_circuit_copies(induction_model):
     """L1H0 raises what it attends to and nothing else: a = T, and 4 * 1/2 - 1. L0H0 copies to
     where the unembedding does not look, and heads 1 move nothing."""
     tokens = distinct_tokens(np.random.default_rng(0), USABLE, 5, BLOCK)
-    scores = copying(induction_model, tokens)
-    assert scores[1].tolist() == pytest.approx([1, -1], abs=1e-3)
-    assert scores[0, 1].item() == pytest.approx(-1)
+    for scores in copying(induction_model, tokens):
+        assert scores[1].tolist() == pytest.approx([1, -1], abs=1e-3)
+        assert scores[0, 1].item() == pytest.approx(-1)
+
+
+@pytest.mark.parametrize(
+    ("raised", "ratio", "share"), [(1, 1, 1), (2, 1 / 3, 0), (3, 0, -1 / 3), (4, -1 / 5, -1 / 2)]
+)
+def test_each_reading_of_copying_has_its_own_zero(induction_model, raised, ratio, share):
+    """L1H0 raises the token that it attends to and the next few of the vocabulary by as much:
+    a = T/2, T/3, ..., where the sample is the whole vocabulary."""
+    shifts = sum(torch.eye(V).roll(shift, 0) for shift in range(raised))
+    with torch.no_grad():
+        induction_model.layers[1].attn.o.weight[V : 2 * V, :V] = shifts  # the slot of outputs
+    got = copying(induction_model, torch.randperm(V)[None])
+    assert got.ratio[1, 0].item() == pytest.approx(ratio, abs=1e-3)
+    assert got.share[1, 0].item() == pytest.approx(share, abs=1e-3)
 
 
 def test_copying_against_one_source_at_a_time(any_model):
@@ -139,10 +153,10 @@ def test_copying_against_one_source_at_a_time(any_model):
             values = cache[f"blocks.{layer}.attn.hook_v"]
             for head in range(any_model.arch.n_heads):
                 W_O = block.attn.o.weight[:, head * d_head : (head + 1) * d_head]
-                scores = []
+                scores, shares = [], []
                 for seq, row in enumerate(tokens):
                     for i in range(len(row)):
-                        score = 0.0
+                        score, share_score = 0.0, 0.0
                         for j in range(i + 1):
                             share = pattern[seq, head, i, j]
                             moved = share * (W_O @ values[seq, j, head])
@@ -151,15 +165,28 @@ def test_copying_against_one_source_at_a_time(any_model):
                             raises = (logits - logits.mean()).relu()[row]
                             a, T = raises[j].item(), raises.sum().item()
                             score += share.item() * (4 * a / (a + T) - 1 if a + T > 0 else -1)
+                            share_score += share.item() * (2 * a / T - 1 if T > 0 else -1)
                         scores.append(score)
-                assert got[layer, head].item() == pytest.approx(np.mean(scores), abs=1e-4)
+                        shares.append(share_score)
+                ratio, share = (each[layer, head].item() for each in got)
+                assert ratio == pytest.approx(np.mean(scores), abs=1e-4)
+                assert share == pytest.approx(np.mean(shares), abs=1e-4)
 
 
 def test_random_heads_copy_no_more_than_chance():
-    """a/T is 1/n on average where all n tokens of the sample are alike."""
-    model = random_model(d_model=128)
-    tokens = distinct_tokens(np.random.default_rng(0), np.arange(1, 50), 20, 25)
-    assert copying(model, tokens).mean().item() == pytest.approx(4 / 25 - 1, abs=0.08)
+    """Chance is below zero in both readings, and the lower the more tokens there are: a/T is 1/n on
+    average where all n tokens of the sample are alike; 4 r - 1 is concave in it, so that its mean
+    is below 4/(n + 1) - 1. The oracle's raises are normal, half of them cut off."""
+    model, rng = random_model(d_model=128), np.random.default_rng(1)
+    for n in (5, 25):
+        raises = rng.standard_normal((200_000, n)).clip(0)
+        raised, total = raises[:, 0], raises.sum(1)
+        r = np.divide(raised, raised + total, out=np.zeros_like(total), where=total > 0)
+        tokens = distinct_tokens(np.random.default_rng(0), np.arange(1, 50), 60, n)
+        ratio, share = (scores.mean().item() for scores in copying(model, tokens))
+        assert ratio == pytest.approx((4 * r - 1).mean(), abs=0.03)
+        assert ratio < 4 / (n + 1) - 1
+        assert share == pytest.approx(2 / n - 1, abs=0.03)
 
 
 def test_rest_on_the_first_token_counts_only_where_nothing_matches():

@@ -96,7 +96,8 @@ def test_every_score_stands_in_its_own_column(any_model):
     previous = torch.stack([previous_token(pattern) for pattern in patterns(any_model, tokens)])
     sample = distinct_tokens(np.random.default_rng(0), np.arange(1, V), 3, BLOCK)
     for name, expected in (
-        ("copying", copying(any_model, sample)),
+        ("copying", copying(any_model, sample).ratio),
+        ("copying_share", copying(any_model, sample).share),
         ("ov_positivity", ov_positivity(weights)),
         ("qk_trace", qk_trace(weights, previous)),
         ("qk_positivity", qk_positivity(weights, previous)),

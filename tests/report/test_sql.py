@@ -229,7 +229,7 @@ def test_undone_is_one_where_ablation_undoes_the_change():
 
 SCORES = (
     "prefix_matching", "prefix_matching_gap", "same_token", "previous_token", "copying",
-    "ov_positivity", "qk_trace", "qk_positivity", "smear_gate",
+    "copying_share", "ov_positivity", "qk_trace", "qk_positivity", "smear_gate",
 )  # fmt: skip
 
 
