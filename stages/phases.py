@@ -23,12 +23,12 @@ from induction.tables.heads import HEADS, PROBES
 from induction.tables.icl import SAMPLED
 from induction.tables.losses import LOSSES, LOSSES_SHORT
 from induction.tables.parquet import read_table
-from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
+from induction.tables.phases import CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW_DRAWS, WINDOWS
 from induction.tables.source import Source
 
 PER = "grid"
 INPUTS = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS)
-OUTPUTS = (CURVES, OVERLAPS, PHASES, WINDOWS)
+OUTPUTS = (CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW_DRAWS, WINDOWS)
 PARAMS = ("ablations", "corpus.n_ctx", "icl", "models", "phases", "train")
 
 

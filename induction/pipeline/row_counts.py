@@ -7,7 +7,8 @@ from induction.stats.change_points import ESTIMATORS
 from induction.stats.signals import SIGNALS
 
 OF_GRIDS = ("pca", "phases", "phases_curves", "phases_windows", "phases_overlaps")
-OF_GRIDS += ("claims", "evidence")
+OF_GRIDS += ("phases_date_draws", "phases_window_draws")
+OF_GRIDS += ("claims", "claims_by_family", "evidence")
 PROBES = ("fixed", "gap")
 
 
@@ -31,6 +32,7 @@ def row_count(study: Study, table: str, instance: str, documents: dict[str, int]
             "pca": len(compared) * len(steps) * study.pca.components,
             "phases": len(grid) * len(SIGNALS) * len(ESTIMATORS),
             "phases_windows": len(grid),
+            "phases_window_draws": len(grid) * (1 + study.icl.bootstrap_draws),
             "claims": len(DEFINITIONS),
         }.get(table)
     model = study.models[study.every_cell[instance].model]

@@ -14,7 +14,7 @@ from induction.stats.bootstrap import resamples
 from induction.stats.change_points import (
     ESTIMATORS,
     detect_change,
-    icl_window,
+    icl_windows,
     overlaps,
     undefined_change,
 )
@@ -28,7 +28,7 @@ from induction.stats.signals import (
     signal_curves,
 )
 from induction.tables.contract import Table
-from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
+from induction.tables.phases import CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW_DRAWS, WINDOWS
 
 NO_CHANGE = Undefined("the phase rule finds no change of ICL, so no before and after")
 
@@ -41,7 +41,11 @@ def phase_rows(
     icl: IclSettings,
     rule: PhaseSettings,
 ) -> dict[Table, list[dict[str, Any]]]:
-    """The rows of all tables of a grid, whose cells are sorted; cells on one text are alike."""
+    """The rows of all tables of a grid, whose cells are sorted; cells on one text are alike.
+
+    Draws are of the same sequences in every cell, so that a difference between cells, and a mean
+    over them, has its error.
+    """
 
     @cache
     def weights(n_seq: int) -> np.ndarray:
@@ -50,14 +54,15 @@ def phase_rows(
     compared = [measurements[name].loss_vectors for name in grid if grid[name].is_on_its_text]
     plane = principal_plane(np.concatenate(compared)) if compared else None
     rows: dict[Table, list[dict[str, Any]]] = {
-        table: [] for table in (CURVES, OVERLAPS, PHASES, WINDOWS)
+        table: [] for table in (CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW_DRAWS, WINDOWS)
     }
     for name in grid:
         cell, control = measurements[name], find_control(name, grid, models)
         tokens = cell.steps.astype(np.float64) * tokens_per_step
         icl_curves = means(cell.icl, weights(len(cell.icl)))
         final_low = with_interval(icl_curves[:, -1], icl.interval)[1]
-        window = icl_window(icl_curves[0], final_low, tokens, rule)
+        windows = icl_windows(icl_curves, final_low, tokens, rule)
+        window = windows.of_draw_0
         rows[WINDOWS].append(
             {
                 "cell": name,
@@ -68,6 +73,12 @@ def phase_rows(
                 "icl_drop": window.drop,
             }
         )
+        rows[WINDOW_DRAWS] += [
+            {"cell": name, "draw": draw, "is_phase_change": is_change, "icl_drop": drop}
+            for draw, (is_change, drop) in enumerate(
+                zip(windows.is_phase_change, windows.drop, strict=True)
+            )
+        ]
         curves = signal_curves(
             cell,
             control if isinstance(control, Undefined) else measurements[control],
@@ -100,6 +111,22 @@ def phase_rows(
             }
             for signal, change in changes.items()
             for estimator in ESTIMATORS
+        ]
+        rows[DATE_DRAWS] += [
+            {
+                "cell": name,
+                "signal": signal,
+                "estimator": estimator,
+                "draw": draw,
+                **dict(zip(("start_tokens", "middle_tokens", "end_tokens"), dates, strict=True)),
+            }
+            for signal, change in changes.items()
+            for estimator in ESTIMATORS
+            if not change.reason
+            # Without sequences to resample, the same in every draw.
+            for draw, dates in enumerate(
+                np.broadcast_to(change.resampled[estimator], (len(icl_curves), 3))
+            )
         ]
         rows[OVERLAPS] += [
             {"cell": name, "estimator": estimator, **pair._asdict()}

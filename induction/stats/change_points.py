@@ -38,12 +38,14 @@ class PhaseWindow(NamedTuple):
 class Change(NamedTuple):
     """Whether and when a curve changes. Triples are a value and its interval, NaN if undefined.
 
-    `dates` holds, by estimator, start, middle and end in tokens. `reason` says why there is no
-    change; it is empty if there is one.
+    `dates` holds, by estimator, start, middle and end in tokens; `resampled` those of every draw,
+    NaN in draws that do not rise. `reason` says why there is no change; it is empty if there is
+    one.
     """
 
     rise: Float[np.ndarray, "value_low_high=3"]
     dates: dict[str, Float[np.ndarray, "start_middle_end=3 value_low_high=3"]]
+    resampled: dict[str, Float[np.ndarray, "draw start_middle_end=3"]]
     reason: str
 
 
@@ -99,24 +101,38 @@ def slope_window(
     return np.stack([first, peak[:, 0], last], axis=1)
 
 
-def icl_window(
-    curve: Float[np.ndarray, "step"],
+class IclWindows(NamedTuple):
+    """What `icl_windows` finds in every curve: as PhaseWindow has it."""
+
+    ends: Int[np.ndarray, "draw first_peak_last=3"]
+    drop: Float[np.ndarray, "draw"]
+    is_phase_change: Bool[np.ndarray, "draw"]
+
+    @property
+    def of_draw_0(self) -> PhaseWindow:
+        first, peak, last = (int(end) for end in self.ends[0])
+        return PhaseWindow(first, peak, last, float(self.drop[0]), bool(self.is_phase_change[0]))
+
+
+def icl_windows(
+    curves: Float[np.ndarray, "draw step"],
     final_low: float,
     tokens: Float[np.ndarray, "step"],
     rule: PhaseSettings,
-) -> PhaseWindow:
-    """The window of ICL by the published rule, and whether it is a phase change.
+) -> IclWindows:
+    """The window of ICL by the published rule, and whether it is a phase change, in every curve.
 
-    `curve` and `final_low` are turned, so that more in-context learning is more. It is a phase
+    `curves` and `final_low` are turned, so that more in-context learning is more. It is a phase
     change if ICL changes by at least `min_drop` inside the window, its last value (not smoothed)
     is `min_final` or more, and the interval of that value, which begins at `final_low`, lies above
     zero.
     """
-    smooth = smoothed(curve[None], rule.smoothing)
-    first, peak, last = (int(i) for i in slope_window(slopes(smooth, tokens), rule.peak_share)[0])
-    drop = float(smooth[0, last] - smooth[0, first])
-    is_change = drop >= rule.min_drop and curve[-1] >= rule.min_final and final_low > 0
-    return PhaseWindow(first, peak, last, drop, bool(is_change))
+    smooth = smoothed(curves, rule.smoothing)
+    ends = slope_window(slopes(smooth, tokens), rule.peak_share)
+    at_ends = np.take_along_axis(smooth, ends, axis=1)
+    drop = at_ends[:, 2] - at_ends[:, 0]
+    is_change = (drop >= rule.min_drop) & (curves[:, -1] >= rule.min_final) & (final_low > 0)
+    return IclWindows(ends, drop, is_change)
 
 
 def levels(
@@ -192,26 +208,27 @@ def detect_change(
     lies above zero, and there are `min_checkpoints`. Intervals of dates are over the resamples
     that rise: the others have none.
     """
-    nowhere = np.full((3, 3), np.nan)
     smooth = smoothed(curves, rule.smoothing)
     rise = with_interval(rises(smooth), interval)
     reason = _reason(rise, len(tokens), min_rise, rule.min_checkpoints)
     if reason:
-        return Change(rise, dict.fromkeys(ESTIMATORS, nowhere), reason)
+        return undefined_change(reason)._replace(rise=rise)
     by_levels = crossings(smooth, tokens)
     by_slope = tokens[slope_window(slopes(smooth, tokens), rule.peak_share)]
     rising = np.isfinite(by_levels).all(axis=1)
-    dates = {
-        "levels": with_interval(by_levels[rising], interval),
-        "slope": with_interval(by_slope[rising], interval),
+    resampled = {
+        "levels": np.where(rising[:, None], by_levels, np.nan),
+        "slope": np.where(rising[:, None], by_slope, np.nan),
     }
-    return Change(rise, dates, "")
+    dates = {name: with_interval(each[rising], interval) for name, each in resampled.items()}
+    return Change(rise, dates, resampled, "")
 
 
 def undefined_change(reason: str) -> Change:
     """The change of a signal that has no curve."""
-    nowhere = np.full((3, 3), np.nan)
-    return Change(np.full(3, np.nan), dict.fromkeys(ESTIMATORS, nowhere), reason)
+    nowhere, never = np.full((3, 3), np.nan), np.full((1, 3), np.nan)
+    dates, resampled = (dict.fromkeys(ESTIMATORS, each) for each in (nowhere, never))
+    return Change(np.full(3, np.nan), dates, resampled, reason)
 
 
 def overlaps(dates: dict[str, Float[np.ndarray, "start_middle_end=3"]]) -> list[Overlap]:

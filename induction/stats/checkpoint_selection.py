@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 
 from induction.config.circuits import Moment
 from induction.config.phases import PhaseSettings
-from induction.stats.change_points import PhaseWindow, icl_window
+from induction.stats.change_points import PhaseWindow, icl_windows
 
 # Without a phase change, shares of training stand in for the window's start, middle and end.
 QUARTERS = {"start": 0.25, "middle": 0.5, "end": 0.75}
@@ -20,7 +20,8 @@ def window_of(
 ) -> PhaseWindow:
     """The window of the published rule, from a cell's ICL with the upper end of its interval."""
     tokens = steps.astype(np.float64) * tokens_per_step
-    return icl_window(-icl.astype(np.float64), -float(icl_high[-1]), tokens, rule)
+    curve, final_low = -icl.astype(np.float64), -float(icl_high[-1])
+    return icl_windows(curve[None], final_low, tokens, rule).of_draw_0
 
 
 def select(

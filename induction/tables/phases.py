@@ -1,6 +1,6 @@
 """Tables of stage `phases`."""
 
-from induction.tables.columns import CELL, STEP, flag, float64, int64, text
+from induction.tables.columns import CELL, STEP, flag, float64, int32, int64, text
 from induction.tables.contract import Column, Table
 
 _SIGNAL = text(
@@ -8,6 +8,7 @@ _SIGNAL = text(
     "ab, icl, loss_bump, pca_turn, prefix_matching or qk_trace; see induction/stats/signals.py",
 )
 _ESTIMATOR = text("estimator", "levels or slope; see stats/change_points.py")
+_DRAW = int32("draw", "resample of the sequences, the same in every cell; 0: each once")
 
 
 def _interval(stem: str, unit: str, where: str) -> tuple[Column, Column]:
@@ -50,6 +51,31 @@ WINDOWS = Table(
         int64("middle_tokens", "tokens at the checkpoint of the steepest fall"),
         int64("end_tokens", "tokens at the last checkpoint of the window"),
         float64("icl_drop", "nats; fall of the smoothed ICL inside the window"),
+    ),
+)
+
+DATE_DRAWS = Table(
+    "phases_date_draws",
+    "when each signal that changes does so in bootstrap resamples; the rows of draw 0 are phases'",
+    (CELL, _SIGNAL, _ESTIMATOR, _DRAW),
+    tuple(
+        float64(f"{name}_tokens", f"tokens; {what}; null where the draw does not rise", True)
+        for name, what in (
+            ("start", "the change begins"),
+            ("middle", "its middle"),
+            ("end", "it is over"),
+        )
+    ),
+    may_be_empty=True,
+)
+
+WINDOW_DRAWS = Table(
+    "phases_window_draws",
+    "the window of ICL, by the rule of phases_windows, in bootstrap resamples",
+    (CELL, _DRAW),
+    (
+        flag("is_phase_change", "by phases.min_drop and phases.min_final; 0 is phases_windows'"),
+        float64("icl_drop", "nats; fall of the smoothed ICL inside the draw's own window"),
     ),
 )
 

@@ -11,7 +11,7 @@ from induction.config.phases import MinRise, PhaseSettings
 from induction.stats.change_points import (
     crossings,
     detect_change,
-    icl_window,
+    icl_windows,
     levels,
     overlaps,
     rises,
@@ -147,7 +147,7 @@ def window_of(values: list[float], half: float = 0.05, **changed):
     """Of an ICL curve with 10 tokens per step, whose interval is `half` to either side."""
     curve = -np.array(values, np.float64)
     tokens = 10 * np.arange(len(curve), dtype=np.float64)
-    return icl_window(curve, curve[-1] - half, tokens, rule(**changed))
+    return icl_windows(curve[None], curve[-1] - half, tokens, rule(**changed)).of_draw_0
 
 
 def test_phase_finds_a_step_between_two_plateaus():
@@ -205,6 +205,18 @@ def test_phase_smoothing_averages_neighbours():
 # Resamples.
 
 
+def test_every_resample_has_a_window_of_its_own():
+    """A fall by 1, by 0.1, and one whose last value is too small."""
+    tokens = 10.0 * np.arange(8)
+    curves = np.array(
+        [[0, 0, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0.1, 0.1], [0, 1, 1, 1, 1, 1, 1, 0.0]]
+    )
+    windows = icl_windows(curves, 0.01, tokens, rule(smoothing=0, min_drop=0.2, min_final=0.05))
+    assert windows.is_phase_change.tolist() == [True, False, False]
+    np.testing.assert_allclose(windows.drop, [1, 0.1, 1])
+    assert windows.of_draw_0[:4] == (2, 2, 3, 1.0)
+
+
 def shifted(shift: float, n_draws: int = 2000):
     """A logistic, and resamples whose middles are normal around its own."""
     tokens = np.linspace(0, 100, 401)
@@ -252,6 +264,8 @@ def test_resamples_that_do_not_rise_have_no_date_and_no_say():
     )
     assert change.reason == ""
     np.testing.assert_allclose(change.dates["levels"][1], [9.5] * 3)
+    for drawn in change.resampled.values():
+        assert np.isnan(drawn[-1]).all() and np.isfinite(drawn[:-1]).all()
 
 
 def test_a_step_curve_has_its_step():

@@ -22,7 +22,7 @@ from induction.stats.pca import joint_pca
 from induction.stats.signals import Measurements, Undefined
 from induction.tables.contract import Table
 from induction.tables.parquet import read_table, write_table
-from induction.tables.phases import CURVES, OVERLAPS, PHASES, WINDOWS
+from induction.tables.phases import CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW_DRAWS, WINDOWS
 from induction.tables.source import Source
 from tests.conftest import BLOCK, REPEATS, V, architecture, provenance_by
 from tests.report.test_sql import ask
@@ -317,10 +317,34 @@ def test_signals_that_change_together_are_dated_together(tmp_path):
     pairs = [key for key in overlaps if key[:2] == ("attn2_s0", "levels")]
     assert len(pairs) == 15
 
-    for table in (PHASES, WINDOWS, OVERLAPS, CURVES):
+    for table in (PHASES, WINDOWS, OVERLAPS, CURVES, DATE_DRAWS, WINDOW_DRAWS):
         path = tmp_path / f"{table.name}.parquet"
         write_table(table, path, table.columns_of(rows[table]), provenance_by("phases"))
         assert len(read_table(table, Source(path, "phases"))[table.grain[0]]) == len(rows[table])
+
+
+def test_draws_are_the_tables_and_what_their_intervals_are_made_of():
+    rows = rows_of(*MEASURED)
+    dates, windows = by_key(DATE_DRAWS, rows), by_key(WINDOW_DRAWS, rows)
+    for row in rows[PHASES]:
+        key = tuple(row[name] for name in PHASES.grain)
+        assert ((*key, 0) in dates) == row["is_defined"]
+        if row["is_defined"]:
+            drawn = [dates[*key, draw]["middle_tokens"] for draw in range(1 + ICL.bootstrap_draws)]
+            assert drawn[0] == row["middle_tokens"]
+            low, high = np.nanquantile(drawn[1:], [0.025, 0.975])
+            # Nothing to resample: every draw is the curve itself, which has no interval.
+            wanted = [row["middle_low"], row["middle_high"]]
+            wanted = [drawn[0]] * 2 if key[1] == "qk_trace" else wanted
+            np.testing.assert_allclose([low, high], wanted)
+    for row in rows[WINDOWS]:
+        drawn = windows[row["cell"], 0]
+        assert (drawn["icl_drop"], drawn["is_phase_change"]) == (
+            row["icl_drop"], row["is_phase_change"],
+        )  # fmt: skip
+        assert (
+            windows[row["cell"], ICL.bootstrap_draws]["is_phase_change"] == drawn["is_phase_change"]
+        )
 
 
 def test_what_is_not_defined_says_why():
