@@ -1,44 +1,44 @@
 """Decide the paper's claims and our controls by the rules in params.yaml"""
 
-from dataclasses import asdict
-
-from induction.claims.statistics import describe, gather
-from induction.claims.verdicts import scoreboard
+from induction.claims.statistics import Resampling, describe, gather
+from induction.claims.verdicts import by_family, evidence_rows, scoreboard
 from induction.config.claims import ClaimSettings
-from induction.config.icl import IclWindows
+from induction.config.icl import IclSettings
 from induction.config.model import Architecture
 from induction.config.train import TrainSettings
 from induction.pipeline.job import Job, run
 from induction.tables.ablations import ABLATIONS
-from induction.tables.claims import CLAIMS, EVIDENCE
+from induction.tables.claims import CLAIMS, CLAIMS_BY_FAMILY, EVIDENCE
 from induction.tables.corpus import EVAL
 from induction.tables.duck import connect
-from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
-from induction.tables.icl import ICL, POSITIONS
+from induction.tables.heads import COMPOSITIONS, HEADS, PROBES, REPEATS
+from induction.tables.icl import SAMPLED
 from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
-from induction.tables.losses import LOSSES
+from induction.tables.losses import LOSSES, LOSSES_SHORT
 from induction.tables.pca import PCA
-from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
+from induction.tables.phases import DATE_DRAWS, PHASES, WINDOW_DRAWS, WINDOWS
 
 PER = "grid"
 INPUTS = (
     EVAL,
     LOSSES,
-    ICL,
-    POSITIONS,
+    LOSSES_SHORT,
+    SAMPLED,
     PCA,
     HEADS,
     COMPOSITIONS,
+    PROBES,
     REPEATS,
     ABLATIONS,
     INTERVENTIONS,
     INTERVENTION_HEADS,
     PHASES,
+    DATE_DRAWS,
     WINDOWS,
-    OVERLAPS,
+    WINDOW_DRAWS,
 )
-OUTPUTS = (CLAIMS, EVIDENCE)
-PARAMS = ("claims", "corpus.n_ctx", "icl.windows", "models", "train")
+OUTPUTS = (CLAIMS, CLAIMS_BY_FAMILY, EVIDENCE)
+PARAMS = ("claims", "corpus.n_ctx", "corpus.vocab_size", "icl", "models", "train")
 
 
 def main(job: Job) -> None:
@@ -46,18 +46,27 @@ def main(job: Job) -> None:
     claims = params.section("claims", ClaimSettings)
     train = params.section("train", TrainSettings)
     models = params.sections("models", Architecture)
-    windows = params.section("icl.windows", IclWindows)
+    icl = params.section("icl", IclSettings)
     connection = connect(job.views())
     settings = {
         "tokens_per_step": train.batch * params.integer("corpus.n_ctx"),
         "training_tokens": train.tokens,
-        "late_first": windows.late[0],
-        "late_last": windows.late[1],
+        "late_first": icl.windows.late[0],
+        "late_last": icl.windows.late[1],
+        "vocab_size": params.integer("corpus.vocab_size"),
     }
-    evidence = gather(connection, describe(job.cells, models, train), settings)
+    resampling = Resampling(
+        icl.bootstrap_draws, icl.bootstrap_seed, claims.interval, claims.resolvable
+    )
+    evidence = gather(connection, describe(job.cells, models, train), settings, resampling)
+    rows = {
+        CLAIMS: scoreboard(evidence, claims),
+        CLAIMS_BY_FAMILY: by_family(evidence, claims),
+        EVIDENCE: evidence_rows(evidence, claims),
+    }
     with job.outputs() as outputs:
-        outputs.write(CLAIMS, CLAIMS.columns_of(scoreboard(evidence, claims)))
-        outputs.write(EVIDENCE, EVIDENCE.columns_of([asdict(entry) for entry in evidence]))
+        for table in OUTPUTS:
+            outputs.write(table, table.columns_of(rows[table]))
 
 
 if __name__ == "__main__":

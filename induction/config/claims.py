@@ -35,4 +35,5 @@ class Rule:
 @settings
 class ClaimSettings:
     interval: Share
+    resolvable: Annotated[float, within(0, 1_000, "of half-widths; more leaves no ratio")]
     rules: Named[Rule]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.special import ndtri, stdtrit
 
 from induction.stats.bootstrap import resamples
-from induction.stats.intervals import equal_tailed
+from induction.stats.intervals import resampled_interval
 from induction.stats.student import student_interval
 
 
@@ -44,12 +44,8 @@ def crossed_interval(
     A source that is not sampled, one seed or no resample, has NaN, and adds nothing.
     """
     mean = float(values[:, 0].mean())
-    resampled = values[:, 1:].mean(axis=0)
-    resampled = resampled[np.isfinite(resampled)]
-    over_seeds, over_text = student_interval(values[:, 0], level), (math.nan, math.nan)
-    if len(resampled):
-        low, high = equal_tailed(resampled, level)
-        over_text = float(low), float(high)
+    over_seeds = student_interval(values[:, 0], level)
+    over_text = resampled_interval(values.mean(axis=0), level)
     if math.isnan(over_seeds[0]) and math.isnan(over_text[0]):
         return over_seeds, over_text, over_seeds
     sources = [ends for ends in (over_seeds, over_text) if not math.isnan(ends[0])]

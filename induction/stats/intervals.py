@@ -1,5 +1,7 @@
 """Equal-tailed intervals of bootstrap resamples."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float, Shaped
 
@@ -25,3 +27,12 @@ def with_interval(
     else:
         low, high = equal_tailed(values[1:], level)
     return np.stack([values[0], low, high], axis=-1)
+
+
+def resampled_interval(values: Float[np.ndarray, "draw"], level: float) -> tuple[float, float]:
+    """Equal-tailed, of the resamples that have a value; NaN if none has. Draw 0 is no resample."""
+    finite = values[1:][np.isfinite(values[1:])]
+    if len(finite) == 0:
+        return math.nan, math.nan
+    low, high = equal_tailed(finite, level)
+    return float(low), float(high)

@@ -1,5 +1,5 @@
--- Grain: claim, cell. What single heads carry, by pattern-preserving zero ablation at the last
--- checkpoint, in attention-only models of two and more layers.
+-- Grain: claim, cell, draw. What single heads carry, by pattern-preserving zero ablation at the
+-- last checkpoint, in attention-only models of two and more layers. Kinds of heads are given.
 -- Reads attention_only, ablations, heads.
 with
 
@@ -27,29 +27,31 @@ before_and_after as (
 
 per_head as (
     select
-        cell, seed, kind,
-        avg(removed.icl - whole.icl) as delta_icl,
-        -sum((removed.sampled - whole.sampled) * b) / nullif(sum(b * b), 0) as undone
+        cell, seed, draw, kind,
+        sum(weight * (removed.icl - whole.icl)) / sum(weight) as delta_icl,
+        -sum(weight * (removed.sampled - whole.sampled) * b)
+        / nullif(sum(weight * b * b), 0) as undone
     from attention_only
     join removed using (cell)
     join whole using (cell, step, seq)
     join heads using (cell, step, layer, head)
+    join draws_of('removed') using (cell, seq)
     left join before_and_after using (cell, seq)
-    group by cell, seed, layer, head, kind
+    group by cell, seed, draw, layer, head, kind
 ),
 
 per_cell as (
     select
-        cell, seed,
+        cell, seed, draw,
         avg((kind = 'induction')::int) filter (delta_icl >= 0.1) as induction_among_carriers,
         avg((delta_icl < 0)::int) filter (kind <> 'induction') as others_raising,
         max(undone) filter (kind = 'induction') as undone_by_induction,
         max(undone) filter (kind <> 'induction') as undone_by_others
     from per_head
-    group by cell, seed
+    group by cell, seed, draw
 )
 
-select claim, cell, seed, value, reason
+select claim, cell, seed, draw, value, reason
 from per_cell
 cross join lateral (
     values

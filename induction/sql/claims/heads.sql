@@ -1,19 +1,36 @@
--- Grain: claim, cell. What heads are, at the last checkpoint unless said otherwise.
--- Reads cells, main_cells, one_layer, deeper, attention_only, capable; heads, compositions, repeats.
+-- Grain: claim, cell, draw. What heads are, at the last checkpoint unless said otherwise. Draws
+-- weight the random probes of prefix matching and of repeats; scores read from the weights, kinds
+-- of heads, and scores that are only kept as means over probes have draw 0 alone.
+-- Reads cells, main_cells, one_layer, deeper, attention_only, capable, settings; heads, probes,
+-- compositions, repeats.
 with
 
 last_heads as (
     from last_rows('heads')
 ),
 
+last_steps as (
+    select cell, max(step) as last_step from heads group by cell
+),
+
+matching as (
+    select cell, step, layer, head, draw, sum(weight * prefix_matching) / sum(weight) as score
+    from probes
+    join cells using (cell)
+    join last_steps using (cell)
+    join draws_of('probes') using (cell, seq)
+    where step in (0, last_step) or family = 'one_layer' or text = 'shuffled'
+    group by cell, step, layer, head, draw
+),
+
 best as (
     select
-        cell,
-        max(prefix_matching) as ever,
-        max(prefix_matching) filter (step = 0) as untrained,
-        arg_max(prefix_matching, (step, prefix_matching)) as at_end
-    from heads
-    group by cell
+        cell, draw,
+        max(score) as ever,
+        max(score) filter (step = 0) as untrained,
+        arg_max(score, (step, score)) as at_end
+    from matching
+    group by cell, draw
 ),
 
 kinds as (
@@ -30,7 +47,6 @@ induction as (
         cell,
         avg((layer = n_layers - 1)::int) as in_last_layer,
         avg((copying > 0)::int) as copying,
-        avg(same_token / prefix_matching) as minus_one,
         avg(first_token) as first_token
     from last_heads
     join cells using (cell)
@@ -38,13 +54,35 @@ induction as (
     group by cell
 ),
 
-correlations as (
+-- Of pairs of an induction head and another of its model. Of equals, each is above by half.
+ranked as (
     select
         cell,
-        corr(qk_positivity, prefix_matching) filter (layer > 0) as qk_trace,
-        corr(copying, ov_positivity) as copying
-    from last_heads
+        avg((1 + sign(mine.copying - other.copying)) / 2) as above_others
+    from last_heads as mine
+    join last_heads as other using (cell)
+    where mine.kind = 'induction' and other.kind <> 'induction'
     group by cell
+),
+
+minus_one as (
+    select cell, draw, avg(same_token / score) as minus_one
+    from last_heads
+    join matching using (cell, step, layer, head)
+    where kind = 'induction'
+    group by cell, draw
+),
+
+correlations as (
+    select cell, draw, corr(qk_positivity, score) as qk_trace
+    from last_heads
+    join matching using (cell, step, layer, head)
+    where layer > 0
+    group by cell, draw
+),
+
+copying_is_ov as (
+    select cell, corr(copying, ov_positivity) as copying from last_heads group by cell
 ),
 
 -- Of the pair of best induction and best previous-token head.
@@ -65,37 +103,57 @@ composed as (
     group by pairs.cell
 ),
 
-falls as (
-    select cell, avg(loss) filter (repeat = 0) - avg(loss) filter (repeat > 0) as fall
+repeated as (
+    select
+        cell, draw,
+        sum(weight * loss) filter (repeat = 0) / sum(weight) filter (repeat = 0) as first_loss,
+        sum(weight * loss) filter (repeat > 0) / sum(weight) filter (repeat > 0) as later_loss
     from last_rows('repeats')
+    join draws_of('repeats') using (cell, seq)
     where probe = 'gap'
-    group by cell
+    group by cell, draw
 )
 
-select claim, cell, seed, value, reason
+select claim, cell, seed, draw, value, reason
 from deeper
 join best using (cell)
-join correlations using (cell)
-left join induction using (cell)
-left join falls using (cell)
+left join correlations using (cell, draw)
+left join repeated using (cell, draw)
+cross join settings
 cross join lateral (
     values
         ('induction_heads_form', at_end, ''),
         ('qk_trace_is_prefix_matching', qk_trace, 'heads do not differ'),
-        ('random_repeats', fall, ''),
-        ('rest_on_first', first_token, 'no induction head')
+        ('random_repeats', first_loss - later_loss, ''),
+        ('random_repeats_beat_chance', ln(vocab_size) - later_loss, '')
 ) as claims(claim, value, reason)
 
 union all
-select claim, cell, seed, value, 'no induction head'
-from capable
+select 'rest_on_first', cell, seed, 0, first_token, 'no induction head'
+from deeper
 left join induction using (cell)
-cross join lateral (
-    values ('prefix_matching_with_copying', copying), ('minus_one_offset', minus_one)
-) as claims(claim, value)
 
 union all
-select claim, cell, seed, value, reason
+select claim, cell, seed, 0, value, reason
+from capable
+left join induction using (cell)
+left join ranked using (cell)
+cross join lateral (
+    values
+        ('prefix_matching_with_copying', copying, 'no induction head'),
+        (
+            'copies_more_than_others', above_others,
+            if(copying is null, 'no induction head', 'every head is an induction head')
+        )
+) as claims(claim, value, reason)
+
+union all
+select 'minus_one_offset', cell, seed, coalesce(draw, 0), minus_one, 'no induction head'
+from capable
+left join minus_one using (cell)
+
+union all
+select claim, cell, seed, 0, value, reason
 from attention_only
 left join composed using (cell)
 left join induction using (cell)
@@ -109,23 +167,22 @@ cross join lateral (
 ) as claims(claim, value, reason)
 
 union all
-select claim, cell, seed, value, reason
+select 'copying_is_ov_positivity', cell, seed, 0, copying, 'heads do not differ'
 from main_cells
-join best using (cell)
-join correlations using (cell)
-cross join lateral (
-    values
-        ('copying_is_ov_positivity', copying, 'heads do not differ'),
-        ('untrained', untrained, '')
-) as claims(claim, value, reason)
+join copying_is_ov using (cell)
 
 union all
-select 'one_layer_no_induction_head', cell, seed, ever, ''
+select 'untrained', cell, seed, draw, untrained, ''
+from main_cells
+join best using (cell)
+
+union all
+select 'one_layer_no_induction_head', cell, seed, draw, ever, ''
 from one_layer
 join best using (cell)
 
 union all
-select 'periodic_is_flagged', cell, seed, (has_positional and not has_induction)::double, ''
+select 'periodic_is_flagged', cell, seed, 0, (has_positional and not has_induction)::double, ''
 from cells
 join kinds using (cell)
 where text = 'periodic'
@@ -133,7 +190,7 @@ where text = 'periodic'
 union all
 select
     if(shuffle_span = 1, 'shuffled_has_no_induction_head', 'spans_have_no_induction_head'),
-    cell, seed, ever, ''
+    cell, seed, draw, ever, ''
 from cells
 join best using (cell)
 where text = 'shuffled' and shuffle_span >= 1

@@ -1,50 +1,73 @@
--- Grain: claim, cell. What sets of heads, their patterns and idealised patterns carry, at the
+-- Grain: claim, cell, draw. What sets of heads, their patterns and idealised patterns carry, at the
 -- last checkpoint. A share of ICL is 1 - ICL(with the intervention) / ICL(whole model).
 -- Reads deeper, interventions, intervention_heads.
 with
 
-whole as (
-    select cell, step, avg(late - late_short) as icl, avg(mean) as loss
-    from interventions
-    where intervention = 'none'
-    group by cell, step
+paired as (
+    select
+        edited.cell, edited.step, edited.intervention,
+        edited.draw as set_number,
+        edited.seq,
+        (edited.late - edited.late_short) - (whole.late - whole.late_short) as lost,
+        whole.late_short - whole.late as gain,
+        edited.mean - whole.mean as gap
+    from interventions as edited
+    join interventions as whole using (cell, step, seq)
+    semi join deeper using (cell)
+    where whole.intervention = 'none'
+        and edited.intervention in (
+            'without_induction', 'without_previous_token', 'random_induction', 'knockout',
+            'knockout_random', 'ideal_previous', 'ideal_induction', 'ideal_trigram'
+        )
+        and (
+            edited.intervention = 'without_induction'
+            or step = (select max(step) from interventions where cell = edited.cell)
+        )
 ),
 
-shares as (
+-- What goes with an intervention, of the gain in nats that is ICL, and in nats of loss.
+carried as (
     select
-        cell, step, intervention, draw,
-        1 - avg(late - late_short) / any_value(whole.icl) as share,
-        avg(mean) - any_value(whole.loss) as gap
-    from interventions
-    join whole using (cell, step)
-    group by cell, step, intervention, draw
+        cell, step, draw, intervention, set_number,
+        sum(weight * lost) / sum(weight) as lost,
+        sum(weight * gain) / sum(weight) as gain,
+        sum(weight * gap) / sum(weight) as gap
+    from paired
+    join draws_of('paired') using (cell, seq)
+    group by all
 ),
 
 at_end as (
     select
-        cell,
-        max(share) filter (intervention = 'without_induction') as induction,
-        avg(share) filter (intervention = 'random_induction') as random_mean,
-        max(share) filter (intervention = 'random_induction') as random_most,
-        max(share) filter (intervention = 'knockout') as knockout,
-        max(share) filter (intervention = 'knockout_random') as knockout_random,
+        cell, draw,
+        max(gain) as gain,
+        max(lost) filter (intervention = 'without_induction') as induction,
+        avg(lost) filter (intervention = 'random_induction') as random_mean,
+        max(lost) filter (intervention = 'random_induction') as random_most,
+        max(lost) filter (intervention = 'knockout') as knockout,
+        max(lost) filter (intervention = 'knockout_random') as knockout_random,
         max(gap) filter (intervention = 'without_induction') as without_induction,
         max(gap) filter (intervention = 'without_previous_token') as without_previous,
         max(gap) filter (intervention = 'ideal_previous') as ideal_previous,
         max(gap) filter (intervention = 'ideal_induction') as ideal_induction,
         max(gap) filter (intervention = 'ideal_trigram') as ideal_trigram
-    from last_rows('shares')
-    group by cell
+    from carried
+    semi join last_rows('interventions') using (cell, step)
+    group by cell, draw
 ),
 
--- Where there is no induction head, none carries anything.
+-- Where there is no induction head, none carries anything, and there is nothing to divide by.
 throughout as (
-    select cell, min(if(is_defined, share, 0)) as least
+    select
+        cell, draw,
+        min(if(is_defined, lost / gain, 0)) as least,
+        min(gain) as least_gain
     from intervention_heads
     join deeper using (cell)
-    left join shares using (cell, step, intervention)
+    cross join (select distinct draw from draws) as every_draw
+    left join carried using (cell, step, intervention, draw)
     where intervention = 'without_induction' and is_phase_change and step >= end_step
-    group by cell
+    group by cell, draw
 ),
 
 reasons as (
@@ -57,51 +80,78 @@ reasons as (
     group by cell
 ),
 
-carried as (
+per_cell as (
     select
-        cell, seed, family, n_layers, induction, random_mean, random_most, knockout,
-        knockout_random,
+        deeper.*,
+        every_draw.draw,
+        no_induction, no_previous,
+        coalesce(nullif(no_induction, ''), no_random) as no_sets,
+        at_end.* exclude (cell, draw),
         1 - ideal_previous / without_previous as recovered_previous,
         1 - ideal_induction / without_induction as recovered_induction,
         1 - ideal_trigram / without_induction as recovered_trigram,
-        least, no_induction, no_previous,
-        coalesce(nullif(no_induction, ''), no_random) as no_sets
+        least, least_gain
     from deeper
-    join at_end using (cell)
     join reasons using (cell)
-    left join throughout using (cell)
+    cross join (select distinct draw from draws) as every_draw
+    left join at_end using (cell, draw)
+    left join throughout using (cell, draw)
 ),
 
 without_mlp as (
-    from carried where family = 'attention_only'
+    from per_cell where family = 'attention_only'
 ),
 
 with_mlp as (
-    from carried where family = 'mlp'
+    from per_cell where family = 'mlp'
 )
 
-select claim, cell, seed, value, reason
+select claim, cell, seed, draw, value, reason, divisor, divisor_name
 from without_mlp
 cross join lateral (
     values
-        ('carry_the_majority', induction, no_induction),
-        ('carry_almost_all', induction, no_induction),
-        ('carry_throughout', least, 'the phase rule finds no change'),
-        ('random_sets_small', random_mean / induction, no_sets),
-        ('beats_every_random_set', induction - random_most, no_sets),
-        ('knockout_of_the_pattern', knockout / induction, no_induction),
-        ('knockout_of_other_keys', knockout_random / knockout, no_induction),
-        ('exact_previous_token', recovered_previous, no_previous),
-        ('exact_induction', recovered_induction, no_induction),
-        ('three_gram_helps', recovered_trigram - recovered_induction, no_induction)
-) as claims(claim, value, reason)
+        ('carry_the_majority', induction / gain, no_induction, gain, 'ICL gained'),
+        ('carry_almost_all', induction / gain, no_induction, gain, 'ICL gained'),
+        (
+            'carry_throughout', least, 'the phase rule finds no change', least_gain,
+            'ICL gained by a checkpoint'
+        ),
+        (
+            'random_sets_small', random_mean / induction, no_sets, induction,
+            'ICL that goes with induction heads'
+        ),
+        ('beats_every_random_set', (induction - random_most) / gain, no_sets, gain, 'ICL gained'),
+        (
+            'knockout_of_the_pattern', knockout / induction, no_induction, induction,
+            'ICL that goes with induction heads'
+        ),
+        (
+            'knockout_of_other_keys', knockout_random / knockout, no_induction, knockout,
+            'ICL that goes with the pattern'
+        ),
+        (
+            'exact_previous_token', recovered_previous, no_previous, without_previous,
+            'the loss gap of their removal'
+        ),
+        (
+            'exact_induction', recovered_induction, no_induction, without_induction,
+            'the loss gap of their removal'
+        ),
+        (
+            'three_gram_helps', recovered_trigram - recovered_induction, no_induction,
+            without_induction, 'the loss gap of their removal'
+        )
+) as claims(claim, value, reason, divisor, divisor_name)
 
 union all
-select 'mlp_carry_the_majority', cell, seed, induction, no_induction from with_mlp
+select 'mlp_carry_the_majority', cell, seed, draw, induction / gain, no_induction, gain, 'ICL gained'
+from with_mlp
 
 union all
 select
-    'mlp_carry_less', bigger.cell, seed, bigger.induction - plain.induction,
-    coalesce(nullif(bigger.no_induction, ''), plain.no_induction)
+    'mlp_carry_less', bigger.cell, seed, draw,
+    bigger.induction / bigger.gain - plain.induction / plain.gain,
+    coalesce(nullif(bigger.no_induction, ''), plain.no_induction),
+    least(bigger.gain, plain.gain), 'ICL gained by the model with less'
 from with_mlp as bigger
-join without_mlp as plain using (seed, n_layers)
+join without_mlp as plain using (seed, n_layers, draw)

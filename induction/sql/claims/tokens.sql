@@ -1,4 +1,4 @@
--- Grain: claim, cell. What the window does to tokens whose two predecessors stood together
+-- Grain: claim, cell, draw. What the window does to tokens whose two predecessors stood together
 -- before in the context: continued as the last time, continued as never before, and (for
 -- comparison) a new pair. What continues as some time before, but not the last time, is neither.
 -- Reads deeper, losses, eval.
@@ -32,8 +32,8 @@ kinds as (
     from continued
 ),
 
-changes as (
-    select deeper.cell, kind, avg(after.loss - before.loss) as change
+of_sequences as (
+    select deeper.cell, before.seq, kind, sum(after.loss - before.loss) as change, count(*) as tokens
     from deeper
     join losses as before on before.cell = deeper.cell and before.step = start_step
     join losses as after
@@ -43,22 +43,30 @@ changes as (
         and after.pos = before.pos
     join kinds on kinds.seq = before.seq and kinds.pos = before.pos
     where is_phase_change
-    group by deeper.cell, kind
+    group by deeper.cell, before.seq, kind
+),
+
+drawn as (
+    select cell, draw, kind, sum(weight * change) / nullif(sum(weight * tokens), 0) as change
+    from of_sequences
+    join draws_of('of_sequences') using (cell, seq)
+    group by cell, draw, kind
 ),
 
 per_cell as (
     select
         cell, seed,
+        coalesce(draw, 0) as draw,
         max(change) filter (kind = 'same') as same,
         max(change) filter (kind = 'other') as other,
         max(change) filter (kind = 'new') as new,
         if(is_phase_change, '', 'the phase rule finds no change') as reason
     from deeper
-    left join changes using (cell)
-    group by cell, seed, is_phase_change
+    left join drawn using (cell)
+    group by all
 )
 
-select claim, cell, seed, value, reason
+select claim, cell, seed, draw, value, reason
 from per_cell
 cross join lateral (
     values ('repeats_improve', same - new), ('new_continuations_worsen', other)
