@@ -4,19 +4,29 @@ import math
 import re
 from dataclasses import fields
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from induction.claims.statistics import QUERIES, describe
+from induction.claims.statistics import QUERIES, Resampling, describe, draws
 from induction.config.cells import Cell
 from induction.config.model import Architecture
 from induction.config.params import Params
 from induction.config.train import TrainChanges, TrainSettings
+from induction.stats.pca import joint_pca
 from induction.tables.duck import SQL, connect, define, query
 from induction.tables.phases import WINDOWS
 from tests.conftest import architecture
 
-SETTINGS = {"tokens_per_step": 10, "training_tokens": 50, "late_first": 80, "late_last": 90}
+SETTINGS = {
+    "tokens_per_step": 10,
+    "training_tokens": 50,
+    "late_first": 80,
+    "late_last": 90,
+    "vocab_size": 512,
+}
+# Draw 0 alone, of up to three sequences.
+DRAWS = draws([1, 2, 3], Resampling(draws=0, seed=0, level=0.95, resolvable=2.0))
 NO_WINDOW = "the phase rule finds no change"
 
 
@@ -54,21 +64,40 @@ def values(name: str, tables: dict[str, list[dict]]) -> dict[tuple[str, str], fl
     """(claim, cell) -> value, or the reason why there is none."""
     with connect({}) as connection:
         connection.register("phases_windows", WINDOWS.schema.empty_table())
+        connection.register("draws", DRAWS)
         for table, rows in (tables | {"settings": [SETTINGS]}).items():
             connection.register(table, pa.Table.from_pylist(rows))
         define(connection, "claims/views")
         rows = query(connection, f"claims/{name}").to_pylist()
     keys = [(row["claim"], row["cell"]) for row in rows]
     assert len(keys) == len(set(keys)), "one row per claim and cell"
+    assert all(row["draw"] == 0 for row in rows)
     return {
         key: row["reason"] if row["value"] is None else row["value"]
         for key, row in zip(keys, rows, strict=True)
     }
 
 
-def icl(name: str, *values: float) -> list[dict]:
-    """ICL at steps 0, 1, 2, …, of which more negative is more."""
-    return [{"cell": name, "step": step, "icl": value} for step, value in enumerate(values)]
+def icl(curves: dict[str, tuple[float, ...]], windows: list[dict]) -> dict[str, list[dict]]:
+    """Tables whose matched ICL is that of the curves at steps 0, 1, 2, …: negative is more."""
+    points = [(n, step, value) for n, curve in curves.items() for step, value in enumerate(curve)]
+    keys = ("is_phase_change", "icl_drop")
+    return {
+        "losses": [
+            {"cell": name, "step": step, "seq": 0, "pos": pos, "loss": loss}
+            for name, step, value in points
+            for pos, loss in ((79, 9.0), (80, 3.5 + value), (90, 2.5 + value))
+        ],
+        "losses_short": [
+            {"cell": name, "step": step, "seq": 0, "pos": pos, "loss": 3.0}
+            for name, step, _ in points
+            for pos in (80, 90)
+        ],
+        "phases_windows": windows,
+        "phases_window_draws": [
+            {"cell": row["cell"], "draw": 0} | {key: row[key] for key in keys} for row in windows
+        ],
+    }
 
 
 def test_how_much_is_gained_and_when():
@@ -97,12 +126,7 @@ def test_how_much_is_gained_and_when():
     windows = [window(name, 10, 20, 0.3, name != "attn3_s0") for name in curves]
     windows[3] = window("smear1_s0", 10, 20, 0.24)
     windows[8] = window("rotary_s0", 10, 20, 0.0, False)
-    tables = {
-        "cells": cells,
-        "icl": [row for name, curve in curves.items() for row in icl(name, *curve)],
-        "phases_windows": windows,
-    }
-    got = values("icl", tables)
+    got = values("icl", {"cells": cells, **icl(curves, windows)})
     wanted = {
         ("icl_forms_in_window", "attn2_s0"): 0.3 / 0.5,
         ("icl_forms_in_window", "attn3_s0"): 0.0,
@@ -140,9 +164,11 @@ def phase(name: str, signal: str, estimator: str, start=10.0, middle=15.0, end=2
     }
 
 
-def overlap(name: str, estimator: str, signal: str, other: str, holds: bool) -> dict:
-    keys = ("cell", "estimator", "signal", "other", "overlap")
-    return dict(zip(keys, (name, estimator, signal, other, holds), strict=True))
+def dated(phases: list[dict]) -> dict[str, list[dict]]:
+    """Tables of phases, and of their draw 0."""
+    keys = ("cell", "signal", "estimator", "start_tokens", "middle_tokens", "end_tokens")
+    rows = [{"draw": 0} | {key: row[key] for key in keys} for row in phases if row["is_defined"]]
+    return {"phases": phases, "phases_date_draws": rows}
 
 
 def test_whether_signals_change_together():
@@ -154,19 +180,21 @@ def test_whether_signals_change_together():
     ]
     both = ("slope", "levels")
     phases = [phase(c["cell"], "icl", e) for c in cells for e in both]
-    signals = ("prefix_matching", "loss_bump", "pca_turn", "qk_trace")
-    phases += [phase("attn2_s0", signal, e) for signal in signals for e in both]
     phases[5] = phase("smear2_s0", "icl", "levels", 2, 4, 8)
     phases[7] = phase("warm_s0", "icl", "levels", 20, 30, 40)
-    overlaps = [
-        overlap("attn2_s0", "slope", "icl", "prefix_matching", True),
-        overlap("attn2_s0", "levels", "icl", "prefix_matching", True),
-        overlap("attn2_s0", "slope", "icl", "loss_bump", True),
-        overlap("attn2_s0", "levels", "icl", "loss_bump", False),
-        overlap("attn2_s0", "slope", "icl", "pca_turn", False),
-        overlap("attn2_s0", "slope", "loss_bump", "qk_trace", True),
-    ]
-    tables = {"cells": cells, "phases": phases, "phases_overlaps": overlaps}
+    # That of ICL is from 10 to 20: before, after, at one point, around.
+    spans = {
+        ("prefix_matching", "slope"): (20, 22, 24),
+        ("prefix_matching", "levels"): (2, 15, 30),
+        ("loss_bump", "slope"): (5, 8, 10),
+        ("loss_bump", "levels"): (2, 5, 9),
+        ("pca_turn", "slope"): (21, 22, 24),
+        ("pca_turn", "levels"): (1, 2, 3),
+        ("qk_trace", "slope"): (math.nan, math.nan, math.nan),
+        ("qk_trace", "levels"): (21, 22, 24),
+    }
+    phases += [phase("attn2_s0", *names, *span) for names, span in spans.items()]
+    tables = {"cells": cells, **dated(phases)}
     got = values("cooccurrence", tables)
     wanted = {
         ("prefix_matching_in_window", "attn2_s0"): 1.0,
@@ -181,16 +209,14 @@ def test_whether_signals_change_together():
 
 
 def test_a_model_that_does_not_change_overlaps_with_nothing_and_has_no_window():
-    tables = {
-        "cells": [cell("attn2_s0")],
-        "phases": [
-            phase("attn2_s0", signal, e, math.nan)
-            | ({"rise": None, "reason": "no control"} if signal == "pca_turn" else {})
-            for signal in ("icl", "prefix_matching", "pca_turn")
-            for e in ("slope", "levels")
-        ],
-        "phases_overlaps": [overlap("x", "slope", "icl", "ab", True)],
-    }
+    phases = [
+        phase("attn2_s0", signal, e, math.nan)
+        | ({"rise": None, "reason": "no control"} if signal == "pca_turn" else {})
+        for signal in ("icl", "prefix_matching", "pca_turn")
+        for e in ("slope", "levels")
+    ]
+    # Another cell's, so that the table has its columns.
+    tables = {"cells": [cell("attn2_s0")], **dated([*phases, phase("x", "icl", "slope")])}
     got = values("cooccurrence", tables)
     assert got["prefix_matching_in_window", "attn2_s0"] == 0.0
     assert got["window_is_narrow", "attn2_s0"] == "no rise"
@@ -200,13 +226,14 @@ def test_a_model_that_does_not_change_overlaps_with_nothing_and_has_no_window():
 def test_how_far_paths_turn():
     """attn2 goes right, then up; attn1 goes right and on; the angle is taken at attn2's window."""
 
-    def path(name: str, *points: tuple[float, float]) -> list[dict]:
-        return [
-            {"cell": name, "step": step, "component": i, "score": score}
-            for step, point in enumerate(points)
-            for i, score in enumerate(point, start=1)
-        ]
-
+    paths = {
+        "attn1_s0": [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0)],
+        "attn2_s0": [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2)],
+        "attn3_s0": [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2)],
+    }
+    # In losses of three sequences, along two directions at a right angle.
+    vectors = np.concatenate(list(paths.values())) @ np.array([[3, 4, 0], [4, -3, 0]]) / 5 + 7
+    named = [(name, step) for name, path in paths.items() for step in range(len(path))]
     tables = {
         "cells": [
             cell("attn1_s0", family="one_layer", n_layers=1),
@@ -214,9 +241,14 @@ def test_how_far_paths_turn():
             cell("attn3_s0", n_layers=3),
         ],
         "pca": [
-            *path("attn1_s0", (0, 0), (1, 0), (2, 0), (3, 0), (4, 0)),
-            *path("attn2_s0", (0, 0), (1, 0), (2, 0), (2, 1), (2, 2)),
-            *path("attn3_s0", (0, 0), (1, 0), (2, 0), (2, 1), (2, 2)),
+            {"cell": name, "step": step, "component": i, "score": score}
+            for (name, step), scores in zip(named, joint_pca(vectors, 2)[0], strict=True)
+            for i, score in enumerate(scores, start=1)
+        ],
+        "icl_sampled": [
+            {"cell": name, "step": step, "seq": seq, "loss": loss}
+            for (name, step), losses in zip(named, vectors, strict=True)
+            for seq, loss in enumerate(losses)
         ],
         "phases_windows": [
             window("attn1_s0", 0, 10, 0.0, False),
@@ -227,7 +259,7 @@ def test_how_far_paths_turn():
     assert values("pca", tables) == {
         ("pca_right_angle", "attn2_s0"): pytest.approx(90),
         ("pca_right_angle", "attn3_s0"): NO_WINDOW,
-        ("pca_one_layer_straight", "attn1_s0"): pytest.approx(0),
+        ("pca_one_layer_straight", "attn1_s0"): pytest.approx(0, abs=1e-4),
     }
 
 
@@ -239,6 +271,7 @@ def test_what_more_context_buys():
             {
                 "cell": name,
                 "step": step,
+                "seq": 0,
                 "pos": pos,
                 "loss": level + (slope * math.log(pos + 1) if pos >= 50 else 9 - pos),
             }
@@ -258,7 +291,7 @@ def test_what_more_context_buys():
             cell("attn2_s0"),
             cell("attn3_s0", n_layers=3),
         ],
-        "icl_positions": [
+        "losses": [
             *positions("attn1_s0", 0, 0.0),
             *positions("attn1_s0", 3, -0.03),
             *positions("attn2_s0", 1, -0.05),
@@ -314,7 +347,7 @@ def test_tokens_that_continue_as_before_and_otherwise():
 
 
 def ablated(step: int, layer: int, head: int, losses: list[tuple], mode="pattern") -> list[dict]:
-    """Rows of `ablations`: per sequence (early, late, sampled)."""
+    """Rows of `ablations`: per sequence (late_short, late, sampled)."""
     return [
         {
             "cell": "attn2_s0",
@@ -324,7 +357,7 @@ def ablated(step: int, layer: int, head: int, losses: list[tuple], mode="pattern
             "replacement": "none" if mode == "none" else "zero",
             "mode": mode,
             "seq": seq,
-            "early": early,
+            "late_short": early,
             "late": late,
             "mean": late,
             "sampled": sampled,
@@ -373,7 +406,7 @@ def test_what_sets_of_heads_carry():
                 "intervention": what,
                 "draw": draw,
                 "seq": 0,
-                "early": 3.0,
+                "late_short": 3.0,
                 "late": 3.0 + icl,
                 "mean": mean,
             }
@@ -515,12 +548,17 @@ def test_what_heads_are():
             for reader, earlier, k in ((0, 0, 0.6), (0, 1, 0.9), (1, 0, 0.9))
         ],
         "repeats": [
-            {"cell": "attn2_s0", "step": 2, "probe": probe, "repeat": repeat, "loss": loss}
+            {"cell": "attn2_s0", "step": 2, "probe": probe, "seq": 0, "repeat": repeat,
+             "loss": loss}
             for probe, repeat, loss in (
                 ("gap", 0, 6.0), ("gap", 1, 5.0), ("gap", 2, 3.0), ("fixed", 0, 9.0),
             )
         ],
     }  # fmt: skip
+    tables["probes"] = [
+        {key: row[key] for key in ("cell", "step", "layer", "head", "prefix_matching")} | {"seq": 0}
+        for row in tables["heads"]
+    ]
     got = values("heads", tables)
     wanted = {
         ("one_layer_no_induction_head", "attn1_s0"): 0.05,
@@ -528,9 +566,12 @@ def test_what_heads_are():
         ("copying_is_ov_positivity", "attn1_s0"): 1.0,
         ("k_composition_dominates", "attn2_s0"): 0.5 - 0.2,
         ("random_repeats", "attn2_s0"): 2.0,
+        ("random_repeats_beat_chance", "attn2_s0"): math.log(512) - 4.0,
         ("rest_on_first", "attn2_s0"): 0.6,
         ("in_the_last_layer", "attn2_s0"): 0.5,
         ("prefix_matching_with_copying", "attn2_s0"): 0.5,
+        # Others copy -0.5, 0 and 0: of the pairs of -0.1 it is above one, of those of 0.5 all.
+        ("copies_more_than_others", "attn2_s0"): (1 + 3) / 6,
         ("minus_one_offset", "attn2_s0"): 0.125,
         ("untrained", "attn1_s0"): 0.02,
         ("untrained", "attn2_s0"): 0.03,
@@ -544,6 +585,7 @@ def test_what_heads_are():
     assert set(got) - set(wanted) == {("copying_is_ov_positivity", "attn2_s0")}
     tables["cells"].append(cell("attn2_s1"))
     tables["heads"].append(head("attn2_s1", 2, 1, 0))
+    tables["probes"].append(tables["probes"][0] | {"cell": "attn2_s1"})
     assert values("heads", tables)["minus_one_offset", "attn2_s1"] == "no induction head"
 
 
@@ -598,7 +640,7 @@ def test_no_statistic_spells_out_an_architecture():
     """They ask for the family, so that a new kind of model is one line in one place."""
     flags = {field.name for field in fields(Architecture)} - {"n_layers"}
     pattern = re.compile(rf"(?<!['\w])({'|'.join(flags)})(?!['\w])|n_layers\s*(>|<)")
-    assert {path.stem for path in SQL.glob("claims/*.sql")} == {*QUERIES, "views"}
+    assert {path.stem for path in SQL.glob("claims/*.sql")} == {*QUERIES, "by_draw", "views"}
     for path in SQL.glob("claims/*.sql"):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert not [line for line in lines if pattern.search(line) and line[:2] != "--"], path
