@@ -85,6 +85,7 @@ def _parameters(
         "context": 24,
         # Edges that cost less ICL when cut, in nats, get no interval.
         "least": 0.02,
+        "resolvable": params.get("claims")["resolvable"],
         "exclude_share": params.get("heads")["exclude_share"],
         "early_first": icl.windows.early[0],
         "early_last": icl.windows.early[1],

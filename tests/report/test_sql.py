@@ -434,7 +434,9 @@ def edited(name: str, what: str, rows: list[tuple], draw: int = 0, step: int = 2
 def test_interventions_are_shares_of_icl_or_reasons():
     rows = []
     for name in ("a", "b"):
-        rows += edited(name, "none", [(3.0, 2.0, 1.0), (3.0, 1.0, 1.0)])
+        # ICL of 1.5 [1, 2] is three half-widths above zero, one of 0.5 [-1, 2] is one third.
+        first = 2.0 if name == "a" else 4.0
+        rows += edited(name, "none", [(3.0, first, 1.0), (3.0, 1.0, 1.0)])
         rows += edited(name, "none", [(0.0, 9.0, 1.0), (0.0, 9.0, 1.0)], step=1)
         rows += edited(name, "knockout", [(3.0, 2.5, 1.2), (3.0, 2.5, 1.4)])
         rows += edited(name, "random_induction", [(3.0, 2.0, 1.0), (3.0, 1.0, 1.0)], draw=0)
@@ -450,14 +452,9 @@ def test_interventions_are_shares_of_icl_or_reasons():
         "interventions": rows,
         "intervention_heads": sets,
         "edit_draws": draws(2, 200, 0),
-        "phases": [
-            {"cell": name, "signal": signal, "estimator": "levels", "is_defined": name == "a"}
-            for name in ("a", "b")
-            for signal in ("icl", "ab")
-        ],
         "cells": [cell("a"), cell("b", 1)],
     }
-    result = ask("report/interventions", inputs, **tails(0.95))
+    result = ask("report/interventions", inputs, **tails(0.95), resolvable=2.0)
     of_a = [row for row in result if row["cell"] == "a"]
     assert [(row["intervention"], row["draw"]) for row in of_a] == [
         ("knockout", 0),
@@ -474,7 +471,8 @@ def test_interventions_are_shares_of_icl_or_reasons():
     assert same["share_low"] is None, "random sets have their draws instead"
     assert (undefined["share"], undefined["reason"]) == (None, "none")
     of_b = [row for row in result if row["cell"] == "b"]
-    assert len(of_b) == 3 and all(row["share"] is None and row["reason"] for row in of_b)
+    assert len(of_b) == 4 and all(row["share"] is None for row in of_b)
+    assert {row["reason"] for row in of_b} == {"none", "not resolvable: ICL gained is 0.5 [-1, 2]"}
 
 
 def test_repeats_are_means_over_probes_and_seeds_at_the_end():

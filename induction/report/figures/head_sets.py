@@ -24,7 +24,7 @@ HEIGHT, MARGIN = 170, 0.25
     "as many heads of no kind (neither induction nor previous-token nor positional) in the same "
     "layers, where there are as many. Knocked out: induction heads may not attend to the tokens "
     "after matches, or, as a control, to as many other keys. Intervals are cut at the frame. "
-    "Models whose in-context learning does not change have next to none to share out, and no "
+    "Models whose in-context learning is not clearly above zero have none to share out, and no "
     "panel.",
     keep=lambda row: row["share"] is not None and row["intervention"] in INTERVENTIONS,
     is_file=True,

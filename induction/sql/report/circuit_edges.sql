@@ -1,7 +1,7 @@
 -- Grain: cell, step, layer, head, from_layer, from_head, receiver_input. The evidence for each edge
 -- into a head's keys, and what ICL loses without it [nats], with a bootstrap interval over sequences
--- (cut_draws: draw, seq, weight), relative to ICL of the whole model where that has an interval
--- below zero. Edges into queries and values only of the last checkpoint's circuit. Reads cells.
+-- (cut_draws: draw, seq, weight), relative to ICL of the whole model where that is clearly below
+-- zero. Edges into queries and values only of the last checkpoint's circuit. Reads cells.
 with
 
 whole as (
@@ -23,7 +23,8 @@ points as (
     select
         * exclude (seq, part, whole),
         avg(part) as icl_lost,
-        sum(part) / nullif(sum(whole), 0) as share
+        sum(part) / nullif(sum(whole), 0) as share,
+        avg(whole) as whole
     from changes
     group by all
 ),
@@ -52,9 +53,10 @@ select
     compositions.v_high, points.icl_lost,
     part_low as icl_lost_low,
     part_high as icl_lost_high,
-    if(whole_low > 0, share, null) as share,
-    if(whole_low > 0, share_low, null) as share_low,
-    if(whole_low > 0, share_high, null) as share_high,
+    not_resolvable(points.whole, whole_low, whole_high, $resolvable) = '' as is_resolvable,
+    if(is_resolvable, share, null) as share,
+    if(is_resolvable, share_low, null) as share_low,
+    if(is_resolvable, share_high, null) as share_high,
     is_circuit,
     step = max(step) over (partition by cell) as is_last
 from points

@@ -28,6 +28,17 @@ select
 from resampled
 group by all;
 
+-- Why nothing is shared out of a gain of ICL with this interval: it is not `least` half-widths of it,
+-- claims.resolvable, above zero. Empty if it is.
+create macro not_resolvable(gain, gain_low, gain_high, least) as if(
+    gain > 0 and gain >= least * (gain_high - gain_low) / 2,
+    '',
+    format(
+        'not resolvable: ICL gained is {:.2g} [{:.2g}, {:.2g}]',
+        gain::double, gain_low::double, gain_high::double
+    )
+);
+
 -- Grain: cell, seq, pos. Every loss at the two moments compared: the result of moments.sql.
 create macro loss_changes(losses, moments) as table
 with
