@@ -96,6 +96,32 @@ def sentences(
     ]
 
 
+def failed_controls(claims: Rows) -> str:
+    """What stands above all results: the controls that are contradicted; empty if there is none.
+    Rows of table claims, or of claims.json."""
+    failed = _controls(claims, "contradicted")
+    if not failed:
+        return ""
+    if len(failed) == 1:
+        return f"A control failed: {failed[0]}. Claims that rest on it say little."
+    return f"{len(failed)} controls failed: {listed(failed)}. Claims that rest on them say little."
+
+
+def undecided_controls(claims: Rows) -> str:
+    """The controls that are inconclusive, which stands below the results; empty if none is."""
+    undecided = _controls(claims, "inconclusive")
+    count = f"{len(undecided)} controls are" if len(undecided) > 1 else "A control is"
+    return f"{count} inconclusive: {listed(undecided)}." if undecided else ""
+
+
+def _controls(claims: Rows, verdict: str) -> list[str]:
+    return [
+        f"“{row['text'].rstrip('.')}”"
+        for row in claims
+        if row["kind"] == "control" and row["verdict"] == verdict
+    ]
+
+
 def repeats_sentence(repeats: Rows, shown: Models) -> str:
     """The loss on random blocks of the models shown, against chance: rows of repeats.sql with
     random gaps, where nothing but the tokens tells what comes next. Empty without a chance."""

@@ -52,6 +52,8 @@ def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -
         "findings": cells,
         "models": answer.models(cells),
         "sentences": answer.sentences(cells, verdicts["claim"], contradicted, rule),
+        "failed_controls": answer.failed_controls(results["claims"]),
+        "undecided_controls": answer.undecided_controls(results["claims"]),
         "repeats_sentence": answer.repeats_sentence(results["repeats"], answer.models(cells)),
         "missed_rules": {
             cell.name: answer.missed_rules(cell, rule) for cell in cells if not cell.changed

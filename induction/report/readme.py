@@ -13,6 +13,7 @@ from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.paths import REPORTS
 from induction.config.study import Study
+from induction.report.answer import failed_controls, undecided_controls
 from induction.report.blocks import fill
 from induction.report.formatting import (
     NONE,
@@ -96,7 +97,7 @@ OUTCOME = [
 
 
 def verdicts(study: Study, reports: Reports) -> str:
-    """How many claims have which verdict."""
+    """The controls that failed, and how many claims have which verdict."""
     claims, controls = reports[METRICS]["claims"], reports[METRICS]["controls"]
     untested = sum(
         claim["kind"] == "claim" and claim["verdict"] == "not tested here"
@@ -104,9 +105,12 @@ def verdicts(study: Study, reports: Reports) -> str:
     )
     parts = ", ".join(f"{count} {verdict}" for verdict, count in claims.items())
     control_parts = ", ".join(f"{count} {verdict}" for verdict, count in controls.items())
+    failed = failed_controls(reports[CLAIMS])
+    undecided = undecided_controls(reports[CLAIMS])
     return (
-        f"Of the paper's claims **{parts}**, {untested} not tested here. "
-        f"Of our controls {control_parts}.\n"
+        (f"**{failed}**\n\n" if failed else "")
+        + f"Of the paper's claims **{parts}**, {untested} not tested here. "
+        + f"Of our controls {control_parts}.{' ' * bool(undecided)}{undecided}\n"
     )
 
 

@@ -11,6 +11,7 @@ from induction.config.paths import REPORTS, SCRATCH
 from induction.config.study import Study
 from induction.pipeline import layout
 from induction.pipeline.artifacts import MANIFEST
+from induction.report.answer import failed_controls, undecided_controls
 from induction.report.formatting import duration
 from induction.report.left_out import left_out
 from induction.stats.checkpoint_selection import window_of
@@ -34,15 +35,24 @@ def overview(grid: str, study: Study) -> str:
     metrics = json.loads(path.read_text(encoding="utf-8"))
     claims = ", ".join(f"{count} {verdict}" for verdict, count in metrics["claims"].items())
     times = ", ".join(f"{stage} {count}" for stage, count in seconds(TIMES).items())
+    verdicts = _claims(REPORTS / grid / "claims.json")
+    failed, undecided = failed_controls(verdicts), undecided_controls(verdicts)
     return "\n".join(
         [
+            *([f"{failed}\n"] if failed else []),
             cells(metrics["cells"]),
             f"claims of the paper: {claims}\n",
+            *([f"{undecided}\n"] if undecided else []),
             *(f"left out of {name}: {says}" for name, says in left_out(_manifests(grid, study))),
             f"seconds per stage: {times}" if times else "",
             f"report: {REPORTS / grid / 'index.html'}",
         ]
     )
+
+
+def _claims(path: Path) -> list[dict]:
+    """Of a report; none where it is older than its claims, and says only how many hold."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def _manifests(grid: str, study: Study) -> list[dict]:

@@ -135,6 +135,27 @@ def test_claims_that_fail_are_named():
     assert claims.endswith("3 not tested here; what fails is “It is so”, “And so”.")
 
 
+def test_a_control_that_failed_is_a_headline_and_one_that_is_undecided_is_named():
+    def judged(text: str, verdict: str, kind: str = "control") -> dict:
+        return {"text": text, "verdict": verdict, "kind": kind}
+
+    holds = [judged("It is so.", "contradicted", "claim"), judged("Ours.", "supported")]
+    holds.append(judged("Nobody asked.", "not tested here"))
+    assert answer.failed_controls(holds) == answer.undecided_controls(holds) == ""
+    first, second = judged("Nothing moves.", "contradicted"), judged("It is small.", "contradicted")
+    assert answer.failed_controls([*holds, first]) == (
+        "A control failed: “Nothing moves”. Claims that rest on it say little."
+    )
+    assert answer.failed_controls([first, *holds, second]) == (
+        "2 controls failed: “Nothing moves” and “It is small”. Claims that rest on them say little."
+    )
+    open_ones = [judged("Perhaps.", "inconclusive"), judged("A claim.", "inconclusive", "claim")]
+    assert answer.undecided_controls(open_ones) == "A control is inconclusive: “Perhaps”."
+    open_ones.append(judged("Or not.", "inconclusive"))
+    text = "2 controls are inconclusive: “Perhaps” and “Or not”."
+    assert answer.undecided_controls(open_ones) == text
+
+
 def test_the_loss_on_random_blocks_is_held_against_chance():
     """Of random gaps and of the models shown, mean over lengths; a fall may end above chance."""
 

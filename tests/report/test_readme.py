@@ -124,6 +124,15 @@ def test_counts_and_times():
     assert "`make study` 20 min 3 s (install included), `make verify` 12 s (all files)." in text
 
 
+def test_a_control_that_failed_comes_before_the_counts():
+    claims = [claim(kind="control", text="It stays.", verdict="contradicted")]
+    claims.append(claim(kind="control", text="Who knows.", verdict="inconclusive"))
+    text = readme.verdicts(STUDY, REPORTS | {readme.CLAIMS: claims})
+    assert text.startswith("**A control failed: “It stays”. Claims that rest on it say little.**")
+    assert text.endswith("0 inconclusive. A control is inconclusive: “Who knows”.\n")
+    assert text.index("It stays") < text.index("Of the paper's claims") < text.index("Who knows")
+
+
 def test_an_unknown_block_is_named():
     with pytest.raises(StageError, match="found block 'x', expected one of commands"):
         readme.filled("<!-- x -->\n<!-- /x -->", STUDY, REPORTS)

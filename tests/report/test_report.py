@@ -19,9 +19,12 @@ from induction.pipeline.layout import source_of
 from induction.report import sequences
 from induction.report.figures.figure import Section
 from induction.report.figures.registry import FIGURES
+from induction.tables.claims import CLAIMS
 from induction.tables.heads import PROBES as PROBES_TABLE
 from induction.tables.losses import LOSSES
+from induction.tables.parquet import write_table
 from stages import report
+from tests.conftest import provenance_by
 from tests.madeup import CELLS, ODD, STEPS, TOKEN, study
 from tests.project import Project
 
@@ -157,6 +160,30 @@ def test_the_scoreboard_stands_on_the_page_with_its_verdicts(reports):
     assert places == sorted(places)
     assert '<span class="verdict supported">supported</span>' in page
     assert "1 supported, 0 contradicted, 0 inconclusive</strong>; 0 not tested here" in page
+
+
+def test_a_control_that_failed_is_said_before_anything_else(tmp_path, monkeypatch):
+    """On the first screen of page and summary; what is undecided comes after the answer."""
+    monkeypatch.chdir(study(tmp_path).folder)
+    path = source_of(CLAIMS, "").path
+    columns = pq.read_table(path).to_pydict()
+    odd = columns["text"][0]
+    columns |= {"kind": ["control"] * 2, "verdict": ["contradicted", "inconclusive"]}
+    columns |= {"text": [f"fails, {odd}", "undecided"]}
+    write_table(CLAIMS, path, columns, provenance_by("claims", ""))
+    report.main(Job("report"))
+    page = (REPORTS / "index.html").read_text(encoding="utf-8")
+    failed = page.index("A control failed: “fails, falls by &lt;b&gt;")
+    answer = page.index('<ol class="answer">')
+    assert page.index('id="answer-first"') < failed < answer
+    assert (
+        answer < page.index("A control is inconclusive: “undecided”.") < page.index('id="models"')
+    )
+    lines = (REPORTS / "summary.md").read_text(encoding="utf-8").splitlines()
+    assert lines.index(next(line for line in lines if line.startswith("**A control failed"))) < (
+        lines.index(next(line for line in lines if line.startswith("1. ")))
+    )
+    assert any("A control is inconclusive: “undecided”." in line for line in lines)
 
 
 def test_only_detailed_cells_have_tables_of_heads(reports):
