@@ -43,8 +43,9 @@ def previous_token(rows: Rows, results: Results) -> Panels:
     "heads",
     Section.HEADS,
     "The trace of every head's QK circuit with the previous-token heads before it: positive where "
-    "a token looks for keys that it preceded. It does not exist in the first layer. The lowest "
-    "seed of each model.",
+    "a token looks for keys that it preceded. It does not exist in the first layer. What is "
+    "dated among the signals is its positivity, without scale, of the head that ends with the "
+    "highest prefix matching alone. The lowest seed of each model.",
     keep=lambda row: row["qk_trace"] is not None,
     row=TableRow("trace of the QK circuit", "qk_trace", "head", absent="no layer before the first"),
 )

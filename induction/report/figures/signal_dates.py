@@ -36,8 +36,9 @@ LINE = 8  # pixels per bar
     "When each signal changes. Bars reach from start to end, dots mark the middle, thin lines are "
     "bootstrap intervals of the three (none where nothing can be resampled). Dark: by levels (10, "
     "50, 90 % of the rise); light: by slope. A bar per seed, from above; yellow: the phase window "
-    "of ICL, by the published rule. QK positivity is the trace of the QK circuit without its "
-    "scale, of the head that ends with the highest prefix matching. Signals that do not change "
+    "of ICL, by the published rule. QK positivity, the trace of the QK circuit without its "
+    "scale, is that of one head: beyond the first layer, the one that ends with the highest prefix "
+    "matching, whether or not that makes it an induction head. Signals that do not change "
     "have no dates: the table below says why. Models in which none does are left out.",
     keep=lambda row: row["is_defined"],
     is_file=True,
