@@ -12,7 +12,7 @@ from induction.report.files import files
 from induction.report.plots import PLOTS, properties
 from induction.tables import circuits
 from induction.tables.ablations import ABLATIONS
-from induction.tables.claims import CLAIMS, EVIDENCE
+from induction.tables.claims import CLAIMS, CLAIMS_BY_FAMILY, EVIDENCE
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
 from induction.tables.duck import connect
 from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
@@ -27,7 +27,7 @@ PER = "grid"
 INPUTS = (
     OfEveryCorpus(MANIFEST), DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, LOSSES, LOSSES_SHORT,
     ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, INTERVENTION_HEADS,
-    *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, EVIDENCE,
+    *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, CLAIMS_BY_FAMILY, EVIDENCE,
 )  # fmt: skip
 OUTPUTS = (
     Product("index.html", in_git=False),

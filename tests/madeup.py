@@ -98,6 +98,7 @@ AXES = {
         "role": ("first", "forced", "second"),
     },
     "claims": {"place": (0, 1)},
+    "claims_by_family": {"place": (0,), "family": ("attention_only", "mlp")},
     "evidence": {"claim": ("a",), "cell": CELLS},
 }
 
@@ -155,6 +156,8 @@ def special(name: str, row: dict, named: dict, changing: set[str]) -> dict:
         return {"text": TOKEN}
     if name == "attention":
         return {"weight": 255 if row["key"] == 0 else 0}
+    if name == "interventions":
+        return {"late_short": 3.0 + row["late"] + 0.1 * row["seq"]}
     if name in ("paths", "edge_ablations"):
         # More in-context learning in every sequence, so that there is something to share out.
         return {"late_short": 2.0 + row["seq"], "late": 1.0}
@@ -165,6 +168,8 @@ def special(name: str, row: dict, named: dict, changing: set[str]) -> dict:
         none = {} if row["place"] == 0 else {"value": np.nan, "low": np.nan, "high": np.nan}
         each = {"claim": "ab"[row["place"]], "kind": kind, "verdict": verdict, "text": ODD}
         return each | none
+    if name == "claims_by_family":
+        return {"claim": "a", "verdict": "supported"}
     if name == "evidence":
         return {"value": np.nan, "reason": "no head"} if row["cell"] == CELLS[0] else {}
     return {}

@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from induction.config.cells import Cell
@@ -44,9 +46,10 @@ def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -
     """The results in sentences and rows."""
     verdicts = summary.verdicts(results["claims"])
     contradicted = summary.contradicted(results["claims"])
-    evidence: dict[str, list] = {}
-    for row in results["evidence"]:
-        evidence.setdefault(row["claim"], []).append(row)
+    evidence, families = (
+        {name: list(rows) for name, rows in groupby(results[query], itemgetter("claim"))}
+        for query in ("evidence", "claims_by_family")
+    )
     return {
         **results,
         "findings": cells,
@@ -60,6 +63,7 @@ def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -
         },
         "verdicts": verdicts,
         "evidence": evidence,
+        "families": families,
         "interventions": summary.mean_over_draws(results["interventions"]),
         "removals": summary.removals_of_heads(results["removals"]),
         "ablation_kinds": summary.ablation_kinds(results["removals"]),

@@ -40,7 +40,9 @@ def files(
     }
     products = {
         "circuits": summary.circuits_json(filled["circuits"]),
-        "claims": summary.claims_json(results["claims"], results["evidence"]),
+        "claims": summary.claims_json(
+            results["claims"], results["claims_by_family"], results["evidence"]
+        ),
         "metrics": summary.metrics_json(results["cells"], results["claims"]),
         "provenance": provenance,
     }

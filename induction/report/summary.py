@@ -22,17 +22,16 @@ KINDS = ("claim", "control")
 SHARE = ("share", "share_low", "share_high")
 
 
-def claims_json(claims: Rows, evidence: Rows) -> Rows:
-    """Every claim with all columns of table claims, and its evidence: numbers or null."""
+def claims_json(claims: Rows, families: Rows, evidence: Rows) -> Rows:
+    """Every claim with all columns of table claims, what holds of models with and without MLPs
+    alone, and its evidence: numbers or null."""
+
+    def of(claim: dict, rows: Rows) -> Rows:
+        own = [row for row in rows if row["claim"] == claim["claim"]]
+        return [{k: v for k, v in row.items() if k not in ("claim", "place")} for row in own]
+
     return [
-        {
-            **claim,
-            "evidence": [
-                {key: row[key] for key in ("cell", "seed", "value", "reason")}
-                for row in evidence
-                if row["claim"] == claim["claim"]
-            ],
-        }
+        {**claim, "families": of(claim, families), "evidence": of(claim, evidence)}
         for claim in claims
     ]
 

@@ -93,9 +93,14 @@ def test_metrics_count_claims_and_controls_apart_and_not_what_is_not_tested():
     assert summary.verdicts(CLAIMS)["claim"]["not tested here"] == 1
 
 
-def test_every_claim_has_its_own_evidence():
+def test_every_claim_has_its_own_evidence_and_families():
     row = {"claim": "b", "cell": "x", "seed": 0, "value": None, "reason": "no head"}
-    result = summary.claims_json(CLAIMS[:2], [row])
+    part = {"place": 1, "claim": "b", "family": "mlp", "verdict": "supported"}
+    result = summary.claims_json(CLAIMS[:2], [part], [row])
+    assert [claim["families"] for claim in result] == [
+        [],
+        [{"family": "mlp", "verdict": "supported"}],
+    ]
     assert [claim["evidence"] for claim in result] == [
         [],
         [{"cell": "x", "seed": 0, "value": None, "reason": "no head"}],
