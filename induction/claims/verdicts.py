@@ -28,15 +28,15 @@ class Finding:
     verdict.
     """
 
-    value: float
-    low: float
-    high: float
-    seeds_low: float
-    seeds_high: float
-    text_low: float
-    text_high: float
     verdict: Verdict
     reason: str
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    seeds_low: float = math.nan
+    seeds_high: float = math.nan
+    text_low: float = math.nan
+    text_high: float = math.nan
 
 
 def decide(
@@ -59,10 +59,10 @@ def decide(
     to `bounds`, between which a statistic lies. `undefined` says which cells have no value.
     """
     if len(values) == 0:
-        return Finding(*[math.nan] * 7, "inconclusive", undefined)
+        return Finding("inconclusive", undefined)
     value = float(values[:, 0].mean())
-    cut = [tuple(np.clip(ends, *bounds).tolist()) for ends in crossed_interval(values, level)]
-    over_seeds, over_text, (low, high) = cut
+    intervals = crossed_interval(values, level)
+    over_seeds, over_text, (low, high) = (np.clip(ends, *bounds).tolist() for ends in intervals)
     ends = [value] if math.isnan(low) else [low, high]
     holds = [end >= rule.bound if rule.side == "at least" else end <= rule.bound for end in ends]
     verdict, doubt = "inconclusive", "the interval reaches to both sides"
@@ -71,11 +71,11 @@ def decide(
     elif all(holds) or not any(holds):
         verdict, doubt = "supported" if all(holds) else "contradicted", ""
     reason = "; ".join(filter(None, (doubt, undefined)))
-    return Finding(value, low, high, *over_seeds, *over_text, verdict, reason)
+    return Finding(verdict, reason, value, low, high, *over_seeds, *over_text)
 
 
 def untested(reason: str) -> Finding:
-    return Finding(*[math.nan] * 7, "not tested here", reason)
+    return Finding("not tested here", reason)
 
 
 def spelled(rule: Rule) -> str:

@@ -215,20 +215,24 @@ def detect_change(
         return undefined_change(reason)._replace(rise=rise)
     by_levels = crossings(smooth, tokens)
     by_slope = tokens[slope_window(slopes(smooth, tokens), rule.peak_share)]
-    rising = np.isfinite(by_levels).all(axis=1)
-    resampled = {
-        "levels": np.where(rising[:, None], by_levels, np.nan),
-        "slope": np.where(rising[:, None], by_slope, np.nan),
-    }
-    dates = {name: with_interval(each[rising], interval) for name, each in resampled.items()}
+    falling = np.flatnonzero(~np.isfinite(by_levels).all(axis=1))
+    resampled = {"levels": by_levels, "slope": by_slope}
+    for each in resampled.values():
+        each[falling] = np.nan
+    rising = {name: np.delete(each, falling, axis=0) for name, each in resampled.items()}
+    dates = {name: with_interval(each, interval) for name, each in rising.items()}
     return Change(rise, dates, resampled, "")
 
 
 def undefined_change(reason: str) -> Change:
     """The change of a signal that has no curve."""
     nowhere, never = np.full((3, 3), np.nan), np.full((1, 3), np.nan)
-    dates, resampled = (dict.fromkeys(ESTIMATORS, each) for each in (nowhere, never))
-    return Change(np.full(3, np.nan), dates, resampled, reason)
+    return Change(
+        np.full(3, np.nan),
+        {estimator: nowhere for estimator in ESTIMATORS},
+        {estimator: never for estimator in ESTIMATORS},
+        reason,
+    )
 
 
 def overlaps(dates: dict[str, Float[np.ndarray, "start_middle_end=3"]]) -> list[Overlap]:
