@@ -170,8 +170,8 @@ def test_a_line_says_what_the_report_says(studied, monkeypatch):
     study = read_study()
     for cell, wanted in studied.metrics().items():
         line = results.line(cell, study, 252.4)
-        assert line.startswith(f"{cell}: ICL {wanted['icl_final']:+.3f} [")
-        assert f"{wanted['icl_final_low']:+.3f}, {wanted['icl_final_high']:+.3f}] nats" in line
+        assert line.startswith(f"{cell}: ICL {wanted['icl_matched']:+.3f} [")
+        assert f"{wanted['icl_matched_low']:+.3f}, {wanted['icl_matched_high']:+.3f}] nats" in line
         score = wanted["prefix_matching_max"]
         assert line.endswith(
             f"best head {wanted['best_head']} (prefix matching {score:.2f}); 4 min 12 s"

@@ -93,7 +93,7 @@ def provenance(path: Path) -> dict:
 def test_every_artifact_carries_who_made_it(project):
     data = project.folder / "data"
     result = [*data.rglob("*.parquet"), *data.rglob("*.safetensors")]
-    assert len(result) == 2 * (17 + len(circuits.ALL)) + 12
+    assert len(result) == 2 * (18 + len(circuits.ALL)) + 15
     for path in result:
         created = provenance(path)
         stage = path.relative_to(data).parts[0]
