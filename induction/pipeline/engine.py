@@ -129,14 +129,14 @@ def outdated(asked: list[str]) -> set[str]:
 def work(cells: list[str], stale: set[str]) -> list[Work]:
     """What is to be done for the cells, given the stages that are out of date themselves."""
     result = set().union(*map(_needed_for, RESULT))
-    found = []
+    works = []
     for cell in cells:
         names = {name: address(label(name, cell)) for name in _per_cell()}
         first = [each for name, each in names.items() if name in result]
         rest = [each for name, each in names.items() if name not in result]
         if stale & {*first, *rest}:
-            found.append(Work(cell, first if stale & {*first} else [], rest))
-    return found
+            works.append(Work(cell, first if stale & {*first} else [], rest))
+    return works
 
 
 def one_by_one(

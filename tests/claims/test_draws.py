@@ -9,10 +9,9 @@ import pytest
 from induction.claims.statistics import Resampling, draws, not_resolvable
 from induction.stats.bootstrap import resamples
 from induction.stats.crossed import stretched
-from induction.stats.pca import joint_pca
 from induction.stats.signals import path_in_plane, principal_plane
 from induction.tables.duck import connect, define, query
-from tests.claims.test_sql import SETTINGS, cell, window
+from tests.claims.test_sql import SETTINGS, cell, vector_tables, window
 
 SEQ, STEPS, LENGTH = range(4), range(4), 100
 HEADS = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -160,22 +159,13 @@ def test_paths_in_the_plane_are_weighted_as_those_of_the_signal():
     tables = {
         "cells": CELLS,
         "phases_windows": [window(name, 20, 30, 0.3, name == "attn2_s0") for name in NAMES],
-        "pca": [
-            {"cell": name, "step": step, "component": i, "score": score}
-            for (name, step), scores in zip(named, joint_pca(vectors, 2)[0], strict=True)
-            for i, score in enumerate(scores, start=1)
-        ],
-        "icl_sampled": [
-            {"cell": name, "step": step, "seq": seq, "loss": loss}
-            for (name, step), losses in zip(named, vectors, strict=True)
-            for seq, loss in enumerate(losses)
-        ],
+        **vector_tables(named, vectors),
     }
     weights = resamples(5, 3, 0)
     got = statistics("pca", tables, weights)
     for claim, name in (("pca_right_angle", "attn2_s0"), ("pca_one_layer_straight", "attn1_s0")):
-        own = vectors[[n == name for n, _ in named]]
-        paths = path_in_plane(own, principal_plane(vectors), weights)
+        of_cell = vectors[[n == name for n, _ in named]]
+        paths = path_in_plane(of_cell, principal_plane(vectors), weights)
         for draw, path in enumerate(paths):
             before, after = path[2] - path[1], path[3] - path[2]
             cosine = before @ after / np.linalg.norm(before) / np.linalg.norm(after)

@@ -60,6 +60,22 @@ def window(name: str, start: int, end: int, drop: float, holds: bool = True) -> 
     }
 
 
+def vector_tables(named: list[tuple], vectors: np.ndarray) -> dict[str, list[dict]]:
+    """Tables `pca` and `icl_sampled` of loss vectors, a row for each cell and step in `named`."""
+    return {
+        "pca": [
+            {"cell": name, "step": step, "component": i, "score": score}
+            for (name, step), scores in zip(named, joint_pca(vectors, 2)[0], strict=True)
+            for i, score in enumerate(scores, start=1)
+        ],
+        "icl_sampled": [
+            {"cell": name, "step": step, "seq": seq, "loss": loss}
+            for (name, step), losses in zip(named, vectors, strict=True)
+            for seq, loss in enumerate(losses)
+        ],
+    }
+
+
 def values(name: str, tables: dict[str, list[dict]]) -> dict[tuple[str, str], float | str]:
     """(claim, cell) -> value, or the reason why there is none."""
     with connect({}) as connection:
@@ -240,16 +256,7 @@ def test_how_far_paths_turn():
             cell("attn2_s0"),
             cell("attn3_s0", n_layers=3),
         ],
-        "pca": [
-            {"cell": name, "step": step, "component": i, "score": score}
-            for (name, step), scores in zip(named, joint_pca(vectors, 2)[0], strict=True)
-            for i, score in enumerate(scores, start=1)
-        ],
-        "icl_sampled": [
-            {"cell": name, "step": step, "seq": seq, "loss": loss}
-            for (name, step), losses in zip(named, vectors, strict=True)
-            for seq, loss in enumerate(losses)
-        ],
+        **vector_tables(named, vectors),
         "phases_windows": [
             window("attn1_s0", 0, 10, 0.0, False),
             window("attn2_s0", 20, 40, 0.3),
