@@ -32,6 +32,23 @@ def causal_attention(q: Vectors, k: Vectors, v: Vectors) -> Vectors:
     return z.view(q.shape)
 
 
+def causal_pattern(q: Vectors, k: Vectors) -> Float[Tensor, "batch *head query key"]:
+    """softmax(q k^T / sqrt(d_head)), zero for keys after the query."""
+    q = q / math.sqrt(q.shape[-1])
+    pattern = q.new_zeros(*q.shape[:-1], k.shape[-2])
+    for block in _blocks(q.shape[-2]):
+        pattern[..., block, : block.stop] = _scores(q, k, block).softmax(-1)
+    return pattern
+
+
+def _scores(q: Tensor, k: Tensor, block: slice) -> Float[Tensor, "*more query key"]:
+    """Of a block of scaled queries with the keys up to its end; -inf for keys after the query."""
+    scores = q[..., block, :] @ k[..., : block.stop, :].mT
+    size = block.stop - block.start
+    scores[..., block] += scores.new_full((size, size), -torch.inf).triu(1)
+    return scores
+
+
 def _blocks(length: int) -> list[slice]:
     return [slice(first, min(length, first + BLOCK)) for first in range(0, length, BLOCK)]
 
@@ -47,12 +64,10 @@ class _Blocks(torch.autograd.Function):
         k: Float[Tensor, "n pos d_head"],
         v: Float[Tensor, "n pos d_head"],
     ) -> Float[Tensor, "n pos d_head"]:
-        future = q.new_full((BLOCK, BLOCK), -torch.inf).triu(1)
         z, patterns = torch.empty_like(v), []
         for block in _blocks(q.shape[1]):
-            size, end = block.stop - block.start, block.stop
-            scores = torch.bmm(q[:, block], k[:, :end].mT)
-            scores[:, :, block] += future[:size, :size]
+            end = block.stop
+            scores = _scores(q, k, block)
             pattern = torch.softmax(scores, -1, out=scores)
             z[:, block] = torch.bmm(pattern, v[:, :end])
             if any(ctx.needs_input_grad):

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from induction.config.model import Architecture
-from induction.models.attention import causal_attention
+from induction.models.attention import causal_attention, causal_pattern
 
 
 def sinusoids(n_ctx: int, d_model: int) -> Float[Tensor, "pos d_model"]:
@@ -108,9 +108,7 @@ class Attention(nn.Module):
         self, q: Float[Tensor, "batch head pos d_head"], k: Float[Tensor, "batch head pos d_head"]
     ) -> Float[Tensor, "batch head query key"]:
         """Attention patterns: softmax(q k^T / sqrt(d_head)), causal; rows sum to one."""
-        scores = (q @ k.transpose(-1, -2)) / math.sqrt(self.arch.d_head)
-        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
-        return scores.masked_fill(future, -torch.inf).softmax(-1)
+        return causal_pattern(q, k)
 
     def z(
         self,

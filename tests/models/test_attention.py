@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from induction.models.attention import BLOCK, causal_attention
+from induction.models.attention import BLOCK, causal_attention, causal_pattern
 
 LENGTHS = [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]
 
@@ -50,6 +50,16 @@ def test_gradients_are_those_of_torch_s_attention(length):
 def test_gradients_are_those_of_differences():
     qkv = vectors(1, 2, BLOCK + 3, 2, dtype=torch.float64)
     assert torch.autograd.gradcheck(causal_attention, qkv, fast_mode=True)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_patterns_are_those_of_a_masked_softmax(length):
+    q, k, _ = vectors(2, 3, length, 8)
+    future = torch.ones(length, length, dtype=torch.bool).triu(1)
+    expected = (q @ k.mT / 8**0.5).masked_fill(future, -torch.inf).softmax(-1)
+    torch.testing.assert_close(causal_pattern(q, k), expected, atol=1e-6, rtol=0)
+    assert (causal_pattern(q, k)[..., future] == 0).all()
+    assert torch.autograd.grad(causal_pattern(q, k)[..., 0].sum(), q)[0].isfinite().all()
 
 
 def test_one_head_alone_gives_the_bits_it_gives_among_others():

@@ -64,8 +64,8 @@ def replacement_of(runs: list[CleanRun], kind: Literal["mean", "zero"]) -> Repla
 
     def mean(parts: list[Tensor], sequences: int) -> Tensor:
         # [..., batch, pos, d_model]: positions first, so that sums keep the sequences' order.
-        mean = torch.cat(parts, sequences).mean(sequences + 1, keepdim=True)
-        mean = mean.mean(sequences, keepdim=True)
+        of_each = [part.mean(sequences + 1, keepdim=True) for part in parts]
+        mean = torch.cat(of_each, sequences).mean(sequences, keepdim=True)
         return torch.zeros_like(mean) if kind == "zero" else mean
 
     indices = range(len(runs[0].layers))

@@ -11,6 +11,7 @@ from torch import Tensor
 from induction.config.icl import IclWindows
 from induction.interp.activations import Layer, Site, layers
 from induction.interp.circuits.rows import RowsByTable
+from induction.interp.losses import nll
 from induction.models.transformer import Transformer
 from induction.tables import circuits as tables
 
@@ -127,8 +128,7 @@ def orders_nll(
         for index, of_layer in enumerate(written):
             next_order.append(Layer(model, index, resid, patterns).resid_post - resid)
             resid = resid + of_layer
-        log_probs = model.head(model.ln_out(resid)).log_softmax(-1)
-        losses.append(-log_probs.gather(-1, targets[..., None])[..., 0])
+        losses.append(nll(model, resid, targets))
         written = next_order
     return torch.stack(losses)
 
