@@ -3,6 +3,7 @@
 from induction.tables.columns import HEAD_KEY, STEP, float32, int16, text
 from induction.tables.contract import Column, Table
 
+# Of each random probe; the others are of texts and of weights.
 SEQUENCE_SCORES = (
     float32(
         "prefix_matching",
@@ -12,18 +13,18 @@ SEQUENCE_SCORES = (
         "prefix_matching_gap",
         "the same where random gaps separate the repeats, so that no fixed distance helps",
     ),
-)
-# Computed in `induction.interp.head_scores`, which has an entry for each.
-SCORES = (
-    *SEQUENCE_SCORES,
     float32(
         "same_token", "attention, summed over the earlier occurrences themselves; the -1 control"
     ),
-    float32("previous_token", "attention to the previous token on held-out text"),
     float32(
         "first_token",
         "attention to the first token where nothing matches; first of the repeated blocks",
     ),
+)
+# Computed in `induction.interp.head_scores`, which has an entry for each.
+SCORES = (
+    *SEQUENCE_SCORES,
+    float32("previous_token", "attention to the previous token on held-out text"),
     float32(
         "copying",
         "-1 … 1; 4 a / (a + T) - 1: of the logits raised in a random sample, T, the attended "
@@ -87,7 +88,7 @@ COMPOSITIONS = Table(
 
 PROBES = Table(
     "probes",
-    "prefix matching on every probe; the scores of table heads are the means of these",
+    "the attention scores of every random probe; the scores of table heads are the means of these",
     (*HEAD_KEY, int16("seq", "random probe, from 0")),
     SEQUENCE_SCORES,
 )

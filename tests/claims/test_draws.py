@@ -91,7 +91,9 @@ def random_tables() -> dict[str, list[dict]]:
         ],
         "ablations": ablations,
         "heads": heads,
-        "probes": filled("cell step layer head seq", (*by_head, SEQ), "prefix_matching"),
+        "probes": filled(
+            "cell step layer head seq", (*by_head, SEQ), "prefix_matching same_token first_token"
+        ),
         "repeats": filled(
             "cell step probe repeat seq", (NAMES, STEPS, ["gap"], range(3), SEQ), "loss"
         ),

@@ -562,10 +562,8 @@ def test_what_heads_are():
             )
         ],
     }  # fmt: skip
-    tables["probes"] = [
-        {key: row[key] for key in ("cell", "step", "layer", "head", "prefix_matching")} | {"seq": 0}
-        for row in tables["heads"]
-    ]
+    keys = ["cell", "step", "layer", "head", "prefix_matching", "same_token", "first_token"]
+    tables["probes"] = [{key: row[key] for key in keys} | {"seq": 0} for row in tables["heads"]]
     got = values("heads", tables)
     wanted = {
         ("one_layer_no_induction_head", "attn1_s0"): 0.05,

@@ -1,6 +1,5 @@
 -- Grain: claim, cell, draw. What heads are, at the last checkpoint unless said otherwise. Draws
--- weight the random probes of prefix matching and of repeats; scores read from the weights, kinds
--- of heads, and scores that are only kept as means over probes have draw 0 alone.
+-- weight the random probes; scores read from the weights, and kinds of heads, have draw 0 alone.
 -- Reads cells, main_cells, one_layer, deeper, attention_only, capable, settings; heads, probes,
 -- compositions, repeats.
 with
@@ -13,8 +12,12 @@ last_steps as (
     select cell, max(step) as last_step from heads group by cell
 ),
 
-matching as (
-    select cell, step, layer, head, draw, sum(weight * prefix_matching) / sum(weight) as score
+on_probes as (
+    select
+        cell, step, layer, head, draw,
+        sum(weight * prefix_matching) / sum(weight) as prefix_matching,
+        sum(weight * same_token) / sum(weight) as same_token,
+        sum(weight * first_token) / sum(weight) as first_token
     from probes
     join cells using (cell)
     join last_steps using (cell)
@@ -26,10 +29,10 @@ matching as (
 best as (
     select
         cell, draw,
-        max(score) as ever,
-        max(score) filter (step = 0) as untrained,
-        arg_max(score, (step, score)) as at_end
-    from matching
+        max(prefix_matching) as ever,
+        max(prefix_matching) filter (step = 0) as untrained,
+        arg_max(prefix_matching, (step, prefix_matching)) as at_end
+    from on_probes
     group by cell, draw
 ),
 
@@ -46,8 +49,7 @@ induction as (
     select
         cell,
         avg((layer = n_layers - 1)::int) as in_last_layer,
-        avg((copying > 0)::int) as copying,
-        avg(first_token) as first_token
+        avg((copying > 0)::int) as copying
     from last_heads
     join cells using (cell)
     where kind = 'induction'
@@ -65,18 +67,21 @@ ranked as (
     group by cell
 ),
 
-minus_one as (
-    select cell, draw, avg(same_token / score) as minus_one
+attention as (
+    select
+        cell, draw,
+        avg(probed.same_token / probed.prefix_matching) as minus_one,
+        avg(probed.first_token) as first_token
     from last_heads
-    join matching using (cell, step, layer, head)
+    join on_probes as probed using (cell, step, layer, head)
     where kind = 'induction'
     group by cell, draw
 ),
 
 correlations as (
-    select cell, draw, corr(qk_positivity, score) as qk_trace
+    select cell, draw, corr(qk_positivity, probed.prefix_matching) as qk_trace
     from last_heads
-    join matching using (cell, step, layer, head)
+    join on_probes as probed using (cell, step, layer, head)
     where layer > 0
     group by cell, draw
 ),
@@ -129,9 +134,9 @@ cross join lateral (
 ) as claims(claim, value, reason)
 
 union all
-select 'rest_on_first', cell, seed, 0, first_token, 'no induction head'
+select 'rest_on_first', cell, seed, coalesce(draw, 0), first_token, 'no induction head'
 from deeper
-left join induction using (cell)
+left join attention using (cell)
 
 union all
 select claim, cell, seed, 0, value, reason
@@ -150,7 +155,7 @@ cross join lateral (
 union all
 select 'minus_one_offset', cell, seed, coalesce(draw, 0), minus_one, 'no induction head'
 from capable
-left join minus_one using (cell)
+left join attention using (cell)
 
 union all
 select claim, cell, seed, 0, value, reason
