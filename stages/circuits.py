@@ -11,7 +11,6 @@ from induction.config.icl import IclWindows
 from induction.config.losses import LossSettings
 from induction.config.phases import PhaseSettings
 from induction.config.remedy import rebuild
-from induction.config.train import TrainSettings
 from induction.interp.circuits import trigrams
 from induction.interp.circuits.bigrams import count_bigrams
 from induction.interp.circuits.checkpoint import CircuitInputs, read_checkpoint, sum_error
@@ -78,7 +77,7 @@ def main(job: Job) -> None:
         int(path.stem.removeprefix("step_")): path
         for path in checkpoints.listed(job.source(CHECKPOINTS))
     }
-    tokens_per_step = params.section("train", TrainSettings).batch * n_ctx
+    tokens_per_step = job.train.batch * n_ctx
     window, steps = window_of(
         job, tokens_per_step, params.section("phases", PhaseSettings), [*paths]
     )

@@ -5,7 +5,6 @@ from induction.claims.verdicts import by_family, evidence_rows, scoreboard
 from induction.config.claims import ClaimSettings
 from induction.config.icl import IclSettings
 from induction.config.model import Architecture
-from induction.config.train import TrainSettings
 from induction.pipeline.job import Job, run
 from induction.tables.ablations import ABLATIONS
 from induction.tables.claims import CLAIMS, CLAIMS_BY_FAMILY, EVIDENCE
@@ -44,7 +43,7 @@ PARAMS = ("claims", "corpus.n_ctx", "corpus.vocab_size", "icl", "models", "train
 def main(job: Job) -> None:
     params = job.params
     claims = params.section("claims", ClaimSettings)
-    train = params.section("train", TrainSettings)
+    train = job.train
     models = params.sections("models", Architecture)
     icl = params.section("icl", IclSettings)
     connection = connect(job.views())

@@ -11,7 +11,6 @@ from induction.config.icl import IclSettings
 from induction.config.model import Architecture
 from induction.config.phases import PhaseSettings
 from induction.config.remedy import rebuild
-from induction.config.train import TrainSettings
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.stats.change_dates import phase_rows
@@ -37,7 +36,7 @@ def main(job: Job) -> None:
     icl, rule = params.section("icl", IclSettings), params.section("phases", PhaseSettings)
     n_ctx = params.integer("corpus.n_ctx")
     icl.check_fits("icl", n_ctx)
-    tokens_per_step = params.section("train", TrainSettings).batch * n_ctx
+    tokens_per_step = job.train.batch * n_ctx
     modes = params.section("ablations", AblationSettings).modes
     # View A of the paper preserves patterns.
     mode = "pattern" if "pattern" in modes else "full"

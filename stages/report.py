@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import duckdb
 
+from induction.config.names import PUBLISHED_TRAIN
 from induction.pipeline.artifacts import MANIFEST, OfEveryCorpus, Product
 from induction.pipeline.job import Job, run
 from induction.report import context, queries
@@ -52,7 +53,8 @@ PARAMS = (
 def main(job: Job) -> None:
     connection, manifests, inputs = read(job)
     results = queries.run(connection, job.params, job.cells)
-    study = context.study(job.params, PARAMS, job.cells)
+    sections = [*PARAMS, PUBLISHED_TRAIN] if job.instance else PARAMS
+    study = context.study(job.params, sections, job.cells)
     # After every param was read: its hash is over those.
     provenance = {"report": asdict(job.provenance), "inputs": inputs}
     texts = files(results, study, manifests, provenance, job.instance)

@@ -10,7 +10,7 @@ import torch
 
 from induction.config.errors import StageError
 from induction.config.model import Architecture
-from induction.config.train import TrainSettings
+from induction.config.names import PUBLISHED, PUBLISHED_TRAIN
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.checkpoints import Header
@@ -38,7 +38,7 @@ def main(job: Job) -> None:
     params = job.params
     key, cell = job.cell
     arch = params.section(f"models.{cell.model}", Architecture)
-    train = params.section("train", TrainSettings).changed(cell.train, f"{key}.train")
+    train = job.train.changed(cell.train, f"{key}.train")
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
@@ -52,10 +52,12 @@ def main(job: Job) -> None:
     windows = TrainingWindows(stream, n_ctx, train.batch, cell.seed, period)
     steps, schedule = train.steps(n_ctx), train.schedule(n_ctx)
     if windows.steps < steps:
+        is_published = key.partition(".")[0] == PUBLISHED
+        setting = f"{PUBLISHED_TRAIN if is_published else 'train'}.tokens"
         raise StageError(
-            f"params.yaml: train.tokens: found {train.tokens}, but {source.path} holds "
-            f"{len(stream)} training tokens, and none is read twice; lower train.tokens, raise "
-            "corpus.max_characters, or add text"
+            f"params.yaml: {setting}: found {train.tokens}, but {source.path} holds "
+            f"{len(stream)} training tokens, and none is read twice; lower {setting}, raise "
+            "max_characters of the corpus, or add text"
         )
 
     # Bits, not only statistics: the same seed on the same machine gives the same files.

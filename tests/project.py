@@ -40,7 +40,7 @@ def small(params: dict) -> dict:
     for model in params["models"].values():
         model |= {"n_heads": 2, "d_model": 16}
     params["cells"] = {c: params["cells"][c] for c in CELLS}
-    params["published"], params["corpora"] = {}, {}
+    params["published"], params["published_train"], params["corpora"] = {}, {}, {}
     params["train"] |= {
         "tokens": 64 * 8 * 20,
         "warmup_steps": 5,

@@ -13,12 +13,12 @@ from induction.config.icl import IclSettings
 from induction.config.interventions import InterventionSettings
 from induction.config.losses import LossSettings
 from induction.config.model import Architecture
-from induction.config.names import PUBLISHED
+from induction.config.names import PUBLISHED, PUBLISHED_TRAIN
 from induction.config.pca import PcaSettings
 from induction.config.phases import PhaseSettings
 from induction.config.report import ReportSettings
 from induction.config.strict import Named, NamedOrMore, settings
-from induction.config.train import TrainSettings
+from induction.config.train import TrainLength, TrainSettings
 
 # Numbers that are in memory at once, 4 bytes each (weights in training: 16).
 MAX_WEIGHTS = 10**9
@@ -36,6 +36,7 @@ class Study:
     cells: NamedOrMore[Cell]
     published: Named[Cell]
     train: TrainSettings
+    published_train: TrainLength
     losses: LossSettings
     icl: IclSettings
     pca: PcaSettings
@@ -72,12 +73,15 @@ class Study:
 
     @property
     def every_cell(self) -> dict[str, Cell]:
-        """Cells of the default study, then those that `make published` adds."""
+        """Cells of the default study, then those of the published run."""
         return self.cells | self.published
 
     def grids(self) -> dict[str, list[str]]:
-        """The cells that are reported together, sorted; the default study's grid has no name."""
-        published = {PUBLISHED: sorted(self.every_cell)} if self.published else {}
+        """The cells that are reported together, sorted; the default study's grid has no name.
+
+        Each cell is in one: those of a grid are trained for as long, so that they can be compared.
+        """
+        published = {PUBLISHED: sorted(self.published)} if self.published else {}
         return {"": sorted(self.cells)} | published
 
     def on_its_text(self, grid: str) -> list[str]:
@@ -86,8 +90,10 @@ class Study:
 
     def trained_as(self, cell: str) -> TrainSettings:
         """Section `train` as this cell has it."""
-        section = "cells" if cell in self.cells else "published"
-        return self.train.changed(self.every_cell[cell].train, f"{section}.{cell}.train")
+        if cell in self.cells:
+            return self.train.changed(self.cells[cell].train, f"cells.{cell}.train")
+        longer = self.train.changed(self.published_train, PUBLISHED_TRAIN)
+        return longer.changed(self.published[cell].train, f"{PUBLISHED}.{cell}.train")
 
     def _check_name(self, section: str, name: str) -> None:
         """Raise ParamsError if the name stands for something else in DVC's names of stages."""
@@ -102,8 +108,8 @@ class Study:
         )
 
     def _check_cells(self, n_ctx: int) -> None:
-        seen: dict[Cell, str] = {}
         for section, cells in (("cells", self.cells), ("published", self.published)):
+            seen: dict[Cell, str] = {}
             for name, cell in cells.items():
                 key = f"{section}.{name}"
                 self._check_name(section, name)

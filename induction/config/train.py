@@ -40,6 +40,15 @@ class TrainChanges:
 
 
 @settings
+class TrainLength:
+    """Section `published_train`: what the published run changes of section `train`, for all of its
+    cells alike. One cell alone may not: checkpoints are compared step by step."""
+
+    tokens: int | None = None
+    checkpoints: Listed[CheckpointSpacing] | None = None
+
+
+@settings
 class TrainSettings:
     tokens: Tokens
     batch: Annotated[int, within(1, 65_536, "a step holds all sequences in memory")]
@@ -79,8 +88,8 @@ class TrainSettings:
             "raise `every` or lower `until`",
         )
 
-    def changed(self, changes: TrainChanges, key: str) -> "TrainSettings":
-        """As one cell, whose changes stand at `key`, is trained."""
+    def changed(self, changes: TrainChanges | TrainLength, key: str) -> "TrainSettings":
+        """As one cell, or all of the published run, is trained; the changes stand at `key`."""
         return changed(self, changes, key)
 
     def check_fits(self, key: str, n_ctx: int) -> None:

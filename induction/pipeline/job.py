@@ -15,10 +15,11 @@ import numpy as np
 from induction import STARTED
 from induction.config.cells import Cell
 from induction.config.errors import StageError
-from induction.config.names import A_SLUG, PUBLISHED, SLUG
+from induction.config.names import A_SLUG, PUBLISHED, PUBLISHED_TRAIN, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH, TORCH
 from induction.config.remedy import put_right
+from induction.config.train import TrainLength, TrainSettings
 from induction.config.utf8 import run_in_utf8
 from induction.pipeline import code_digests, layout, status
 from induction.pipeline.artifacts import (
@@ -82,6 +83,18 @@ class Job:
     def cells(self) -> dict[str, Cell]:
         """The cells of this grid, sorted by name."""
         return layout.cells_of_grid(self.params, self.instance)
+
+    @property
+    def train(self) -> TrainSettings:
+        """Section `train`, as the run has it that this cell or grid belongs to.
+
+        A cell's own changes come on top.
+        """
+        train = self.params.section("train", TrainSettings)
+        section = self.cell[0].partition(".")[0] if self.stage.per == "cell" else self.instance
+        if section != PUBLISHED:
+            return train
+        return train.changed(self.params.section(PUBLISHED_TRAIN, TrainLength), PUBLISHED_TRAIN)
 
     # Reading
 
@@ -249,8 +262,11 @@ def params_of(stage: Stage, section: str, instance: str, model: str) -> frozense
         "": [],
         "cell": [f"{section}.{instance}"],
         "corpus": [f"corpora.{instance}"] if instance else [],
-        "grid": ["cells", *([PUBLISHED] if instance else [])],
+        "grid": [instance or "cells"],
     }[stage.per]
+    is_published = PUBLISHED in (section if stage.per == "cell" else "", instance)
+    if is_published and "train" in stage.params:
+        entry = [*entry, PUBLISHED_TRAIN]
     return frozenset([*entry, *(key.format(model=model) for key in stage.params)])
 
 

@@ -61,8 +61,5 @@ def cell_of(params: Params, name: str) -> tuple[str, Cell]:
 
 def cells_of_grid(params: Params, grid: str) -> dict[str, Cell]:
     """The cells that are reported together, sorted by name: those of the study (`grid` empty),
-    or those and the published run's."""
-    cells = params.sections("cells", Cell)
-    if grid:
-        cells |= params.sections("published", Cell)
-    return dict(sorted(cells.items()))
+    or those of the published run."""
+    return dict(sorted(params.sections(grid or "cells", Cell).items()))

@@ -8,12 +8,17 @@ from pathlib import Path
 from induction.config.errors import StageError
 from induction.tables.atomic import write
 
-BLOCK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (\w+) -->\n)(.*?)(<!-- /\2 -->)", re.DOTALL)
 
 
-def fill(text: str, content: Callable[[str], str]) -> str:
-    """The page with the content of every block, by its name."""
-    return BLOCK.sub(lambda block: f"{block[1]}{content(block[2])}{block[3]}", text)
+def fill(text: str, content: Callable[[str], str | None]) -> str:
+    """The page with the content of every block, by its name; without any it stays as it is."""
+
+    def filled(block: re.Match[str]) -> str:
+        new = content(block[2])
+        return f"{block[1]}{block[3] if new is None else new}{block[4]}"
+
+    return BLOCK.sub(filled, text)
 
 
 def update(path: Path, text: str, check: bool, remedy: str) -> None:

@@ -48,9 +48,14 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(map(escape_pipes, line))} |\n" for line in lines)
 
 
+def other_cells(study: Study, reports: Reports) -> list[str]:
+    """Cells that only one of params.yaml and the published report has, sorted."""
+    return sorted(reports[METRICS]["cells"].keys() ^ study.published.keys())
+
+
 def groups(study: Study) -> list[tuple[str, list[str]]]:
     """Cells of the published run that differ in nothing but the seed, in the order of the page."""
-    grid = {name: study.every_cell[name] for name in study.grids()[PUBLISHED]}
+    grid = dict(sorted(study.published.items()))
     panel_cells: dict[str, list[str]] = {}
     for row in panels(grid):
         panel_cells.setdefault(row["panel"], []).append(row["cell"])
@@ -181,20 +186,23 @@ BLOCKS: dict[str, Callable[[Study, Reports], str]] = {
     "controls": lambda study, reports: scoreboard(reports, "control"),
     "times": times,
 }
+# Blocks that need to know each cell of the report, which is kept in params.yaml alone.
+BY_CELL = ("models", "variations", "circuits")
 
 
 def filled(text: str, study: Study, reports: Reports) -> str:
-    """README with every block as the reports have it. Raises StageError for an unknown block."""
+    """README with every block as the reports have it, but those `BY_CELL` as they were while the
+    report is about `other_cells`. Raises StageError for an unknown block."""
+    kept = BY_CELL if other_cells(study, reports) else ()
 
-    def content(name: str) -> str:
+    def content(name: str) -> str | None:
         if name not in BLOCKS:
             raise StageError(f"{README}: found block {name!r}, expected one of {', '.join(BLOCKS)}")
-        return BLOCKS[name](study, reports)
+        return None if name in kept else BLOCKS[name](study, reports)
 
     return fill(text, content)
 
 
-def updated(study: Study) -> str:
-    """README.md as the files of the published report have it. Raises StageError without them."""
-    reports = {name: read(name) for name in (METRICS, CLAIMS, CIRCUITS, TIMES)}
-    return filled(README.read_text(encoding="utf-8"), study, reports)
+def read_reports() -> Reports:
+    """The files that the blocks are written from. Raises StageError without them."""
+    return {name: read(name) for name in (METRICS, CLAIMS, CIRCUITS, TIMES)}

@@ -5,6 +5,7 @@ import json
 import os
 import time
 from dataclasses import FrozenInstanceError, asdict, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,14 +41,14 @@ def test_committed_params_are_valid():
     assert len(study.train.schedule(study.corpus.n_ctx)) in range(30, 50)
 
 
-def test_the_published_run_has_three_seeds_of_every_model_and_the_controls():
+def test_the_published_run_has_three_new_seeds_of_every_model_and_the_controls():
     study = study_of(COMMITTED)
     seeds: dict[str, set[int]] = {}
-    for cell in study.every_cell.values():
+    for cell in study.published.values():
         if cell.is_on_its_text and not any(vars(cell.train).values()):
             seeds.setdefault(cell.model, set()).add(cell.seed)
     for model in ("attn1", "attn2", "attn3", "mlp2", "smear1", "smear2"):
-        assert seeds[model] >= {0, 1, 2}
+        assert seeds[model] == {3, 4, 5}
     texts = {study.trained_as(cell).text for cell in study.published}
     assert texts == {"stream", "shuffled", "periodic"}
     assert {study.trained_as(cell).optimizer for cell in study.published} == {"muon", "adamw"}
@@ -58,6 +59,22 @@ def test_a_cell_is_trained_as_all_but_for_what_it_says():
     study = study_of(changed("cells.attn1_s0.train", {"warmup_steps": 7}))
     assert study.trained_as("attn1_s0") == replace(study.train, warmup_steps=7)
     assert study.trained_as("attn2_s0") == study.train
+
+
+def test_published_cells_are_trained_longer_and_all_for_as_long():
+    study = study_of(COMMITTED)
+    length = study.published_train
+    assert length.tokens and length.tokens > study.train.tokens
+    longer = replace(study.train, tokens=length.tokens, checkpoints=length.checkpoints)
+    assert study.trained_as("attn2_s3") == longer
+    assert study.trained_as("adamw_s3") == replace(longer, optimizer="adamw")
+    n_ctx = study.corpus.n_ctx
+    schedules = {tuple(study.trained_as(cell).schedule(n_ctx)) for cell in study.published}
+    assert len(schedules) == 1
+    short, (long,) = study.train.schedule(n_ctx), schedules
+    spacing = [after - before for before, after in pairwise(long)]
+    assert spacing == sorted(spacing), "dense where most models change, sparser later"
+    assert [step for step in long if step <= short[30]] == short[:31], "as in the default study"
 
 
 @pytest.mark.parametrize(
@@ -78,8 +95,12 @@ def test_a_cell_is_trained_as_all_but_for_what_it_says():
         ("cells.attn1_s0.train", {"tokens": 5}, r"attn1_s0\.train\.tokens: found 5, .*one of"),
         ("cells.attn1_s0.train", {"muon_lr": 0}, r"cells\.attn1_s0\.train\.muon_lr: found 0"),
         ("cells.attn1_s0.corpus", "prose", r"cells\.attn1_s0\.corpus: found 'prose', .*docstrings"),
-        ("cells.attn1_s1", {"model": "attn1", "seed": 1}, r"published\.attn1_s1: .*not taken"),
-        ("cells.more", {"model": "attn1", "seed": 1}, r"published\.attn1_s1: .*than cell more"),
+        ("cells.attn1_s3", {"model": "attn1", "seed": 3}, r"published\.attn1_s3: .*not taken"),
+        ("published.more", {"model": "attn1", "seed": 3}, r"published\.more: .*than cell attn1_s3"),
+        ("published_train.tokens", 0, r"published_train\.tokens: found 0, .*at least 1"),
+        ("published_train.batch", 9, r"published_train\.batch: .*one of tokens, checkpoints"),
+        ("published_train.checkpoints", [], r"published_train\.checkpoints: found \[\]"),
+        ("published_train", ..., r"published_train: found nothing"),
         ("cells.published", {"model": "attn1", "seed": 9}, r"cells\.published: .*not taken"),
         ("corpora.attn1_s0", {"source": "docstrings"}, r"corpora\.attn1_s0: .*not taken"),
         ("corpora.docstrings", {"source": "web"}, r"corpora\.docstrings\.source: found 'web'"),

@@ -114,9 +114,9 @@ def test_cells_come_as_they_are_named_then_as_in_params_or_longest_first():
     study = study_of(params)
     cells = [*params["cells"], *params["published"]]
     assert engine.in_order(study, cells, [], jobs=1) == cells
-    first = ["mlp2_s0", "attn1_s0", "mlp2_s0"]
+    first = ["mlp2_s4", "attn1_s0", "mlp2_s4"]
     others = [cell for cell in cells if cell not in first]
-    assert engine.in_order(study, cells, first, jobs=1) == ["mlp2_s0", "attn1_s0", *others]
+    assert engine.in_order(study, cells, first, jobs=1) == ["mlp2_s4", "attn1_s0", *others]
     ordered = engine.in_order(study, cells, ["attn1_s0"], jobs=2)
     assert ordered[0] == "attn1_s0" and set(ordered) == set(cells)
     layers = [params["models"][study.every_cell[cell].model]["n_layers"] for cell in ordered[1:]]

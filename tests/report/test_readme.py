@@ -78,8 +78,9 @@ REPORTS = {
     },
 }
 STUDY = study(
-    {"attn2_s0": {"model": "attn2", "seed": 0}},
+    {"attn2_s9": {"model": "attn2", "seed": 9}},
     {
+        "attn2_s0": {"model": "attn2", "seed": 0},
         "attn2_s1": {"model": "attn2", "seed": 1},
         "adamw_s0": {"model": "attn2", "seed": 0, "train": {"optimizer": "adamw"}},
     },
@@ -177,8 +178,17 @@ def test_every_number_of_readme_stands_in_a_report_or_in_params():
     assert numbers("1.25 and `7` [x](8) −9\n```\n6\n```\nL1H3") == {"1.25", "9"}
 
 
+def test_without_the_cells_of_params_the_blocks_by_cell_stay_and_the_others_do_not():
+    other = study({"attn2_s9": {"model": "attn2", "seed": 9}}, {"a": {"model": "attn1", "seed": 0}})
+    assert readme.other_cells(STUDY, REPORTS) == []
+    assert readme.other_cells(other, REPORTS) == ["a", "adamw_s0", "attn2_s0", "attn2_s1"]
+    for name in readme.BLOCKS:
+        text = f"<!-- {name} -->\nold\n<!-- /{name} -->"
+        assert readme.filled(text, STUDY, REPORTS) != text
+        assert (readme.filled(text, other, REPORTS) == text) == (name in readme.BY_CELL)
+
+
 def test_readme_is_what_the_reports_say():
-    blocks = {name for _, name, _ in BLOCK.findall(README)}
-    assert blocks == readme.BLOCKS.keys()
+    assert {block[2] for block in BLOCK.finditer(README)} == readme.BLOCKS.keys()
     reports = {name: json.loads((ROOT / name).read_text()) for name in REPORTS}
     assert readme.filled(README, study_of(Project.committed()), reports) == README
