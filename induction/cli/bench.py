@@ -14,6 +14,7 @@ from torch.optim import Muon, Optimizer
 from torch.utils.flop_counter import FlopCounterMode
 
 from induction.config.circuits import CircuitSettings
+from induction.config.losses import LossSettings
 from induction.config.model import Architecture
 from induction.config.params import Params
 from induction.config.train import TrainSettings
@@ -29,6 +30,9 @@ from induction.models.transformer import Transformer
 from induction.models.workers import A, B, Workers
 
 ROUNDS = 5
+# Sequences per training step and per batch of the plain ways, and those whose losses are measured.
+BATCH = 8
+EVALUATED = 32
 # Other vocabularies, and the rows of a token circuit that are timed.
 VOCABULARIES = (1_024, 50_000)
 ROWS = 500
@@ -37,11 +41,11 @@ REPEATS = 20
 
 
 def seconds(ours: Callable[[], object], plain: Callable[[], object]) -> tuple[float, float]:
-    """Medians over rounds that take turns, after one warm-up each."""
-    ours()
-    plain()
+    """Medians over rounds that take turns, each after a run that is not counted: it meets caches
+    and memory as the other left them."""
 
     def timed(work: Callable[[], object]) -> float:
+        work()
         start = time.perf_counter()
         work()
         return time.perf_counter() - start
@@ -86,15 +90,10 @@ class ThisThread(Workers):
         return [work(item) for item in items]
 
 
-def multiplications(
-    model: Transformer, tokens: Tensor, targets: Tensor, train: TrainSettings
-) -> int:
-    """Floating-point operations of all matrix products of one training step."""
-    model = copy.deepcopy(model)
-    with FlopCounterMode(display=False) as counter, ThisThread(torch.device("cpu")) as workers:
-        set_gradients(model, tokens, targets, workers)
-        for stepper in optimizers(model, train, workers):
-            stepper.step()
+def multiplications(work: Callable[[], object]) -> int:
+    """Floating-point operations of all matrix products of some work in this thread."""
+    with FlopCounterMode(display=False) as counter:
+        work()
     return counter.get_total_flops()
 
 
@@ -114,6 +113,15 @@ def gemm_rate(
     tasks = 4 * cores
     once, _ = seconds(lambda: workers.map(products, range(tasks)), lambda: None)
     return tasks * REPEATS * 2 * rows * inner * sum(columns) / once
+
+
+def share_line(what: str, work: Callable[[], object], took: float, rate: float) -> None:
+    """How much of the time that some work took its matrix products account for."""
+    operations = multiplications(work)
+    print(
+        f"{what}: {operations / rate / took:.0%} of its time would do for its matrix products "
+        f"({operations / 1e9:.1f} GFLOP at {rate / 1e9:.0f} GFLOP/s)"
+    )
 
 
 def reading_cost(
@@ -156,9 +164,14 @@ def command(names: tuple[str, ...]) -> None:
     circuits = params.section("circuits", CircuitSettings)
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     cores = torch.get_num_threads()
-    tokens = torch.randint(0, vocab_size, (8, n_ctx), generator=torch.Generator().manual_seed(0))
-    inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    print(f"{cores} cores, batches of {len(tokens)} × {n_ctx} tokens, vocabulary {vocab_size}")
+    batch = params.section("losses", LossSettings).batch
+    rng = torch.Generator().manual_seed(0)
+    tokens = torch.randint(0, vocab_size, (EVALUATED, n_ctx), generator=rng)
+    inputs, targets = tokens[:BATCH, :-1], tokens[:BATCH, 1:]
+    print(
+        f"{cores} cores, {n_ctx} tokens each: {BATCH} sequences in training, {EVALUATED} in "
+        f"evaluation; vocabulary {vocab_size}"
+    )
     for name in names:
         if name not in models:
             raise click.BadArgumentUsage(f"found {name!r}, expected one of {', '.join(models)}")
@@ -167,7 +180,8 @@ def command(names: tuple[str, ...]) -> None:
         model = Transformer(arch, vocab_size, n_ctx)
         model.init_weights(0)
         lens = bridge(model, name).eval()
-        with Workers(torch.device("cpu")) as workers:
+        cpu = torch.device("cpu")
+        with Workers(cpu) as workers, ThisThread(cpu) as this_thread:
             ours = optimizers(model, train, workers)
             torchs = with_torchs_muon(ours)
             plain = with_torchs_attention(model)
@@ -188,16 +202,18 @@ def command(names: tuple[str, ...]) -> None:
 
             def losses(model=model, workers=workers) -> None:
                 torch.set_num_threads(1)
-                workers.map(lambda part: token_nll(model, part), tokens.split(4))
+                workers.map(lambda part: token_nll(model, part), tokens.split(batch))
 
             @torch.no_grad()
             def lens_losses(lens=lens) -> None:
                 torch.set_num_threads(cores)
-                F.cross_entropy(lens(inputs).transpose(1, 2), targets, reduction="none")
+                for part in tokens.split(BATCH):
+                    logits = lens(part[:, :-1])
+                    F.cross_entropy(logits.transpose(1, 2), part[:, 1:], reduction="none")
 
             def ablations(model=model, workers=workers) -> None:
                 torch.set_num_threads(1)
-                workers.map(lambda part: ablated_nll(model, part, ("full",)), tokens.split(4))
+                workers.map(lambda part: ablated_nll(model, part, ("full",)), tokens.split(batch))
 
             @torch.no_grad()
             def hooked_ablations(model=model, lens=lens) -> None:
@@ -211,30 +227,30 @@ def command(names: tuple[str, ...]) -> None:
 
                         hook: tuple[str | Callable, Callable]
                         hook = (f"blocks.{layer}.attn.hook_z", without)
-                        logits = lens.run_with_hooks(inputs, fwd_hooks=[hook])
-                        F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
+                        for part in tokens.split(BATCH):
+                            logits = lens.run_with_hooks(part[:, :-1], fwd_hooks=[hook])
+                            F.cross_entropy(logits.transpose(1, 2), part[:, 1:], reduction="none")
 
-            step = len(inputs) * (n_ctx - 1)
+            step, evaluated = inputs.numel(), EVALUATED * (n_ctx - 1)
             took, plainly = seconds(training, plain_training)
             line(f"{name} training step", step, took, plainly, "one backward, fused AdamW")
-            operations = multiplications(model, inputs, targets, train)
             torch.set_num_threads(1)
             rate = gemm_rate(n_ctx - 1, arch.d_model, (arch.d_model, vocab_size), workers, cores)
-            print(
-                f"{name} training step: {operations / rate / took:.0%} of its time would do for "
-                f"its matrix products ({operations / 1e9:.1f} GFLOP at {rate / 1e9:.0f} GFLOP/s)"
+            one_by_one = partial(
+                training, workers=this_thread, steppers=optimizers(model, train, this_thread)
             )
+            share_line(f"{name} training step", one_by_one, took, rate)
             if torchs:
                 with_theirs = partial(training, steppers=torchs)
                 line(f"{name} training step", step, *seconds(training, with_theirs), "torch's Muon")
-            line(f"{name} per-token losses", step, *seconds(losses, lens_losses), "TransformerLens")
+            what, (took, plainly) = f"{name} per-token losses", seconds(losses, lens_losses)
+            line(what, evaluated, took, plainly, "TransformerLens")
+            share_line(what, partial(losses, workers=this_thread), took, rate)
             heads = model.arch.n_layers * model.arch.n_heads
-            line(
-                f"{name} all heads ablated, full",
-                heads * step,
-                *seconds(ablations, hooked_ablations),
-                "TransformerLens hooks",
-            )
+            what = f"{name} all heads ablated, full"
+            took, plainly = seconds(ablations, hooked_ablations)
+            line(what, heads * evaluated, took, plainly, "TransformerLens hooks")
+            share_line(what, partial(ablations, workers=this_thread), took, rate)
         for size in (vocab_size, *VOCABULARIES):
             took = reading_cost(arch, size, n_ctx, circuits, cores)
             print(f"{name} circuits of a cell, vocabulary {size:<6,} {took:>9,.0f} s, estimated")

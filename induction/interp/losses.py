@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -15,18 +14,20 @@ from induction.models.transformer import Transformer
 CHUNK_BYTES = 1024 * 1024
 
 
+@torch.no_grad()
 def nll(
     model: Transformer, resid: Float[Tensor, "batch pos d_model"], targets: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, "batch pos"]:
     """Loss [nats] of predicting `targets` from the final residual stream, before `ln_out`."""
     x = model.ln_out(resid).flatten(0, 1)
-    flat = targets.flatten()
-    vocab_size = model.head.weight.shape[0]
+    at, vocab_size = targets.flatten()[:, None], model.head.weight.shape[0]
     rows = max(16, CHUNK_BYTES // (4 * vocab_size)) if x.device.type == "cpu" else 1 << 14
     losses = []
-    for part, target in zip(x.split(rows), flat.split(rows), strict=True):
-        losses.append(F.cross_entropy(model.head(part), target, reduction="none"))
-    return torch.cat(losses).unflatten(0, targets.shape)
+    for part, target in zip(x.split(rows), at.split(rows), strict=True):
+        logits = model.head(part)
+        # In place: the system would have to clear the memory of a second copy every time.
+        losses.append(-torch.log_softmax(logits, 1, out=logits).gather(1, target))
+    return torch.cat(losses).view(targets.shape)
 
 
 @torch.inference_mode()
