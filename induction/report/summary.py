@@ -27,8 +27,8 @@ def claims_json(claims: Rows, families: Rows, evidence: Rows) -> Rows:
     alone, and its evidence: numbers or null."""
 
     def of(claim: dict, rows: Rows) -> Rows:
-        own = [row for row in rows if row["claim"] == claim["claim"]]
-        return [{k: v for k, v in row.items() if k not in ("claim", "place")} for row in own]
+        its_rows = [row for row in rows if row["claim"] == claim["claim"]]
+        return [{k: v for k, v in row.items() if k not in ("claim", "place")} for row in its_rows]
 
     return [
         {**claim, "families": of(claim, families), "evidence": of(claim, evidence)}
