@@ -12,7 +12,7 @@ from induction.config.study import Study
 from induction.pipeline import layout
 from induction.pipeline.artifacts import MANIFEST
 from induction.report.answer import failed_controls, undecided_controls
-from induction.report.formatting import duration
+from induction.report.formatting import duration, fixed
 from induction.report.left_out import left_out
 from induction.stats.checkpoint_selection import window_of
 from induction.tables.heads import HEADS
@@ -74,8 +74,10 @@ def cells(metrics: dict[str, dict]) -> str:
             start, end = cell["phase_start_tokens"] / 1e6, cell["phase_end_tokens"] / 1e6
             where = f"{start:.2f} M - {end:.2f} M"
         changed = "yes" if cell["phase_change"] else "no"
+        # Reports from before the matched score have none.
+        score = fixed(cell.get("icl_matched"), "%+.3f")
         lines.append(
-            f"{name:<14} {cell['icl_matched']:>+11.3f}  {changed:<13} {where:<17} "
+            f"{name:<14} {score:>11}  {changed:<13} {where:<17} "
             f"{cell['best_head']} (prefix matching {cell['prefix_matching_max']:.2f})"
         )
     return "\n".join(lines)

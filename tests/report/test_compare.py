@@ -492,6 +492,8 @@ GOOD = csv_text({"a_s0": SEQUENCES})
         (GOOD.replace("1.90000", "1e300"), "expected 5 decimals"),
         (GOOD.replace("1.90000", "1.90001"), None),
         (GOOD.replace("1.90000", "1.90005"), "icl_matched: found a mean of -0.249975, exp"),
+        (GOOD.replace("3.00000", "3.00002"), None),
+        (GOOD.replace("3.00000", "3.00005"), "loss_final: found a mean of 2.00002, expected 2.0 "),
         (GOOD.replace("3.00000", "3.10000"), "loss_final: found a mean of 2.05, expected 2.0 of"),
         (GOOD.replace("a_s0", "b_s0"), "found 'a_s0' in one of it and metrics.json"),
         (GOOD + 'a_s0,2,"1', "unexpected end of data"),

@@ -35,6 +35,15 @@ def test_a_failed_control_comes_first_and_an_undecided_one_below_the_claims(tmp_
     assert 0 < of_cell < of_claims < lines.index("A control is inconclusive: “Who knows”.")
 
 
+def test_a_report_from_before_the_matched_score_has_a_dash(tmp_path, monkeypatch):
+    assert "-0.500" in overview(tmp_path, monkeypatch)[1]
+    metrics = json.loads((REPORTS / "metrics.json").read_text(encoding="utf-8"))
+    del metrics["cells"]["a_cell"]["icl_matched"]
+    (REPORTS / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    lines = results.overview("", study_of(Project.committed())).splitlines()
+    assert lines[1].split()[:3] == ["a_cell", "–", "no"]
+
+
 def test_without_failures_the_cells_come_first(tmp_path, monkeypatch):
     assert overview(tmp_path, monkeypatch)[0].startswith("cell ")
     (REPORTS / "claims.json").write_text(json.dumps([control("It holds.", "supported")]))

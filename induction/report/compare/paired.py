@@ -1,5 +1,7 @@
 """B − A sequence by sequence: the difficulty of sequences that both sides read cancels."""
 
+from math import floor, log10
+
 import numpy as np
 from jaxtyping import Float
 
@@ -7,6 +9,7 @@ from induction.config.icl import IclSettings
 from induction.report import sequences
 from induction.report.compare.measures import CellValues, Estimate, printed
 from induction.report.sequences import DECIMALS
+from induction.report.summary import DIGITS
 from induction.stats.bootstrap import resamples
 from induction.stats.intervals import equal_tailed
 
@@ -56,9 +59,11 @@ def _measures(means: sequences.Means) -> PerSequence:
 
 
 def _check(mean: float, reported: Estimate | str | None, key: str, where: str) -> None:
-    """Rounding moves each mean of the file by at most half a unit of its last decimal."""
-    tolerance = 0.501 * len(MEANS[key]) * 10**-DECIMALS
+    """Rounding moves each mean of the file by at most half a unit of its last decimal, and the
+    reported value by half a unit of its last digit."""
     value = reported.value if isinstance(reported, Estimate) else None
+    last_digit = 10.0 ** (floor(log10(abs(value))) + 1 - DIGITS) if value else 0
+    tolerance = 0.501 * (len(MEANS[key]) * 10**-DECIMALS + last_digit)
     if value is None or abs(mean - value) > tolerance:
         raise ValueError(f"{where}: found a mean of {mean:.6g}, expected {value} of metrics.json")
 
