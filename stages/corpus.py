@@ -16,7 +16,7 @@ from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
 from induction.text import packages, sources
-from induction.text.documents import distinct, within
+from induction.text.documents import distinct, stretches, within
 from induction.text.left_out import Reason, rows, sentence
 from induction.text.stream import join_documents, save_stream
 from induction.text.tokenizer import train_tokenizer
@@ -28,6 +28,8 @@ OUTPUTS = (DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY, MANIFEST, TOKENIZER, TRA
 PARAMS = ("corpus",)
 
 ENCODE_BATCH = 256
+# Into which a text is cut that is the only one.
+STRETCHES = 20
 
 
 def main(job: Job) -> None:
@@ -37,6 +39,11 @@ def main(job: Job) -> None:
         params = params.changed(job.params.section(key, CorpusChanges), key)
     job.reads_text(partial(corpus_text.digest, params))
     texts_read, left_out = sources.read(params, corpus_text.hidden)
+    is_single = len(texts_read) == 1
+    if is_single:  # some of it must be held out
+        name = texts_read[0].name
+        texts_read = stretches(texts_read[0], STRETCHES)
+        print(f"{job.label}: {name} is cut into {len(texts_read)} stretches", file=sys.stderr)
     unique = distinct(texts_read)
     documents = within(unique, params.max_characters)
     every, some, kept = (
@@ -51,7 +58,7 @@ def main(job: Job) -> None:
     if held_out >= len(documents):
         raise StageError(
             f"params.yaml: corpus: found {len(documents)} distinct document(s), expected at least "
-            "2, to hold one out for evaluation; add text or split it into more files"
+            "2, to hold one out for evaluation; add text"
         )
     training = documents[held_out:]
 
@@ -126,6 +133,8 @@ def main(job: Job) -> None:
         manifest = {
             "source": params.source,
             "versions": {} if params.source == "files" else packages.versions(params.packages),
+            # Of the only text that there is; else the documents are whole.
+            "documents_are_stretches": is_single,
             "documents_found": len(texts_read),
             "documents_distinct": len(unique),
             "documents_used": len(documents),

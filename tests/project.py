@@ -168,4 +168,4 @@ def english(folder: Path) -> None:
     folder.mkdir()
     for i, document in enumerate(documents):
         (folder / f"{i:04d}.txt").write_text(document.text, encoding="utf-8")
-    (folder / "broken.txt").write_bytes(b"\xff\xfe no text")
+    (folder / "broken.txt").write_bytes(b"no \xff text")

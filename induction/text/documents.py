@@ -51,6 +51,20 @@ def docstrings(source: str) -> str:
     return "\n\n".join(text for _, text in sorted(texts))
 
 
+def stretches(document: Document, count: int) -> list[Document]:
+    """The document in `count` parts of about the same length or some more, cut at ends of lines."""
+    text, size = document.text, -(-len(document.text) // count)
+    parts, start = [], 0
+    while start < len(text):
+        end = start + size
+        if end < len(text):
+            # Not in the first half: a text with few line ends would fall into many small parts.
+            end = text.rfind("\n", start + size // 2, end) + 1 or end
+        parts.append(Document(f"{document.name}:{len(parts) + 1:03d}", text[start:end]))
+        start = end
+    return parts
+
+
 def within(documents: list[Document], characters: int) -> list[Document]:
     """The first documents that together have at most `characters`, and at least one."""
     total, kept = 0, []

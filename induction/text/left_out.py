@@ -1,7 +1,7 @@
 """What a corpus lacks of what its source has: how much of it, why, and where."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -47,8 +47,10 @@ class LeftOut:
         self.counts: Counter[Reason] = Counter()
         self._names: dict[Reason, list[str]] = {}
 
-    def add(self, reason: Reason, name: str) -> None:
-        self.add_all(reason, [name])
+    def add(self, reason: Reason, name: str, hint: Callable[[], str] | None = None) -> None:
+        """Count a file or record; `hint` is asked, for those whose names are kept, what to do."""
+        is_kept = len(self._names.get(reason, [])) < EXAMPLES
+        self.add_all(reason, [f"{name} ({hint()})" if hint and is_kept else name])
 
     def add_all(self, reason: Reason, names: Iterable[str]) -> None:
         for name in names:

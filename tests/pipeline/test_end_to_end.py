@@ -73,11 +73,12 @@ def test_sequences_have_the_means_and_the_intervals_of_metrics_json(project):
 def test_the_text_is_the_user_s_own(project):
     manifest = json.loads((project.folder / "data/corpus/manifest.json").read_text())
     assert manifest["source"] == "files"
-    said = {"reason": "not UTF-8", "count": 1, "is_lost": True, "examples": ["books/broken.txt"]}
+    name = "books/broken.txt (perhaps cp1252: `iconv -f cp1252 -t utf-8`)"
+    said = {"reason": "not UTF-8", "count": 1, "is_lost": True, "examples": [name]}
     assert said in manifest["left_out"]
     shown = project.run(*INDUCTION, "show").stdout
-    assert "left out of the text: not UTF-8: 1 (books/broken.txt); " in shown
-    assert "not UTF-8: 1 (books/broken.txt)" in (project.folder / "reports/summary.md").read_text()
+    assert f"left out of the text: not UTF-8: 1 ({name}); " in shown
+    assert f"not UTF-8: 1 ({name})" in (project.folder / "reports/summary.md").read_text()
     names = pq.read_table(project.folder / "data/corpus/documents.parquet")["name"].to_pylist()
     assert all(name.startswith("books/") for name in names)
 
@@ -221,7 +222,11 @@ def spoiled(project):
     [
         ("corpus", {"files": "nowhere/*.txt"}, r"corpus\.files 'nowhere/\*\.txt': found no text"),
         ("corpus", {"vocab_size": 60_000}, r"corpus\.vocab_size: found 60000, but the text gives"),
-        ("corpus", {"files": "books/0001.txt"}, r"found 1 distinct document"),
+        (
+            "corpus",
+            {"files": "books/0001.txt"},
+            r"corpus\.evaluation\.sequences: found \d+, but .* room for \d+ windows",
+        ),
         (
             "corpus",
             {"evaluation": {"sequences": 30_000, "held_out": 0.2}},
@@ -237,6 +242,23 @@ def test_corpus_that_cannot_be_made_is_refused_and_the_old_one_stays(
     error = one_line(spoiled.run("python", "-m", "stages.corpus"))
     assert re.search(wanted, error), error
     assert (spoiled.folder / "data/corpus/eval.parquet").read_bytes() == before
+
+
+def test_a_single_file_is_a_corpus_of_its_stretches(studied, tmp_path):
+    """As nanoGPT has it: input.txt."""
+    project = studied.copy(tmp_path / "single")
+    books = sorted((project.folder / "books").glob("*.txt"))
+    text = "\n".join(book.read_text(encoding="utf-8", errors="ignore") for book in books)
+    (project.folder / "texts").mkdir()
+    (project.folder / "texts" / "input.txt").write_text(text, encoding="utf-8")
+    change = {"files": "texts/input.txt", "max_characters": 10 * len(text)}
+    project.edit(lambda params: {**params, "corpus": params["corpus"] | change})
+    done = project.run("python", "-m", "stages.corpus")
+    assert done.returncode == 0, done.stderr
+    assert "texts/input.txt is cut into 2" in done.stderr
+    manifest = json.loads((project.folder / "data/corpus/manifest.json").read_text())
+    assert manifest["documents_are_stretches"]
+    assert manifest["characters"] == len(text) and 0 < manifest["documents_held_out"] < 20
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ import pytest
 from induction.config.corpus import CorpusSettings, Evaluation
 from induction.config.errors import StageError, visible
 from induction.pipeline.environment import run
-from induction.text import files, records, sources
+from induction.text import files, opening, records, sources
 from induction.text.left_out import LeftOut, rows, sentence
 
 FILES = CorpusSettings(
@@ -95,7 +95,8 @@ def test_much_that_is_lost_is_an_error_that_a_param_allows(tmp_path):
     (tmp_path / "skip.txt").write_text("left out by name")
     wanted = (
         r"corpus\.files .*found 1 of 12 files and records whose text is lost, expected a share of "
-        r"at most corpus\.max_lost = 0\.08 \(not UTF-8: 1 \(.*latin\.txt\).*; mend them.* raise "
+        r"at most corpus\.max_lost = 0\.08 \(not UTF-8: 1 \(.*latin\.txt \(perhaps cp1252: .*\)"
+        r"\).*; mend them.* raise "
     )
     with pytest.raises(StageError, match=wanted):
         read(tmp_path, max_lost=0.08)
@@ -114,7 +115,8 @@ def test_what_is_left_out_is_named_and_counted(tmp_path):
     object.__setattr__(settings, "files", f"{tmp_path}/*.txt")
     (tmp_path / "good.txt").write_text("good text")
     _, left_out = sources.read(settings)
-    names = ", ".join(f"{tmp_path}/{i}.txt" for i in range(3))
+    hint = "(perhaps cp1252: `iconv -f cp1252 -t utf-8`)"
+    names = ", ".join(f"{tmp_path}/{i}.txt {hint}" for i in range(3))
     assert sentence(rows(left_out)) == (
         f"not UTF-8: 5 ({names}, and 2 more); too short: 1 ({tmp_path}/a.txt)"
     )
@@ -294,7 +296,7 @@ def test_odd_file_names_become_visible_text(tmp_path, name):
         with open(path, "wb") as file:
             pq.write_table(pa.table({"text": ["some text"]}), file)
     else:
-        path.write_text('{"text": "some text"}')
+        path.write_text('{"text": "some text"}' if path.suffix == ".jsonl" else "some text")
     (document,), _ = read(tmp_path)
     assert document.name.isprintable() and document.name.startswith(f"{tmp_path}/")
     assert pa.array([document.name], pa.string()).to_pylist() == [document.name]
@@ -333,7 +335,7 @@ def test_more_than_fits_is_refused_by_name(tmp_path, monkeypatch, limit, value, 
         path.write_text("".join(json.dumps({"text": row}) + "\n" if row else "\n" for row in rows))
     else:
         path.write_text(" ".join(rows))
-    monkeypatch.setattr(records if limit == "MAX_FILE" else sources, limit, value)
+    monkeypatch.setattr(opening if limit == "MAX_FILE" else sources, limit, value)
     with pytest.raises(StageError, match=wanted):
         read(tmp_path)
 
@@ -382,7 +384,7 @@ def test_a_bad_line_costs_itself_alone(tmp_path, line, why):
         pa.array([["a", "list"]]),
         pa.array([{"a": "struct"}]),
         pa.array([{"text": "struct"}]),
-        pa.array(["a", "b"]).dictionary_encode(),
+        pa.array([b"a", b"b"]).dictionary_encode(),
         pa.array([None, None]),
         pa.array([{f"field {i}": 1 for i in range(500)}]),
     ],
