@@ -77,7 +77,7 @@ def unpacked(file: BinaryIO, name: str) -> tuple[io.BufferedIOBase, bytes]:
 def likely(data: bytes) -> str:
     """What to do with text that is not UTF-8, by the encoding that it looks like."""
     encoding = _encoding(data[:GUESSED_FROM])
-    return f"perhaps {encoding}: `iconv -f {encoding} -t utf-8`" if encoding else "no text"
+    return f"perhaps {encoding}: iconv -f {encoding} -t utf-8" if encoding else "no text"
 
 
 def _encoding(data: bytes) -> str:

@@ -73,7 +73,7 @@ def test_sequences_have_the_means_and_the_intervals_of_metrics_json(project):
 def test_the_text_is_the_user_s_own(project):
     manifest = json.loads((project.folder / "data/corpus/manifest.json").read_text())
     assert manifest["source"] == "files"
-    name = "books/broken.txt (perhaps cp1252: `iconv -f cp1252 -t utf-8`)"
+    name = "books/broken.txt (perhaps cp1252: iconv -f cp1252 -t utf-8)"
     said = {"reason": "not UTF-8", "count": 1, "is_lost": True, "examples": [name]}
     assert said in manifest["left_out"]
     shown = project.run(*INDUCTION, "show").stdout

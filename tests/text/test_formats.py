@@ -95,7 +95,7 @@ def test_another_key_is_named_with_what_to_do(tmp_path):
 @pytest.mark.parametrize(
     ("data", "hint"),
     [
-        ("“naïve café”, quoted in plain text".encode("cp1252"), "perhaps cp1252: `iconv"),
+        ("“naïve café”, quoted in plain text".encode("cp1252"), "perhaps cp1252: iconv"),
         (TEXTS[0].encode("utf-16-le") * 9, "perhaps utf_16"),
         (bytes(range(256)) * 9, "no text"),
     ],

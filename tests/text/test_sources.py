@@ -115,7 +115,7 @@ def test_what_is_left_out_is_named_and_counted(tmp_path):
     object.__setattr__(settings, "files", f"{tmp_path}/*.txt")
     (tmp_path / "good.txt").write_text("good text")
     _, left_out = sources.read(settings)
-    hint = "(perhaps cp1252: `iconv -f cp1252 -t utf-8`)"
+    hint = "(perhaps cp1252: iconv -f cp1252 -t utf-8)"
     names = ", ".join(f"{tmp_path}/{i}.txt {hint}" for i in range(3))
     assert sentence(rows(left_out)) == (
         f"not UTF-8: 5 ({names}, and 2 more); too short: 1 ({tmp_path}/a.txt)"
