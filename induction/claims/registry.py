@@ -67,7 +67,7 @@ DEFINITIONS = (
     ),
     *_untested("Argument 1; Model Details",
         window_place=("The window lies at 2.5 to 5 billion tokens (or 1 to 3).",
-            "our models are far smaller and read 4 million tokens"),
+            "our models are far smaller and read some million tokens"),
     ),
     *_tested("Argument 1",
         one_layer_flat=("A one-layer model gains little in-context learning.",
