@@ -86,7 +86,7 @@ def environment(**variables: str) -> dict[str, str]:
         "TORCHINDUCTOR_CACHE_DIR": str(TORCH),
         # The C library of Linux returns what a tensor held to the system and asks for it again at
         # the next one. Kept instead, up to 1 GiB, the pages need not be cleared each time, which
-        # takes up to a seventh of the time of stages that run models. 32 MiB is its largest limit.
+        # costs stages that run models a good part of their time. 32 MiB is its largest limit.
         "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
         "MALLOC_TRIM_THRESHOLD_": str(2**30),
         **variables,
