@@ -3,6 +3,7 @@
 The same inputs on every run; `mutated(data, random.Random(i), …)` makes the i-th of a kind again.
 """
 
+import gzip
 import io
 import json
 import os
@@ -150,6 +151,28 @@ def test_broken_jsonl(tmp_path):
         # Line by line, by other means: what a line says does not depend on its neighbours.
         assert texts == [text for line in data.split(b"\n") for text in texts_of(line)]
     assert OUTCOMES["jsonl", "in part"] > 2_000, OUTCOMES
+
+
+ARRAY = json.dumps([{"text": text, "n": [i]} for i, text in enumerate(TEXTS)]).encode()
+PACKED = {
+    "array.json": (ARRAY, JSON),
+    "a.jsonl.gz": (gzip.compress(JSONL), THRIFT),
+    "a.json.gz": (gzip.compress(ARRAY), THRIFT),
+    "a.jsonl.zst": (pa.compress(JSONL, codec="zstd", asbytes=True), THRIFT),
+    "utf16.jsonl": (JSONL.decode().encode("utf-16"), JSON),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_broken_arrays_and_archives(tmp_path, name):
+    path = tmp_path / name
+    data, tokens = PACKED[name]
+    path.write_bytes(data)
+    assert check("as made", f"{path}") == TEXTS
+    for i in range(600):
+        path.write_bytes(mutated(data, random.Random(i), tokens, 500))
+        assert len(check(name, f"{path}")) <= 1_000
+    assert OUTCOMES[name, "refused"] + OUTCOMES[name, "in part"] > 300, OUTCOMES
 
 
 def texts_of(line: bytes) -> list[str]:
