@@ -176,7 +176,8 @@ def test_heads_are_looked_at_checkpoint_by_checkpoint(browser, default_study, wi
     reader = Reader(browser, default_study / "index.html", width)
     reader.page.locator("#heads select.cell").select_option("attn2_s0")
     pressed = reader.page.locator("#heads button[aria-pressed='true']")
-    assert pressed.count() == 1 and pressed.inner_text() == "L1H3", "the best induction head"
+    cells = json.loads((default_study / "metrics.json").read_text(encoding="utf-8"))["cells"]
+    assert pressed.count() == 1 and pressed.inner_text() == cells["attn2_s0"]["best_head"]
     assert "last" in reader.text("#reading-says")
 
     def weights() -> list[float]:
