@@ -35,7 +35,7 @@ def test_cells_side_by_side_give_the_bytes_of_one_after_the_other(side_by_side, 
     for cell in CELLS:
         assert re.search(rf"^{cell}: done \(\d+ s\)$", done.stderr, re.MULTILINE)
         assert re.search(rf"^{cell}: ICL .*; \d+ s$", done.stdout, re.MULTILINE)
-    assert "final ICL" in done.stdout, "the result is told"
+    assert "matched ICL" in done.stdout, "the result is told"
     assert project.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
 
 
@@ -216,7 +216,7 @@ def test_the_cell_that_is_named_first_is_told_before_the_others_are_trained(stud
     assert places == sorted(places)
     assert project.products() == wanted
     done = project.run(*INDUCTION, "study")
-    assert done.returncode == 0 and ": ICL " not in done.stdout and "final ICL" in done.stdout
+    assert done.returncode == 0 and ": ICL " not in done.stdout and "matched ICL" in done.stdout
 
 
 @pytest.mark.slow
