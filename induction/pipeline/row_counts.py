@@ -25,7 +25,9 @@ def row_count(study: Study, table: str, instance: str, documents: dict[str, int]
             "eval": n_seq * n_ctx,
             "eval_sequences": n_seq,
         }[table]
-    steps = study.train.schedule(n_ctx)
+    # The cells of a grid are trained for as long.
+    cell = study.grids()[instance][0] if table in OF_GRIDS else instance
+    steps = study.trained_as(cell).schedule(n_ctx)
     if table in OF_GRIDS:
         grid, compared = study.grids()[instance], study.on_its_text(instance)
         return {
