@@ -117,7 +117,7 @@ def test_damaged_archives_cost_themselves_alone(tmp_path, pack, name):
         (tmp_path / "good.txt").write_text(TEXTS[0])
         documents, skipped = read(tmp_path)
         assert TEXTS[0] in [document.text for document in documents]
-        assert {*skipped} <= {"not readable", "not JSON"} and skipped.total() <= 2
+        assert {*skipped} <= {"not readable", "not JSON"} and 1 <= skipped.total() <= 2
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd])
