@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from induction.interp.activations import Edits, Site, final_resid, layers
+from induction.interp.activations import Edits, Site, after_attention, final_resid, layers
 from induction.interp.losses import nll
-from induction.models.transformer import Transformer
+from induction.models.model import Model
 
 Mode = Literal["full", "pattern", "none"]
 
@@ -24,7 +24,7 @@ WHOLE_MODEL = Ablation(-1, -1, "none")
 
 @torch.inference_mode()
 def head_outputs(
-    model: Transformer, tokens: Int[Tensor, "batch pos"]
+    model: Model, tokens: Int[Tensor, "batch pos"]
 ) -> list[Float[Tensor, "batch head pos-1 d_head"]]:
     """Every head's mixed values (`hook_z`) in the whole model, one tensor per layer."""
     return [layer.z for layer in layers(model, model.embedding(tokens[:, :-1]))]
@@ -48,7 +48,7 @@ def substitutes(
 
 @torch.inference_mode()
 def ablated_nll(
-    model: Transformer,
+    model: Model,
     tokens: Int[Tensor, "batch pos"],
     modes: tuple[Mode, ...],
     replacements: list[Float[Tensor, "batch head pos-1 d_head"]] | None = None,
@@ -64,20 +64,22 @@ def ablated_nll(
     all heads, and in the last layer both modes are the same computation.
     """
     resid, targets = model.embedding(tokens[:, :-1]), tokens[:, 1:]
-    mids, changes, forced = [], [], {}
+    mids, mlp_outs, changes, forced = [], [], [], {}
     for layer in layers(model, resid):
         # Layer 0 is downstream of no head, so its patterns are never forced.
         if "pattern" in modes and layer.index > 0:
             forced[Site("pattern", layer.index)] = layer.pattern
         mids.append(layer.resid_mid)
+        mlp_outs.append(layer.parallel_mlp_out)
         changes.append(layer.z - replacements[layer.index] if replacements else layer.z)
         resid = layer.resid_post
     losses = {WHOLE_MODEL: nll(model, resid, targets)}
 
     edits: dict[Mode, Edits | None] = {"full": None, "pattern": forced}
     for index, block in enumerate(model.layers):
-        for head in range(model.arch.n_heads):
-            without = block.after_attention(mids[index] - block.attn.head_out(changes[index], head))
+        for head in range(model.n_heads):
+            mid = mids[index] - block.attn.head_out(changes[index], head)
+            without = after_attention(block, mid, mlp_outs[index])
             if index == len(model.layers) - 1:
                 last = nll(model, without, targets)
                 losses |= {Ablation(index, head, mode): last for mode in modes}

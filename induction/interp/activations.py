@@ -6,9 +6,6 @@
 An activation is computed when it is first read and kept with its `Layer`; what nobody reads is
 never computed. Patterns are formed only for heads whose pattern is edited. Names are those of
 TransformerLens, but `q` and `k` are what attention reads: after positions and smearing.
-
-What this asks of a model: `embedding`, `layers`; of a layer: `ln1`, `attn`, `after_attention`; of
-its `attn`: `qk`, `values`, `pattern`, `z`, `out`, `head_out`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from induction.models.transformer import Transformer
+from induction.models.foreign import ForeignBlock
+from induction.models.model import Block, Model
 
 Head = tuple[int, int]  # layer, head of the layer
 T = TypeVar("T")
@@ -72,9 +70,7 @@ class Layer:
     Inherits the gradient mode of whoever reads an activation first.
     """
 
-    def __init__(
-        self, model: Transformer, index: int, resid_pre: Resid, edits: Edits | None = None
-    ):
+    def __init__(self, model: Model, index: int, resid_pre: Resid, edits: Edits | None = None):
         for site in edits or {}:
             if not 0 <= site.layer < len(model.layers):
                 raise ValueError(f"{site}: the model has layers 0 … {len(model.layers) - 1}")
@@ -88,7 +84,7 @@ class Layer:
         """The same layer over the same stream under other edits; what was computed without edits
         is shared."""
         layer = Layer(self.model, self.index, self.resid_pre, edits)
-        unedited = ("_qk", "_v", "_z")
+        unedited = ("_qk", "_v", "_z", "parallel_mlp_out")
         layer.__dict__ |= {name: self.__dict__[name] for name in unedited if name in self.__dict__}
         return layer
 
@@ -156,7 +152,15 @@ class Layer:
 
     @once
     def resid_post(self) -> Resid:
-        return self.block.after_attention(self.resid_mid)
+        return after_attention(self.block, self.resid_mid, self.parallel_mlp_out)
+
+    @once
+    def parallel_mlp_out(self) -> Resid | None:
+        """What the MLP writes where it does not read what attention writes; None elsewhere."""
+        block = self.block
+        if isinstance(block, ForeignBlock) and block.is_parallel:
+            return block.mlp_out(self.resid_pre)
+        return None
 
     @once
     def mlp_out(self) -> Resid:
@@ -197,8 +201,15 @@ def _edited(edit: Edit | None, value: Tensor) -> Tensor:
     return edit(value) if callable(edit) else torch.full_like(value, edit)
 
 
+def after_attention(block: Block, resid_mid: Resid, parallel_mlp_out: Resid | None) -> Resid:
+    """`resid_post` of a layer from its `resid_mid`: without running a parallel MLP again."""
+    if parallel_mlp_out is not None:
+        return resid_mid + parallel_mlp_out
+    return block.after_attention(resid_mid)
+
+
 def layers(
-    model: Transformer, resid: Resid, start: int = 0, edits: Edits | None = None
+    model: Model, resid: Resid, start: int = 0, edits: Edits | None = None
 ) -> Iterator[Layer]:
     """The layers of `model` from `start` on, whose `resid_pre` is `resid`, one after the other.
 
@@ -211,9 +222,7 @@ def layers(
         yield layer
 
 
-def final_resid(
-    model: Transformer, resid: Resid, start: int = 0, edits: Edits | None = None
-) -> Resid:
+def final_resid(model: Model, resid: Resid, start: int = 0, edits: Edits | None = None) -> Resid:
     """The residual stream after the last layer, before `ln_out`; `resid` itself if `start` is the
     number of layers."""
     for layer in layers(model, resid, start, edits):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from induction.interp.activations import layers
 from induction.interp.weights import unembedding
-from induction.models.transformer import Transformer
+from induction.models.model import Model
 
 Tokens = Int[Tensor, "batch pos"]
 Keys = Bool[Tensor, "batch query key"]
@@ -73,7 +73,7 @@ def previous_token(pattern: Patterns, *_: Tensor) -> PerHead:
 
 
 @torch.inference_mode()
-def patterns(model: Transformer, tokens: Tokens) -> list[Patterns]:
+def patterns(model: Model, tokens: Tokens) -> list[Patterns]:
     """The attention patterns of every layer."""
     return [layer.pattern for layer in layers(model, model.embedding(tokens))]
 
@@ -86,7 +86,7 @@ class Copying(NamedTuple):
 
 
 @torch.inference_mode()
-def copying(model: Transformer, tokens: Tokens) -> Copying:
+def copying(model: Model, tokens: Tokens) -> Copying:
     """Copying on distinct tokens: does a head raise the logit of what it attends to?
 
     Olsson et al. 2022, Data Collection (3). What a head moves from each source goes directly

@@ -19,7 +19,7 @@ from induction.interp.composition import compositions, compositions_by_chance, p
 from induction.interp.losses import joined
 from induction.interp.probes import Probe
 from induction.interp.weights import Weights
-from induction.models.transformer import Transformer
+from induction.models.model import Model
 from induction.models.workers import Workers
 from induction.tables.contract import Columns
 from induction.tables.heads import SCORES, SEQUENCE_SCORES
@@ -44,7 +44,7 @@ ATTENTION_SCORES = {
 
 
 def scores_of_sequences(
-    model: Transformer, probes: Mapping[str, Probe], workers: Workers
+    model: Model, probes: Mapping[str, Probe], workers: Workers
 ) -> dict[str, Float[Tensor, "seq layer head"]]:
     """The attention scores of every sequence of the probes, by column."""
     scores: dict[str, Tensor] = {}
@@ -54,9 +54,7 @@ def scores_of_sequences(
     return scores
 
 
-def _on_probe(
-    model: Transformer, name: str, probe: Probe
-) -> dict[str, Float[Tensor, "layer head"]]:
+def _on_probe(model: Model, name: str, probe: Probe) -> dict[str, Float[Tensor, "layer head"]]:
     patterns = attention_scores.patterns(model, probe.tokens)
     return {
         column: torch.stack([score.of_pattern(pattern, *probe) for pattern in patterns])
@@ -66,7 +64,7 @@ def _on_probe(
 
 
 def scores_of_heads(
-    model: Transformer,
+    model: Model,
     attention: Mapping[str, Float[Tensor, "seq layer head"]],
     sample: Int[Tensor, "seq pos"],
 ) -> dict[str, Float[Tensor, "layer head"]]:

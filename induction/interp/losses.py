@@ -8,7 +8,7 @@ from torch import Tensor
 
 from induction.config.icl import IclWindows
 from induction.interp.activations import Edits, final_resid
-from induction.models.transformer import Transformer
+from induction.models.model import Model
 
 # Logits of one chunk, rows x vocabulary x 4 bytes, should stay near the cache of one core.
 CHUNK_BYTES = 1024 * 1024
@@ -16,7 +16,7 @@ CHUNK_BYTES = 1024 * 1024
 
 @torch.no_grad()
 def nll(
-    model: Transformer, resid: Float[Tensor, "batch pos d_model"], targets: Int[Tensor, "batch pos"]
+    model: Model, resid: Float[Tensor, "batch pos d_model"], targets: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, "batch pos"]:
     """Loss [nats] of predicting `targets` from the final residual stream, before `ln_out`."""
     x = model.ln_out(resid).flatten(0, 1)
@@ -32,7 +32,7 @@ def nll(
 
 @torch.inference_mode()
 def token_nll(
-    model: Transformer, tokens: Int[Tensor, "batch pos"], edits: Edits | None = None
+    model: Model, tokens: Int[Tensor, "batch pos"], edits: Edits | None = None
 ) -> Float[Tensor, "batch pos-1"]:
     """Loss [nats] of every token but the first: entry i predicts token i + 1 from tokens 0 … i.
 
@@ -91,7 +91,7 @@ def joined(
 
 @torch.inference_mode()
 def repeat_losses(
-    model: Transformer,
+    model: Model,
     tokens: Int[Tensor, "batch pos"],
     in_block: Bool[Tensor, "batch pos"],
     repeats: int,

@@ -6,11 +6,13 @@ taken through their d_head × d_head core: AB and BA have the same.
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from induction.models.model import Model
 from induction.models.transformer import Transformer
 
 PerHead = Float[Tensor, "layer head"]
@@ -28,51 +30,55 @@ class Weights:
     W_U: Float[Tensor, "vocab d_model"]
 
 
-def raw(model: Transformer) -> Weights:
-    """The weights as they are, in double precision, without LayerNorms."""
+def raw(model: Model) -> Weights:
+    """The weights as they are, in double precision, without norms; of the tokens that there are."""
 
-    def of(name: str) -> Float[Tensor, "layer head d_head d_model"]:
-        matrices = torch.stack([getattr(block.attn, name).weight for block in model.layers])
-        # Heads stand side by side in the rows of W_Q, W_K and W_V, and in the columns of W_O.
-        matrices = matrices.mT if name == "o" else matrices
-        return matrices.detach().double().unflatten(1, (model.arch.n_heads, model.arch.d_head))
+    def of(name: Literal["W_Q", "W_K", "W_V", "W_O"]) -> Float[Tensor, "layer head _ _"]:
+        return torch.stack([getattr(block.attn, name) for block in model.layers]).detach().double()
 
     return Weights(
-        of("q").mT,
-        of("k").mT,
-        of("v").mT,
-        of("o"),
-        model.tok_embed.weight.detach().double(),
-        model.head.weight.detach().double(),
+        of("W_Q"),
+        of("W_K"),
+        of("W_V"),
+        of("W_O"),
+        model.tok_embed.weight[: model.vocab_size].detach().double(),
+        model.head.weight[: model.vocab_size].detach().double(),
     )
 
 
-def unembedding(model: Transformer) -> Float[Tensor, "vocab d_model"]:
+def unembedding(model: Model) -> Float[Tensor, "vocab d_model"]:
     """W_U with `ln_out` folded in, and centred over the vocabulary, which changes no softmax:
     logits have mean zero."""
-    W_U = (model.head.weight * model.ln_out.weight).detach()
-    W_U = W_U - W_U.mean(1, keepdim=True)
+    W_U = (model.head.weight[: model.vocab_size] * model.ln_out.weight).detach()
+    W_U = centred(model.ln_out, W_U, 1)
     return W_U - W_U.mean(0)
 
 
-def gains(model: Transformer) -> Float[Tensor, "layer d_model"]:
+def centred(norm: nn.Module, matrix: Tensor, axis: int) -> Tensor:
+    """A matrix whose `axis` reads what `norm` writes, with the centring of a LayerNorm in it. An
+    RMSNorm does not centre."""
+    if not isinstance(norm, nn.LayerNorm):
+        return matrix
+    return matrix - matrix.mean(axis, keepdim=True)
+
+
+def gains(model: Model) -> Float[Tensor, "layer d_model"]:
     """The gain of every `ln1`, in double precision."""
     return torch.stack([block.ln1.weight.detach() for block in model.layers]).double()
 
 
-def folded(model: Transformer) -> Weights:
-    """The weights with the linear part of every LayerNorm in the matrix that reads it.
+def folded(model: Model) -> Weights:
+    """The weights with the linear part of every norm in the matrix that reads it.
 
-    A LayerNorm centres, divides by a scale and multiplies by its gain: gain and centring go into
-    W_Q, W_K, W_V and W_U; the scale, one number per token, and the bias are left out (Elhage et
-    al. 2021 fold likewise, Olsson et al. 2022 do not say).
+    A LayerNorm centres, which an RMSNorm does not, divides by a scale and multiplies by its gain:
+    gain and centring go into W_Q, W_K, W_V and W_U; the scale, one number per token, and the bias
+    are left out (Elhage et al. 2021 fold likewise, Olsson et al. 2022 do not say).
     """
     unfolded = raw(model)
     gain = gains(model)[:, None, :, None]
 
     def read(matrix: Tensor) -> Tensor:
-        scaled = gain * matrix
-        return scaled - scaled.mean(-2, keepdim=True)
+        return centred(model.layers[0].ln1, gain * matrix, -2)
 
     return replace(
         unfolded,
@@ -142,8 +148,8 @@ def _after_layer_0(later: Float[Tensor, "later_layer head"]) -> PerHead:
     return torch.cat([later.new_full((1, later.shape[1]), torch.nan), later])
 
 
-def smear_gates(model: Transformer) -> PerHead:
+def smear_gates(model: Model) -> PerHead:
     """The share of its own key that a position keeps, in [0, 1]; NaN where keys are not smeared."""
-    if not model.arch.smeared_keys:
-        return torch.full((model.arch.n_layers, model.arch.n_heads), torch.nan)
+    if not isinstance(model, Transformer) or not model.smeared_keys:
+        return torch.full((model.n_layers, model.n_heads), torch.nan)
     return torch.stack([block.attn.smear_gate.detach().sigmoid() for block in model.layers])

@@ -61,6 +61,7 @@ class Attention(nn.Module):
     # TransformerLens passes `pattern_fn` only to an attention that says it calls it.
     accepts_pattern_fn = True
     sinusoids: Float[Tensor, "pos d_model"]
+    smear_gate: nn.Parameter  # of a model with smeared keys
 
     def __init__(self, arch: Architecture, n_ctx: int):
         super().__init__()
@@ -129,6 +130,24 @@ class Attention(nn.Module):
         d_head = self.arch.d_head
         return z[:, head] @ self.o.weight[:, head * d_head : (head + 1) * d_head].T
 
+    # Heads stand side by side in the rows of q, k and v, and in the columns of o.
+
+    @property
+    def W_Q(self) -> Float[Tensor, "head d_model d_head"]:
+        return self.q.weight.unflatten(0, (self.arch.n_heads, self.arch.d_head)).mT
+
+    @property
+    def W_K(self) -> Float[Tensor, "head d_model d_head"]:
+        return self.k.weight.unflatten(0, (self.arch.n_heads, self.arch.d_head)).mT
+
+    @property
+    def W_V(self) -> Float[Tensor, "head d_model d_head"]:
+        return self.v.weight.unflatten(0, (self.arch.n_heads, self.arch.d_head)).mT
+
+    @property
+    def W_O(self) -> Float[Tensor, "head d_head d_model"]:
+        return self.o.weight.mT.unflatten(0, (self.arch.n_heads, self.arch.d_head))
+
     def forward(self, hidden_states, attention_mask=None, position_ids=None, pattern_fn=None, **_):
         """(output, pattern). With `pattern_fn`, the pattern is passed through it before the values
         are mixed, which is how TransformerLens reads and edits patterns. Without it, the pattern
@@ -182,7 +201,10 @@ class Transformer(nn.Module):
     def __init__(self, arch: Architecture, vocab_size: int, n_ctx: int):
         super().__init__()
         self.arch = arch
-        self.n_ctx = n_ctx
+        self.n_ctx, self.vocab_size = n_ctx, vocab_size
+        self.n_layers, self.n_heads = arch.n_layers, arch.n_heads
+        self.d_model, self.d_head = arch.d_model, arch.d_head
+        self.smeared_keys = arch.smeared_keys
         self.tok_embed = nn.Embedding(vocab_size, arch.d_model)
         if arch.positions == "learned":
             self.pos = nn.Embedding(n_ctx, arch.d_model)
