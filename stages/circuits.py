@@ -35,7 +35,7 @@ from induction.text import evaluation
 from induction.text.stream import load_stream
 from induction.text.tokenizer import load_tokenizer
 
-PER = "cell"
+PER = "trained"
 INPUTS = (CHECKPOINTS, EVAL, VOCABULARY, TOKENIZER, TRAIN_TOKENS, ICL, HEADS)
 OUTPUTS = tables.ALL
 PARAMS = ("circuits", "corpus.n_ctx", "heads", "icl.windows", "losses", "phases", "train")

@@ -4,14 +4,14 @@ import numpy as np
 
 from induction.config.errors import StageError
 from induction.config.pca import PcaSettings
-from induction.pipeline.artifacts import OnStudyText
+from induction.pipeline.artifacts import OnSameTokens
 from induction.pipeline.job import Job, run
 from induction.stats.pca import joint_pca
 from induction.tables.icl import SAMPLED
 from induction.tables.pca import PCA
 
 PER = "grid"
-INPUTS = (OnStudyText(SAMPLED),)
+INPUTS = (OnSameTokens(SAMPLED),)
 OUTPUTS = (PCA,)
 PARAMS = ("pca",)
 

@@ -26,7 +26,7 @@ from induction.tables.provenance import Provenance, versions
 from induction.tables.train import LOG
 from induction.text.stream import load_stream
 
-PER = "cell"
+PER = "trained"
 INPUTS = (TRAIN_TOKENS,)
 OUTPUTS = (CHECKPOINTS, LOG)
 PARAMS = ("device", "corpus.n_ctx", "corpus.vocab_size", "models.{model}", "train")

@@ -94,16 +94,20 @@ def _run(jobs: int, first: list[str], names: list[str], published: bool, share: 
     cells = names or [*(study.every_cell if published else study.cells)]
     _check("--first", first, cells)
     cells = engine.in_order(study, cells, [*first, *names], jobs)
-    corpora = sorted({study.every_cell[cell].corpus for cell in cells})
+    corpora = sorted({study.every_cell[cell].corpus_instance for cell in cells})
     corpus_text.check(study, cells)
-    before_cells = ["plan", *engine.targets(corpora, "corpus")]
-    files = [str(path) for path in plan.files(study)][: 1 + published]
-    asked = [*before_cells, *engine.targets(cells, "cell")] if names else files
+    before_cells = ["plan", *engine.corpus_targets(corpora)]
+    files = [
+        str(path)
+        for path, file in plan.files(study).items()
+        if file.stages and (published or path.parent.name != PUBLISHED)
+    ]
+    asked = [*before_cells, *engine.cell_targets(study, cells)] if names else files
     code, stale = 0, engine.outdated(asked)
     if stale & {*before_cells}:
         code = engine.call(engine.repro(*before_cells, share=share))
         stale = engine.outdated(asked) if code == 0 else set()
-    outcomes = _run_cells(engine.work(cells, stale), study, jobs, share) if code == 0 else []
+    outcomes = _run_cells(engine.work(study, cells, stale), study, jobs, share) if code == 0 else []
     if failures := engine.summary(outcomes):
         print(failures, file=sys.stderr)
         code = 1

@@ -50,6 +50,12 @@ class Cell:
         return self.suite or self.corpus
 
     @property
+    def is_comparable(self) -> bool:
+        """Whether its loss vectors are those of other checkpoints on the same tokens: of all cells
+        on the study's own text, or of the suite itself."""
+        return self.suite != "" or self.is_on_its_text
+
+    @property
     def is_on_its_text(self) -> bool:
         """Whether it reads the text of section `corpus` in the way that section `train` says.
 

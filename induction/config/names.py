@@ -9,5 +9,7 @@ A_SLUG = "a name of a-z, 0-9 and _, starting with a letter, at most 40 character
 # The grid of the cells of this section: also the folder of its dvc.yaml and of its report. No cell
 # or corpus may have this name.
 PUBLISHED = "published"
+# The folder of the dvc.yaml of suites, of foreign checkpoints.
+SUITES = "suites"
 # The section that says how long the cells of the published run are trained.
 PUBLISHED_TRAIN = "published_train"

@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 
 from induction.config.errors import StageError
-from induction.config.names import PUBLISHED
+from induction.config.names import PUBLISHED, SUITES
 from induction.config.params_yaml import read_yaml
 
 
@@ -13,11 +13,13 @@ def address(label: str) -> str:
     instance = label.partition("@")[2]
     try:
         params = read_yaml()
-        used = {cell.get("corpus") for cell in params["cells"].values()}
-        extra = {PUBLISHED, *params["published"], *(params["corpora"].keys() - used)}
+        suites = {name: cell["suite"] for name, cell in params["cells"].items() if "suite" in cell}
+        extra = {PUBLISHED, *params["published"], *params["corpora"]}
     except (StageError, LookupError, AttributeError, TypeError):
         # An error message is being written; a broken params.yaml must not replace it by its own.
         return label
+    if instance in (suites.values() if label.startswith("corpus@") else suites):
+        return f"{SUITES}/dvc.yaml:{label}"
     return f"{PUBLISHED}/dvc.yaml:{label}" if instance in extra else label
 
 

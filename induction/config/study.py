@@ -1,5 +1,6 @@
 """All of `params.yaml` at once: every section, and what must hold between them."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from induction.config.ablations import AblationSettings
@@ -13,11 +14,12 @@ from induction.config.icl import IclSettings
 from induction.config.interventions import InterventionSettings
 from induction.config.losses import LossSettings
 from induction.config.model import Architecture
-from induction.config.names import PUBLISHED, PUBLISHED_TRAIN
+from induction.config.names import PUBLISHED, PUBLISHED_TRAIN, SUITES
 from induction.config.pca import PcaSettings
 from induction.config.phases import PhaseSettings
 from induction.config.report import ReportSettings
 from induction.config.strict import Named, NamedOrMore, settings
+from induction.config.suites import Suite
 from induction.config.train import TrainLength, TrainSettings
 
 # Numbers that are in memory at once, 4 bytes each (weights in training: 16).
@@ -32,6 +34,7 @@ class Study:
     device: Literal["auto", "cpu", "cuda"]
     corpus: CorpusSettings
     corpora: Named[CorpusChanges]
+    suites: Named[Suite]
     models: NamedOrMore[Architecture]
     cells: NamedOrMore[Cell]
     published: Named[Cell]
@@ -52,6 +55,7 @@ class Study:
         """Raise ParamsError for combinations that no stage could run."""
         n_ctx, sequences = self.corpus.n_ctx, self.corpus.evaluation.sequences
         self._check_cells(n_ctx)
+        self._check_suites()
         for name, changes in self.corpora.items():
             self._check_name("corpora", name)
             self.corpus.changed(changes, f"corpora.{name}")
@@ -88,6 +92,14 @@ class Study:
         """The cells of a grid that read the study's own text, sorted."""
         return [cell for cell in self.grids()[grid] if self.every_cell[cell].is_on_its_text]
 
+    def trained_cells(self, cells: Iterable[str]) -> list[str]:
+        """Those of some cells that are models of ours."""
+        return [name for name in cells if not self.every_cell[name].suite]
+
+    def suite_of(self, cell: str) -> Suite | None:
+        """The suite of foreign checkpoints that a cell is; None for a model of ours."""
+        return self.suites.get(self.every_cell[cell].suite)
+
     def trained_as(self, cell: str) -> TrainSettings:
         """Section `train` as this cell has it."""
         if cell in self.cells:
@@ -97,13 +109,18 @@ class Study:
 
     def _check_name(self, section: str, name: str) -> None:
         """Raise ParamsError if the name stands for something else in DVC's names of stages."""
-        taken = {"cells": [], "published": [*self.cells], "corpora": [*self.every_cell]}[section]
+        taken = {
+            "cells": [],
+            "published": [*self.cells],
+            "corpora": [*self.every_cell],
+            "suites": [*self.corpora],
+        }[section]
         require(
-            name not in (PUBLISHED, *taken),
+            name not in (PUBLISHED, SUITES, *taken),
             f"{section}.{name}",
             name,
-            f"a name that is not taken: not {PUBLISHED!r}, and each of cells, published and "
-            "corpora once",
+            f"a name that is not taken: neither {PUBLISHED!r} nor {SUITES!r}, and each of cells, "
+            "published and corpora once (a suite may have the name of its cell)",
             "rename it, or remove one of the two",
         )
 
@@ -113,6 +130,9 @@ class Study:
             for name, cell in cells.items():
                 key = f"{section}.{name}"
                 self._check_name(section, name)
+                if cell.suite:
+                    self._check_suite_of_cell(section, key, cell)
+                    continue
                 require(
                     cell.model in self.models,
                     f"{key}.model",
@@ -137,6 +157,37 @@ class Study:
                     )
                 seen[cell] = name
                 self.trained_as(name).check_fits("train", n_ctx)
+
+    def _check_suite_of_cell(self, section: str, key: str, cell: Cell) -> None:
+        require(
+            section == "cells",
+            f"{key}.suite",
+            cell.suite,
+            "a model of ours, because the published run trains all its cells",
+            "move the cell to cells",
+        )
+        require(
+            cell.suite in self.suites,
+            f"{key}.suite",
+            cell.suite,
+            f"one of the suites {', '.join(self.suites) or '(there are none)'}",
+            "correct it, or add the suite",
+        )
+        twins = [name for name, other in self.cells.items() if other.suite == cell.suite]
+        require(
+            len(twins) == 1, f"{key}.suite", cell.suite, "each suite in one cell", "remove the rest"
+        )
+
+    def _check_suites(self) -> None:
+        for name, suite in self.suites.items():
+            self._check_name("suites", name)
+            require(
+                suite.corpus == "" or suite.corpus in self.corpora,
+                f"suites.{name}.corpus",
+                suite.corpus,
+                f"one of the corpora {', '.join(self.corpora) or '(there are none)'}",
+                "correct it, remove it, or add the corpus",
+            )
 
     def _check_memory(self) -> None:
         """Raise ParamsError for sizes that are possible one by one, and too much together."""

@@ -9,8 +9,10 @@ from typing import Literal
 
 from induction.tables.contract import Table
 
-# How often a stage runs: once, or once per cell, corpus or grid (a set of cells reported together).
-Per = Literal["", "cell", "corpus", "grid"]
+# How often a stage runs: once, or once per cell, corpus or grid (a set of cells reported together);
+# per cell that is a model of ours, `trained`, or a suite of foreign checkpoints, `suite`.
+Per = Literal["", "cell", "trained", "suite", "corpus", "grid"]
+OF_CELLS = ("cell", "trained", "suite")
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ class Product:
 
 
 @dataclass(frozen=True)
-class OnStudyText:
-    """A table of every cell of the grid that reads the study's own text, as the study does."""
+class OnSameTokens:
+    """A table of every cell of the grid whose losses can be compared with those of others, token by
+    token: those on the study's own text, and suites, each with itself alone."""
 
     table: Table
 
@@ -65,7 +68,7 @@ class CorpusText:
 
 
 Artifact = Table | File
-Input = Artifact | ProjectFile | OnStudyText | OfEveryCorpus | CorpusText
+Input = Artifact | ProjectFile | OnSameTokens | OfEveryCorpus | CorpusText
 Output = Artifact | Product
 
 # The code and everything else that stage `plan` checks.

@@ -12,7 +12,10 @@ from induction.text import files, sources
 
 
 def settings_of(study: Study, corpus: str) -> CorpusSettings:
-    """The settings of the study's own corpus (without a name), or of one of `corpora`."""
+    """The settings of the study's own corpus (without a name), of one of `corpora`, or of that of a
+    suite."""
+    if corpus in study.suites:
+        corpus = study.suites[corpus].corpus
     if not corpus:
         return study.corpus
     return study.corpus.changed(study.corpora[corpus], f"corpora.{corpus}")
@@ -37,7 +40,7 @@ def packages(study: Study) -> set[str]:
 def check(study: Study, cells: Iterable[str]) -> None:
     """Raise StageError unless the texts of these cells, and the study's own, are there, in a form
     of which DVC sees every change."""
-    corpora = {"", *(study.every_cell[cell].corpus for cell in cells)}
+    corpora = {"", *(study.every_cell[cell].corpus_instance for cell in cells)}
     for corpus in sorted(corpora):
         sources.check(settings_of(study, corpus))
 

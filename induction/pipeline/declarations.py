@@ -12,11 +12,12 @@ from pathlib import Path
 
 from induction.pipeline.artifacts import (
     DIGESTS,
+    OF_CELLS,
     Artifact,
     File,
     Input,
     OfEveryCorpus,
-    OnStudyText,
+    OnSameTokens,
     Output,
     Per,
 )
@@ -40,6 +41,16 @@ class Stage:
     params: tuple[str, ...]
 
     @property
+    def is_of_cell(self) -> bool:
+        """Whether it runs for one cell at a time."""
+        return self.per in OF_CELLS
+
+    @property
+    def option(self) -> str:
+        """The option of its command that names the instance."""
+        return "cell" if self.is_of_cell else self.per
+
+    @property
     def tables(self) -> tuple[Table, ...]:
         return tuple(output for output in self.outputs if isinstance(output, Table))
 
@@ -50,7 +61,7 @@ class Stage:
 
 
 def _plain(each: Input) -> Input:
-    if isinstance(each, OnStudyText):
+    if isinstance(each, OnSameTokens):
         return each.table
     return each.file if isinstance(each, OfEveryCorpus) else each
 

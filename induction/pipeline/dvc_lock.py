@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from induction.config.errors import StageError
-from induction.config.names import PUBLISHED
+from induction.config.names import PUBLISHED, SUITES
 from induction.config.remedy import address
 
 LOCK = Path("dvc.lock")
-LOCKS = (LOCK, Path(PUBLISHED) / LOCK)
+LOCKS = (LOCK, *(Path(folder) / LOCK for folder in (PUBLISHED, SUITES)))
 IGNORED = "__pycache__"  # as in .dvcignore
 Hidden = Callable[[Collection[Path]], Collection[Path]]
 # What reading something else as a lock file raises.
@@ -34,7 +34,7 @@ def nothing(_: Collection[Path]) -> Collection[Path]:
 
 def lock_of(label: str) -> Path:
     """The file that holds what DVC locked of a stage."""
-    return LOCKS[address(label) != label]
+    return Path(address(label).removesuffix(label)).parent / LOCK
 
 
 def read_locks() -> dict[str, dict]:

@@ -58,14 +58,19 @@ class Outcome:
     error: str
 
 
-def targets(names: list[str], per: str) -> list[str]:
-    """What DVC calls the stages that run per cell, or per corpus, of these instances."""
+def corpus_targets(corpora: list[str]) -> list[str]:
+    """What DVC calls the stages that make these corpora."""
     return [
         address(label(stage.name, name))
-        for name in names
+        for name in corpora
         for stage in stages().values()
-        if stage.per == per
+        if stage.per == "corpus"
     ]
+
+
+def cell_targets(study: Study, cells: list[str]) -> list[str]:
+    """What DVC calls the stages of these cells."""
+    return [address(label(name, cell)) for cell in cells for name in _stages_of(study, cell)]
 
 
 def repro(*arguments: str, share: bool) -> list[str]:
@@ -107,8 +112,14 @@ def in_order(study: Study, cells: list[str], first: list[str], jobs: int) -> lis
     """
     others = [cell for cell in cells if cell not in first]
     if jobs > 1:
-        others.sort(key=lambda cell: -study.models[study.every_cell[cell].model].n_layers)
+        others.sort(key=lambda cell: -_layers(study, cell))
     return [*dict.fromkeys(first), *others]
+
+
+def _layers(study: Study, cell: str) -> int:
+    """Of a suite they are not known yet; it takes longer than most."""
+    name = study.every_cell[cell].model
+    return study.models[name].n_layers if name else sys.maxsize
 
 
 def outdated(asked: list[str]) -> set[str]:
@@ -126,12 +137,12 @@ def outdated(asked: list[str]) -> set[str]:
         ) from None
 
 
-def work(cells: list[str], stale: set[str]) -> list[Work]:
+def work(study: Study, cells: list[str], stale: set[str]) -> list[Work]:
     """What is to be done for the cells, given the stages that are out of date themselves."""
     result = set().union(*map(_needed_for, RESULT))
     works = []
     for cell in cells:
-        names = {name: address(label(name, cell)) for name in _per_cell()}
+        names = {name: address(label(name, cell)) for name in _stages_of(study, cell)}
         first = [each for name, each in names.items() if name in result]
         rest = [each for name, each in names.items() if name not in result]
         if stale & {*first, *rest}:
@@ -203,8 +214,10 @@ def summary(outcomes: list[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _per_cell() -> list[str]:
-    return [stage.name for stage in stages().values() if stage.per == "cell"]
+def _stages_of(study: Study, cell: str) -> list[str]:
+    """The stages that run for a cell, from the first."""
+    kinds = ("cell", "suite" if study.every_cell[cell].suite else "trained")
+    return [stage.name for stage in stages().values() if stage.per in kinds]
 
 
 def _needed_for(artifact: Artifact) -> set[str]:

@@ -19,17 +19,18 @@ from induction.config.names import A_SLUG, PUBLISHED, PUBLISHED_TRAIN, SLUG
 from induction.config.params import PARAMS, Params
 from induction.config.paths import SCRATCH, TORCH
 from induction.config.remedy import put_right
+from induction.config.suites import Suite
 from induction.config.train import TrainLength, TrainSettings
 from induction.config.utf8 import run_in_utf8
 from induction.pipeline import code_digests, layout, status
 from induction.pipeline.artifacts import (
+    CHECKPOINTS,
     DIGESTS,
     PARAMS_FILE,
     TEXT,
     Artifact,
     File,
     OfEveryCorpus,
-    OnStudyText,
     Output,
 )
 from induction.pipeline.declarations import STAGES, Stage, stages, writer_of
@@ -42,7 +43,7 @@ from induction.tables.source import Source
 
 OPTION_HELP = {
     "cell": "a name from `cells` or `published` in params.yaml",
-    "corpus": "a name from `corpora` in params.yaml; without it, the corpus of the study",
+    "corpus": "a name from `corpora` or `suites` in params.yaml; without it, the study's own",
     "grid": f"{PUBLISHED!r}: the cells of the published run; without it, the study's",
 }
 Columns = dict[str, np.ndarray | list]
@@ -91,10 +92,17 @@ class Job:
         A cell's own changes come on top.
         """
         train = self.params.section("train", TrainSettings)
-        section = self.cell[0].partition(".")[0] if self.stage.per == "cell" else self.instance
+        section = self.cell[0].partition(".")[0] if self.stage.is_of_cell else self.instance
         if section != PUBLISHED:
             return train
         return train.changed(self.params.section(PUBLISHED_TRAIN, TrainLength), PUBLISHED_TRAIN)
+
+    @property
+    def suite(self) -> Suite | None:
+        """The suite that this cell is, or whose tokens this corpus has; None for models of ours."""
+        name = self.cell[1].suite if self.stage.is_of_cell else self.instance
+        is_suite = name != "" and self.params.has(f"suites.{name}")
+        return self.params.section(f"suites.{name}", Suite) if is_suite else None
 
     # Reading
 
@@ -107,17 +115,20 @@ class Job:
         if artifact not in self.stage.artifacts_read:
             raise ValueError(f"stages/{self.stage.name}.py: INPUTS lacks {artifact}")
         writer = writer_of(artifact)
-        if writer.per == "cell" and self.stage.per == "grid":
-            cells = self.cells
-            if isinstance(artifact, Table) and OnStudyText(artifact) in self.stage.inputs:
-                cells = {name: cell for name, cell in cells.items() if cell.is_on_its_text}
-            return [layout.source_of(artifact, name) for name in cells]
+        if writer.is_of_cell and self.stage.per == "grid":
+            return [
+                layout.source_of(artifact, name)
+                for name, cell in self.cells.items()
+                if layout.is_read(artifact, cell, self.stage)
+            ]
         if isinstance(artifact, File) and OfEveryCorpus(artifact) in self.stage.inputs:
-            corpora = {"", *(cell.corpus for cell in self.cells.values())}
+            corpora = {"", *(cell.corpus_instance for cell in self.cells.values())}
             return [layout.source_of(artifact, corpus) for corpus in sorted(corpora)]
         if writer.per == "corpus":
-            of_cell = self.stage.per == "cell"
-            return [layout.source_of(artifact, self.cell[1].corpus if of_cell else "")]
+            of_cell = self.stage.is_of_cell
+            return [layout.source_of(artifact, self.cell[1].corpus_instance if of_cell else "")]
+        if artifact == CHECKPOINTS and self.cell[1].suite:
+            return [layout.fetched(self.instance)]
         return [layout.source_of(artifact, self.instance if writer.per else "")]
 
     def source(self, artifact: Artifact) -> Source:
@@ -192,7 +203,7 @@ class Job:
                 yield Outputs(self, partial, stack)
             self._check_read()
             self._check_unchanged()
-            if self.stage.per == "cell":
+            if self.stage.is_of_cell:
                 _publish(partial, layout.folder_of(self.stage.name, self.instance))
             else:
                 for output, place in places.items():
@@ -204,11 +215,13 @@ class Job:
         """Whatever decided about an output is a dependency that DVC knows."""
         if PARAMS_FILE in self.stage.inputs:
             return
-        section = model = ""
-        if self.stage.per == "cell":
+        section = model = suite = ""
+        if self.stage.is_of_cell:
             key, cell = self.cell
-            section, model = key.partition(".")[0], cell.model
-        declared = params_of(self.stage, section, self.instance, model)
+            section, model, suite = key.partition(".")[0], cell.model, cell.suite
+        elif self.stage.per == "corpus" and self.params.has(f"suites.{self.instance}"):
+            suite = self.instance
+        declared = params_of(self.stage, section, self.instance, model, suite)
         undeclared = sorted(self.params.keys_read - declared)
         if undeclared:
             raise ValueError(f"stages/{self.stage.name}.py: PARAMS lacks {', '.join(undeclared)}")
@@ -255,18 +268,29 @@ class Outputs:
             writer.write(columns)
 
 
-def params_of(stage: Stage, section: str, instance: str, model: str) -> frozenset[str]:
+def params_of(
+    stage: Stage, section: str, instance: str, model: str = "", suite: str = ""
+) -> frozenset[str]:
     """The keys of params.yaml that a stage reads for an instance: those it declares, and the entry
-    of the instance. `section` is where a cell stands, cells or published."""
-    entry = {
-        "": [],
-        "cell": [f"{section}.{instance}"],
-        "corpus": [f"corpora.{instance}"] if instance else [],
-        "grid": [instance or "cells"],
-    }[stage.per]
-    is_published = PUBLISHED in (section if stage.per == "cell" else "", instance)
+    of the instance.
+
+    `section` is where a cell stands, cells or published; `suite` is the suite that a cell is, or
+    whose tokens a corpus has.
+    """
+    entry = []
+    if stage.is_of_cell:
+        entry = [f"{section}.{instance}"]
+    elif stage.per == "corpus" and suite:
+        entry = ["corpora"]  # one of them, or none
+    elif stage.per == "corpus" and instance:
+        entry = [f"corpora.{instance}"]
+    elif stage.per == "grid":
+        entry = [instance or "cells"]
+    if suite:
+        entry.append(f"suites.{suite}")
+    is_published = PUBLISHED in (section if stage.is_of_cell else "", instance)
     if is_published and "train" in stage.params:
-        entry = [*entry, PUBLISHED_TRAIN]
+        entry.append(PUBLISHED_TRAIN)
     return frozenset([*entry, *(key.format(model=model) for key in stage.params)])
 
 
@@ -305,13 +329,12 @@ def run(main: FunctionType) -> None:
     stage = stages()[source.stem]
     options: list[click.Parameter] = []
     if stage.per:
-        is_cell = stage.per == "cell"
         options.append(
             click.Option(
-                [f"--{stage.per}", "instance"],
-                required=is_cell,
-                default=None if is_cell else "",
-                help=OPTION_HELP[stage.per],
+                [f"--{stage.option}", "instance"],
+                required=stage.is_of_cell,
+                default=None if stage.is_of_cell else "",
+                help=OPTION_HELP[stage.option],
             )
         )
 
@@ -331,7 +354,7 @@ def _execute(main: Callable[[Job], None], stage: Stage, instance: str) -> None:
     try:
         start = time.perf_counter()
         if instance and not SLUG.fullmatch(instance):
-            raise StageError(f"--{stage.per}: found {instance!r}, expected {A_SLUG}")
+            raise StageError(f"--{stage.option}: found {instance!r}, expected {A_SLUG}")
         with exclusive(label), status.reported(stage.name, instance):
             main(Job(stage.name, instance))
         _note_time(stage.name, label, time.perf_counter() - start)

@@ -11,8 +11,8 @@ from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.params import Params
 from induction.config.paths import DATA, REPORTS
-from induction.pipeline.artifacts import Artifact, Output, Product
-from induction.pipeline.declarations import writer_of
+from induction.pipeline.artifacts import Artifact, OnSameTokens, Output, Product
+from induction.pipeline.declarations import Stage, writer_of
 from induction.tables.contract import Table
 from induction.tables.source import Source
 
@@ -39,9 +39,24 @@ def path_of(stage: str, output: Output, instance: str) -> Path:
 def source_of(artifact: Artifact, instance: str) -> Source:
     """The file of an artifact for an instance of the stage that writes it."""
     stage = writer_of(artifact)
-    cell = instance if stage.per == "cell" else None
+    cell = instance if stage.is_of_cell else None
     path = path_of(stage.name, artifact, instance)
     return Source(path, label(stage.name, instance), cell)
+
+
+def fetched(cell: str) -> Source:
+    """What stands in for the checkpoints of training in a cell that is a suite: the folder of table
+    `checkpoints`, and of the weights that are kept."""
+    return Source(folder_of("fetch", cell), label("fetch", cell), cell)
+
+
+def is_read(artifact: Artifact, cell: Cell, stage: Stage) -> bool:
+    """Whether a stage that joins cells reads an artifact of this one, which has it only if the
+    stage that writes it runs for such cells."""
+    if isinstance(artifact, Table) and OnSameTokens(artifact) in stage.inputs:
+        return cell.is_comparable
+    per = writer_of(artifact).per
+    return per == "cell" or (per == "suite") == (cell.suite != "")
 
 
 def cell_of(params: Params, name: str) -> tuple[str, Cell]:

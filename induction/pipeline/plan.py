@@ -2,11 +2,11 @@
 
 Every file that a stage reads is written out, so that dvc.yaml can be read, and DVC needs nothing
 of ours to run it. What `make published` adds lies in published/dvc.yaml, so that `dvc repro` runs
-the study alone.
+the study alone; what suites of foreign checkpoints need before they join it, in suites/dvc.yaml.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,17 @@ from typing import Any
 import yaml
 
 from induction.config.cells import Cell
-from induction.config.names import PUBLISHED
+from induction.config.names import PUBLISHED, SUITES
 from induction.config.study import Study
 from induction.pipeline import code_digests, corpus_text, layout
 from induction.pipeline.artifacts import (
+    CHECKPOINTS,
     DIGESTS,
+    MANIFEST,
     TEXT,
     Artifact,
     File,
     OfEveryCorpus,
-    OnStudyText,
     Output,
     Product,
     ProjectFile,
@@ -31,16 +32,16 @@ from induction.pipeline.artifacts import (
 from induction.pipeline.declarations import Stage, stages, writer_of
 from induction.pipeline.job import params_of
 from induction.tables.atomic import remove, write
-from induction.tables.contract import Table
 
 DVC = Path("dvc.yaml")
 HEADER = """\
 # The study, in order. Written by `make plan` from params.yaml and what the modules in stages/
 # declare: edit those, not this file.
 """
-# The name of an instance, the corpus and model of a cell, and the text of a corpus, as DVC fills
-# them in.
+# The name of an instance, the corpus and model of a cell, the text of a corpus, and of a suite its
+# name and where it lies, as DVC fills them in.
 KEY, CORPUS, MODEL, TEXT_OF_ITEM = "${key}", "${item.corpus}", "${item.model}", "${item.text}"
+SUITE, AT = "${item.suite}", "${item.at}"
 # The variable of a dvc.yaml that holds its cells; `cells` would be that of params.yaml.
 CELLS = "cells_here"
 
@@ -88,8 +89,9 @@ class DvcFile:
 def files(study: Study) -> dict[Path, DvcFile]:
     """Each dvc.yaml. If one has no stages, there should be no such file."""
     return {
-        DVC: DvcFile(_pipeline(study), _cells(study.cells)),
-        Path(PUBLISHED) / DVC: DvcFile(_published(study), _cells(study.published)),
+        DVC: DvcFile(_pipeline(study), _cells(study, study.trained_cells(study.cells))),
+        Path(SUITES) / DVC: DvcFile(_suites(study), _cells(study, _suite_cells(study))),
+        Path(PUBLISHED) / DVC: DvcFile(_published(study), _cells(study, study.published)),
     }
 
 
@@ -143,12 +145,32 @@ def update(study: Study) -> None:
 
 def _pipeline(study: Study) -> dict[str, dict]:
     """The stages of dvc.yaml."""
+    trained = study.trained_cells(study.cells)
     return {
         stage.name: _foreach(study, stage, "cells")
-        if stage.per == "cell"
+        if stage.is_of_cell
         else _entry(stage, "", "cells", study)
         for stage in stages().values()
+        if stage.per != "suite" and (trained or not stage.is_of_cell)
     }
+
+
+def _suite_cells(study: Study) -> list[str]:
+    return [name for name, cell in study.cells.items() if cell.suite]
+
+
+def _suites(study: Study) -> dict[str, dict]:
+    """The stages of suites/dvc.yaml; none if no cell is a suite."""
+    return {
+        stage.name: _in_project(_foreach(study, stage, SUITES))
+        for stage in stages().values()
+        if stage.per in ("corpus", "cell", "suite") and _suite_cells(study)
+    }
+
+
+def _in_project(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of another dvc.yaml, whose paths are those of the project, as in dvc.yaml."""
+    return entry | {"do": {"wdir": "..", **entry["do"]}}
 
 
 def _published(study: Study) -> dict[str, dict]:
@@ -156,29 +178,36 @@ def _published(study: Study) -> dict[str, dict]:
     entries = {}
     for stage in stages().values():
         is_there = study.corpora if stage.per == "corpus" else stage.per and study.published
-        if is_there:
-            entry = _foreach(study, stage, PUBLISHED)
-            # Paths are those of the project, as in dvc.yaml.
-            entries[stage.name] = entry | {"do": {"wdir": "..", **entry["do"]}}
+        if is_there and stage.per != "suite":
+            entries[stage.name] = _in_project(_foreach(study, stage, PUBLISHED))
     return entries
 
 
-def _cells(cells: dict[str, Cell]) -> dict[str, dict[str, str]]:
+def _cells(study: Study, names: Iterable[str]) -> dict[str, dict[str, str]]:
     """What DVC fills into the stages of each cell."""
-    return {
-        name: {"model": cell.model, "corpus": layout.folder_of("corpus", cell.corpus).as_posix()}
-        for name, cell in sorted(cells.items())
-    }
+    return {name: _item(study, study.every_cell[name]) for name in sorted(names)}
+
+
+def _item(study: Study, cell: Cell) -> dict[str, str]:
+    corpus = layout.folder_of("corpus", cell.corpus_instance)
+    if not cell.suite:
+        return {"model": cell.model, "corpus": corpus.as_posix()}
+    suite = study.suites[cell.suite]
+    # A hub has nothing here that could change; as the items are alike, the manifest stands in.
+    at = layout.source_of(MANIFEST, cell.suite).path if suite.source == "hub" else suite.at
+    return {"suite": cell.suite, "corpus": corpus.as_posix(), "at": Path(at).as_posix()}
 
 
 def _foreach(study: Study, stage: Stage, section: str) -> dict[str, Any]:
-    """A stage once per cell of a section, per corpus of `corpora`, or for the published grid."""
-    if stage.per == "cell":
+    """A stage once per cell of a section, per corpus of `corpora` or tokens of a suite, or for the
+    published grid."""
+    if stage.is_of_cell:
         return {"foreach": f"${{{CELLS}}}", "do": _entry(stage, KEY, section, study)}
     if stage.per == "corpus":
+        suites = [study.cells[name].suite for name in _suite_cells(study)]
         items = {
             name: {"text": corpus_text.dependency(corpus_text.settings_of(study, name)).as_posix()}
-            for name in sorted(study.corpora)
+            for name in sorted(suites if section == SUITES else study.corpora)
         }
         return {"foreach": items, "do": _entry(stage, KEY, section, study)}
     # Every cell is named, so that the entry has to be filled in here.
@@ -189,19 +218,24 @@ def _foreach(study: Study, stage: Stage, section: str) -> dict[str, Any]:
 
 def _entry(stage: Stage, instance: str, section: str, study: Study) -> dict[str, Any]:
     """A stage for an instance, whose name may be filled in by DVC."""
-    option = f" --{stage.per} {instance}" if instance else ""
+    option = f" --{stage.option} {instance}" if instance else ""
     code = [] if DIGESTS in stage.outputs else [code_digests.planned(stage.name).as_posix()]
-    params = params_of(stage, section, instance, MODEL)
+    if section == SUITES:
+        suite = SUITE if stage.is_of_cell else KEY
+        params = params_of(stage, "cells", instance, suite=suite)
+    else:
+        params = params_of(stage, section, instance, MODEL)
+    at = [AT] if stage.per == "suite" else []
     return {
         "desc": stage.about,
         "cmd": f"python -m stages.{stage.name}{option}",
-        "deps": [*code, *_deps(stage, instance, study)],
+        "deps": [*code, *at, *_deps(stage, instance, section, study)],
         **({"params": _Flow(sorted(params))} if params else {}),
         **_outs(stage, instance),
     }
 
 
-def _deps(stage: Stage, instance: str, study: Study) -> list[str]:
+def _deps(stage: Stage, instance: str, section: str, study: Study) -> list[str]:
     """The inputs of a stage, in the order of their folders.
 
     Where a stage that joins cells reads several tables of one folder, it depends on the folder:
@@ -211,9 +245,9 @@ def _deps(stage: Stage, instance: str, study: Study) -> list[str]:
     joined: set[str] = set()
     for artifact in stage.artifacts_read:
         writer = writer_of(artifact)
-        for folder in _folders(artifact, writer, stage, instance, study):
+        for folder in _folders(artifact, writer, stage, instance, section, study):
             names.setdefault(folder, set()).add(layout.file_name(artifact))
-            if writer.per == "cell" and stage.per == "grid":
+            if writer.is_of_cell and stage.per == "grid":
                 joined.add(folder)
     paths = [each.name for each in stage.inputs if isinstance(each, ProjectFile)]
     if TEXT in stage.inputs:
@@ -227,17 +261,23 @@ def _deps(stage: Stage, instance: str, study: Study) -> list[str]:
 
 
 def _folders(
-    artifact: Artifact, writer: Stage, stage: Stage, instance: str, study: Study
+    artifact: Artifact, writer: Stage, stage: Stage, instance: str, section: str, study: Study
 ) -> list[str]:
     """The folders in which a stage finds an artifact."""
-    if writer.per == "cell" and stage.per == "grid":
-        is_on_text = isinstance(artifact, Table) and OnStudyText(artifact) in stage.inputs
-        names = study.on_its_text(instance) if is_on_text else study.grids()[instance]
-        return [layout.folder_of(writer.name, name).as_posix() for name in names]
+    if writer.is_of_cell and stage.per == "grid":
+        cells = {name: study.every_cell[name] for name in study.grids()[instance]}
+        return [
+            layout.folder_of(writer.name, name).as_posix()
+            for name, cell in cells.items()
+            if layout.is_read(artifact, cell, stage)
+        ]
+    if artifact == CHECKPOINTS and section == SUITES:
+        return [layout.fetched(instance).path.as_posix()]
     if isinstance(artifact, File) and OfEveryCorpus(artifact) in stage.inputs:
-        corpora = {"", *(study.every_cell[cell].corpus for cell in study.grids()[instance])}
+        grid = study.grids()[instance]
+        corpora = {"", *(study.every_cell[cell].corpus_instance for cell in grid)}
         return [layout.folder_of(writer.name, name).as_posix() for name in sorted(corpora)]
-    if writer.per == "corpus" and stage.per == "cell":
+    if writer.per == "corpus" and stage.is_of_cell:
         return [CORPUS]
     name = "" if writer.per in ("", "corpus") else instance
     return [layout.folder_of(writer.name, name).as_posix()]
@@ -245,7 +285,7 @@ def _folders(
 
 def _outs(stage: Stage, instance: str) -> dict[str, list]:
     """The outputs of a stage, by what DVC takes them for: of a cell, its folder."""
-    if stage.per == "cell":
+    if stage.is_of_cell:
         return {"outs": [layout.folder_of(stage.name, instance).as_posix()]}
     outs: dict[str, list] = {}
     for output in stage.outputs:

@@ -8,6 +8,7 @@ from induction.config.names import PUBLISHED
 from induction.config.params import Params
 from induction.config.paths import DATA, SCRATCH
 from induction.pipeline import layout
+from induction.pipeline.artifacts import OF_CELLS
 from induction.pipeline.declarations import stages, writer_of
 from induction.tables.contract import Table
 from induction.tables.duck import connect
@@ -37,12 +38,8 @@ def open_views() -> duckdb.DuckDBPyConnection:
 
 def _views(params: Params, grid: str) -> Views:
     """Every table with those of its files that exist: one per cell, or that of the grid."""
-    instances = {
-        "": [""],
-        "cell": list(layout.cells_of_grid(params, grid)),
-        "corpus": [""],
-        "grid": [grid],
-    }
+    cells = list(layout.cells_of_grid(params, grid))
+    instances = {"": [""], "corpus": [""], "grid": [grid], **dict.fromkeys(OF_CELLS, cells)}
     views = {
         table: [layout.source_of(table, name) for name in instances[stage.per]]
         for stage in stages().values()

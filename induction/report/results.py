@@ -57,7 +57,7 @@ def _claims(path: Path) -> list[dict]:
 
 def _manifests(grid: str, study: Study) -> list[dict]:
     """Those of the corpora of a grid that are here, after `dvc pull report` perhaps none."""
-    corpora = {"", *(study.every_cell[cell].corpus for cell in study.grids()[grid])}
+    corpora = {"", *(study.every_cell[cell].corpus_instance for cell in study.grids()[grid])}
     paths = [layout.source_of(MANIFEST, corpus).path for corpus in sorted(corpora)]
     manifests = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
     # Those of older code do not say; `make study` makes them anew.
