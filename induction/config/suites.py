@@ -26,8 +26,8 @@ class Suite:
                      hub      a repository of the Hugging Face hub, with a revision per checkpoint
     at               a path, absolute or from the project's folder; for hub, owner/name
     revision         names a checkpoint, with {step} for its number: a revision of the hub, a folder
-                     or a file below `at`. Empty: checkpoint-{step} of a trainer, ckpt.pt of nanoGPT,
-                     main of a hub, and `at` itself for a folder
+                     or a file below `at`. Empty: checkpoint-{step} of a trainer, ckpt.pt of
+                     nanoGPT, main of a hub, and `at` itself for a folder
     steps            optimiser steps of the checkpoints to read, ascending; empty: all there are,
                      which a hub cannot list
     tokens_per_step  tokens of an optimiser step, for trainers whose trainer_state.json has not

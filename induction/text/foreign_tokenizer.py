@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tokenizers import Tokenizer
-from tokenizers.implementations import ByteLevelBPETokenizer
+from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
 from induction.config.errors import ABSENT, StageError, show, visible
 

@@ -55,8 +55,8 @@ def _files(names: Collection[str], where: str, stem: str, suffix: str) -> list[s
         return []
     if len(counts) > 1:
         raise StageError(
-            f"{where}: found weights split into {' and into '.join(sorted(counts))} files, expected "
-            "one division; remove the files that do not belong to this checkpoint"
+            f"{where}: found weights of two checkpoints (of {' and of '.join(sorted(counts))} "
+            "files), expected one; remove the files that do not belong to it"
         )
     (count,) = counts
     shards = [f"{stem}-{i + 1:05}-of-{count}.{suffix}" for i in range(int(count))]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -53,7 +54,7 @@ def _model(
     with _quiet():
         try:
             # From tensors alone, transformers looks for no other file and asks no hub.
-            model, found = kind.from_pretrained(
+            loaded: Any = kind.from_pretrained(
                 None,
                 config=config,
                 state_dict=tensors,
@@ -69,8 +70,8 @@ def _model(
                 f"{where}: {kind.__name__} cannot be made of its settings and weights ({said}); "
                 "correct its config.json"
             ) from None
-    for mismatched in sorted(found["mismatched_keys"]):
-        name, stored, expected = mismatched
+    model, found = loaded
+    for name, stored, expected in sorted(found["mismatched_keys"]):
         raise StageError(
             f"{where}: {visible(name, 120)}: found shape {tuple(stored)}, expected "
             f"{tuple(expected)} of its settings; correct them, or copy the checkpoint again"

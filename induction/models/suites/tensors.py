@@ -66,12 +66,15 @@ def _damaged(path: Path, where: str, error: Exception) -> StageError:
 
 def as_tensors(values: object, where: str) -> Tensors:
     """Raises StageError unless these are tensors by name."""
-    is_named = isinstance(values, Mapping) and all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in values.items()
-    )
-    if not is_named:
-        raise StageError(f"{where}: found {show(values)}, expected tensors by name; convert it")
-    return dict(values)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    tensors: Tensors = {}
+    for name, tensor in values.items() if isinstance(values, Mapping) else [("", values)]:
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise StageError(
+                f"{where}: found {show(tensor)} at {show(name)}, expected tensors by name; save "
+                "the model's state_dict() alone"
+            )
+        tensors[name] = tensor
+    return tensors
 
 
 def check_values(tensors: Tensors, where: str) -> None:
