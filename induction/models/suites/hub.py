@@ -186,8 +186,8 @@ class Hub:
             ) from None
         if status == 401:
             raise StageError(
-                f"{self._key}: found a token that the hub does not accept for {name}, expected a "
-                "valid one; correct or unset HF_TOKEN"
+                f"{self._key}: found no leave to read {name}, expected a token of the hub that "
+                "gives it; set HF_TOKEN, or correct it"
             ) from None
         is_foreign = isinstance(error, (FileMetadataError, LookupError, ValueError))
         if is_foreign or (status and status < 500 and status not in BUSY):

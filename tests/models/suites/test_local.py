@@ -1,9 +1,9 @@
 """Checkpoints on this disk: which there are, their order, tokens, licence and tokenizer."""
 
-import json
 from pathlib import Path
 
 import pytest
+from transformers import TrainerState
 
 from induction.config.errors import ParamsError, StageError
 from induction.models.suites.neighbours import check_neighbours
@@ -17,12 +17,12 @@ def source(tmp_path: Path, kind: str, at: Path | None = None, **more) -> SuiteSo
     return source_of("theirs", settings, tmp_path / "lock.json", tmp_path / "scratch")
 
 
-def trained(folder: Path, step: int, seen: int | None = 0, **state) -> Path:
+def trained(folder: Path, step: int, seen: int = 0) -> Path:
     """What a Trainer leaves of a step; it counts tokens as 0 unless it was told to count them."""
     checkpoint = folder / f"checkpoint-{step}"
     checkpoint.mkdir(parents=True)
-    values = {"global_step": step, "num_input_tokens_seen": seen, **state}
-    (checkpoint / "trainer_state.json").write_text(json.dumps(values))
+    state = TrainerState(global_step=step, num_input_tokens_seen=seen)
+    state.save_to_json(str(checkpoint / "trainer_state.json"))
     return checkpoint
 
 
