@@ -26,17 +26,20 @@ class Suite:
                      hub      a repository of the Hugging Face hub, with a revision per checkpoint
     at               a path, absolute or from the project's folder; for hub, owner/name
     revision         names a checkpoint, with {step} for its number: a revision of the hub, a folder
-                     or a file below `at`. Trainers name theirs checkpoint-{step}
+                     or a file below `at`. Empty: checkpoint-{step} of a trainer, ckpt.pt of
+                     nanoGPT, main of a hub, and `at` itself for a folder
     steps            optimiser steps of the checkpoints to read, ascending; empty: all there are,
                      which a hub cannot list
-    tokens_per_step  tokens of an optimiser step. null: what a trainer's trainer_state.json says;
-                     where nothing does, training is measured in steps
+    tokens_per_step  tokens of an optimiser step, for trainers whose trainer_state.json has not
+                     counted them and for all others. null: where nothing says it, training is
+                     measured in steps
     same             pairs of neighbouring steps that are known to hold the same weights; equal
                      neighbours are an error otherwise, as they come of a mistake in an upload
     bos              id of the token that the model was trained to find first in every sequence, or
                      none
     corpus           an entry of `corpora` to measure on; empty: the text of section `corpus`
-    tokenizer        where the tokenizer lies, if not beside the weights: as `at`
+    tokenizer        where the tokenizer lies, if not beside the weights: a folder, or owner/name of
+                     the hub
     pickle           refuse, or weights_only: read pickled weights (.bin, .pt) where there are no
                      safetensors, with a loader that runs no code
     keep             whether weights of a hub stay in data/fetch/ after they were measured, for DVC
@@ -68,13 +71,21 @@ class Suite:
             "at least one step, because a hub cannot list them",
             "name those to read",
         )
-        is_series = is_hub and len(steps) > 1
+        # Trainers have a name of their own for them.
+        is_series = len(steps) > 1 and not (self.source == "trainer" and not self.revision)
         require(
             not is_series or STEP in self.revision,
             "revision",
             self.revision,
             f"a name with {STEP}, because there are several steps",
             f"write one, such as step{STEP}",
+        )
+        require(
+            self.source != "nanogpt" or self.pickle == "weights_only",
+            "pickle",
+            self.pickle,
+            "weights_only, because checkpoints of nanoGPT are pickles",
+            "write it to read them with a loader that runs no code",
         )
         for early, late in self.same:
             require(
