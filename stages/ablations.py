@@ -12,13 +12,11 @@ from induction.config.icl import IclWindows
 from induction.config.losses import LossSettings
 from induction.interp.ablation import WHOLE_MODEL, ablated_nll, head_outputs, substitutes
 from induction.interp.losses import joined, sequence_losses, short_context
-from induction.models import checkpoints
-from induction.models import device as devices
-from induction.models.transformer import Transformer
+from induction.models.model import Model
 from induction.models.workers import Workers
 from induction.pipeline.artifacts import CHECKPOINTS
 from induction.pipeline.job import Job, run
-from induction.pipeline.progress import progress
+from induction.pipeline.measuring import Measure, Measured, run_measure
 from induction.tables.ablations import ABLATIONS
 from induction.tables.corpus import EVAL, EVAL_SEQUENCES
 from induction.text import evaluation
@@ -44,70 +42,73 @@ class Part(NamedTuple):
     z_short: list[Tensor] | None = None
 
 
+class Ablations(Measure):
+    def __init__(self, job: Job, device: torch.device, workers: Workers):
+        super().__init__(job, device, workers)
+        params = job.params
+        self.ablations = ablations = params.section("ablations", AblationSettings)
+        self.windows = windows = params.section("icl.windows", IclWindows)
+        batch = params.section("losses", LossSettings).batch
+        tokens = evaluation.sequences(job.source(EVAL), ablations.sequences).to(device)
+        self.tokens = tokens
+        sampled = evaluation.sampled_positions(
+            job.source(EVAL_SEQUENCES), tokens.shape[1], ablations.sequences
+        ).to(device)
+        ablations.check_fits("ablations", len(tokens))
+        windows.check_fits("icl.windows", tokens.shape[1])
+        columns = (tokens, short_context(tokens, windows, job.bos), sampled)
+
+        def first(count: int) -> list[Part]:
+            split = (column[:count].split(batch) for column in columns)
+            return [Part(*part) for part in zip(*split, strict=True)]
+
+        self.zeroed, self.others = first(ablations.sequences), first(ablations.other_sequences)
+
+    @property
+    def reads(self) -> list[Tensor]:
+        return [self.tokens]
+
+    def measure(self, model: Model, step: int) -> Measured:
+        parts = self.zeroed + replaced(model, self.others, self.ablations.others, self.workers)
+        collected: dict[tuple, list[dict[str, Tensor]]] = {}
+        for part in self.workers.map(partial(self._losses_of, model), parts):
+            for key, values in part.items():
+                collected.setdefault(key, []).append(values)
+        keys = sorted(collected)
+        by_key = [joined(collected[key]) for key in keys]
+        counts = [len(columns["mean"]) for columns in by_key]
+        return {
+            ABLATIONS: {
+                "step": np.full(sum(counts), step, np.int32),
+                "layer": np.repeat(np.array([key[0] for key in keys], np.int16), counts),
+                "head": np.repeat(np.array([key[1] for key in keys], np.int16), counts),
+                "replacement": np.repeat([key[2] for key in keys], counts),
+                "mode": np.repeat([key[3] for key in keys], counts),
+                "seq": np.concatenate([np.arange(count, dtype=np.int16) for count in counts]),
+                **{name: values.cpu().numpy() for name, values in joined(by_key).items()},
+            }
+        }
+
+    def _losses_of(self, model: Model, part: Part) -> Losses:
+        nll = ablated_nll(model, part.tokens, self.ablations.modes, part.z)
+        short = ablated_nll(model, part.short, self.ablations.modes, part.z_short)
+        losses = {
+            ablation: sequence_losses(nll[ablation], short[ablation], self.windows, part.sampled)
+            for ablation in nll
+        }
+        whole = losses.pop(WHOLE_MODEL)
+        return ({(-1, -1, "none", "none"): whole} if part.replacement == "zero" else {}) | {
+            (layer, head, part.replacement, mode): without
+            for (layer, head, mode), without in losses.items()
+        }
+
+
 def main(job: Job) -> None:
-    params = job.params
-    ablations = params.section("ablations", AblationSettings)
-    windows = params.section("icl.windows", IclWindows)
-    batch = params.section("losses", LossSettings).batch
-    device = devices.pick(params.get("device"))
-    job.device = devices.name(device)
-    tokens = evaluation.sequences(job.source(EVAL), ablations.sequences).to(device)
-    sampled = evaluation.sampled_positions(
-        job.source(EVAL_SEQUENCES), tokens.shape[1], ablations.sequences
-    ).to(device)
-    ablations.check_fits("ablations", len(tokens))
-    windows.check_fits("icl.windows", tokens.shape[1])
-    columns = (tokens, short_context(tokens, windows), sampled)
-
-    def first(count: int) -> list[Part]:
-        split = (column[:count].split(batch) for column in columns)
-        return [Part(*part) for part in zip(*split, strict=True)]
-
-    zeroed, others = first(ablations.sequences), first(ablations.other_sequences)
-
-    paths = checkpoints.listed(job.source(CHECKPOINTS))
-    with Workers(device) as workers, job.outputs() as outputs:
-        writer = outputs.writer(ABLATIONS)
-        for checkpoint in progress(paths, f"ablations {job.instance}", "checkpoint"):
-            model, header = checkpoints.load(checkpoint, device)
-            checkpoints.check_fits(tokens, header, checkpoint)
-
-            def losses_of(part: Part, model: Transformer = model) -> Losses:
-                nll = ablated_nll(model, part.tokens, ablations.modes, part.z)
-                short = ablated_nll(model, part.short, ablations.modes, part.z_short)
-                losses = {
-                    ablation: sequence_losses(nll[ablation], short[ablation], windows, part.sampled)
-                    for ablation in nll
-                }
-                whole = losses.pop(WHOLE_MODEL)
-                return ({(-1, -1, "none", "none"): whole} if part.replacement == "zero" else {}) | {
-                    (layer, head, part.replacement, mode): without
-                    for (layer, head, mode), without in losses.items()
-                }
-
-            parts = zeroed + replaced(model, others, ablations.others, workers)
-            collected: dict[tuple, list[dict[str, Tensor]]] = {}
-            for part in workers.map(losses_of, parts):
-                for key, values in part.items():
-                    collected.setdefault(key, []).append(values)
-            keys = sorted(collected)
-            by_key = [joined(collected[key]) for key in keys]
-            counts = [len(columns["mean"]) for columns in by_key]
-            writer.write(
-                {
-                    "step": np.full(sum(counts), header.step, np.int32),
-                    "layer": np.repeat(np.array([key[0] for key in keys], np.int16), counts),
-                    "head": np.repeat(np.array([key[1] for key in keys], np.int16), counts),
-                    "replacement": np.repeat([key[2] for key in keys], counts),
-                    "mode": np.repeat([key[3] for key in keys], counts),
-                    "seq": np.concatenate([np.arange(count, dtype=np.int16) for count in counts]),
-                    **{name: values.cpu().numpy() for name, values in joined(by_key).items()},
-                }
-            )
+    run_measure(job, Ablations)
 
 
 def replaced(
-    model: Transformer,
+    model: Model,
     parts: list[Part],
     replacements: tuple[Literal["mean", "resample"], ...],
     workers: Workers,

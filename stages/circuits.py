@@ -74,8 +74,7 @@ def main(job: Job) -> None:
     }
 
     paths = {
-        int(path.stem.removeprefix("step_")): path
-        for path in checkpoints.listed(job.source(CHECKPOINTS))
+        checkpoints.step_of(path): path for path in checkpoints.listed(job.source(CHECKPOINTS))
     }
     tokens_per_step = job.train.batch * n_ctx
     window, steps = window_of(
@@ -104,8 +103,8 @@ def main(job: Job) -> None:
         )
         # The last checkpoint first: its circuit is followed back through training.
         for step in progress([*selected][::-1], f"circuits {job.instance}", "checkpoint"):
-            model, header = checkpoints.load(paths[step])
-            checkpoints.check_fits(text, header, paths[step])
+            model, _ = checkpoints.load(paths[step])
+            checkpoints.check_fits(text, model, paths[step])
             reading = read_checkpoint(model, inputs, scores[step], last_circuit)
             last_circuit = reading.last_circuit
             reading.rows[tables.READINGS] = [

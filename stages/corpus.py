@@ -7,16 +7,20 @@ from dataclasses import asdict
 from functools import partial
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from induction.config.corpus import CorpusChanges, CorpusSettings
-from induction.config.errors import StageError
+from induction.config.errors import StageError, require
+from induction.config.suites import Suite
 from induction.pipeline import corpus_text
 from induction.pipeline.artifacts import MANIFEST, TEXT, TOKENIZER, TRAIN_TOKENS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
+from induction.pipeline.suite_checkpoints import source_of_suite
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
 from induction.text import packages, sources
-from induction.text.documents import distinct, stretches, within
+from induction.text.documents import Document, distinct, stretches, within
+from induction.text.foreign_tokenizer import load_foreign_tokenizer
 from induction.text.left_out import Reason, rows, sentence
 from induction.text.stream import join_documents, save_stream
 from induction.text.tokenizer import train_tokenizer
@@ -28,14 +32,16 @@ OUTPUTS = (DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY, MANIFEST, TOKENIZER, TRA
 PARAMS = ("corpus",)
 
 ENCODE_BATCH = 256
+TOKEN = np.uint32  # as tables hold ids; those of our own vocabularies need half
 # Into which a text is cut that is the only one.
 STRETCHES = 20
 
 
 def main(job: Job) -> None:
     params = job.params.section("corpus", CorpusSettings)
-    if job.instance:
-        key = f"corpora.{job.instance}"
+    suite = job.suite
+    if corpus := suite.corpus if suite else job.instance:
+        key = f"corpora.{corpus}"
         params = params.changed(job.params.section(key, CorpusChanges), key)
     job.reads_text(partial(corpus_text.digest, params))
     texts_read, left_out = sources.read(params, corpus_text.hidden)
@@ -62,37 +68,38 @@ def main(job: Job) -> None:
         )
     training = documents[held_out:]
 
-    sample = within(training, params.tokenizer_characters)
-    tokenizer = train_tokenizer([document.text for document in sample], params.vocab_size)
-    if tokenizer.get_vocab_size() < params.vocab_size:
-        raise StageError(
-            f"params.yaml: corpus.vocab_size: found {params.vocab_size}, but the text gives only "
-            f"{tokenizer.get_vocab_size()} tokens; lower corpus.vocab_size or add text"
-        )
+    tokenizer = tokenizer_of(job.instance, suite) if suite else trained(training, params)
+    vocab_size = tokenizer.get_vocab_size()
+    # A model that was trained to find a token first is given it in place of one of the text.
+    n_text = params.n_ctx - (job.bos is not None)
     tokens: list[np.ndarray] = []
     with progress(None, "corpus: encode", "doc", total=len(documents)) as bar:
         for i in range(0, len(documents), ENCODE_BATCH):
             texts = [document.text for document in documents[i : i + ENCODE_BATCH]]
-            tokens += [np.array(e.ids, np.uint16) for e in tokenizer.encode_batch_fast(texts)]
+            encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            tokens += [np.array(each.ids, TOKEN) for each in encoded]
             bar.update(len(texts))
 
     rng = np.random.default_rng(params.seed)
     lengths = [len(ids) for ids in tokens[:held_out]]
-    chosen = evaluation_windows(lengths, params.n_ctx, params.evaluation.sequences, rng)
+    chosen = evaluation_windows(lengths, n_text, params.evaluation.sequences, rng)
     if len(chosen) < params.evaluation.sequences:
         raise StageError(
             f"params.yaml: corpus.evaluation.sequences: found {params.evaluation.sequences}, but "
             f"the {held_out} held-out document(s) have room for {len(chosen)} windows of "
             f"{params.n_ctx} tokens; lower it, raise corpus.evaluation.held_out, or add text"
         )
-    evaluation = np.stack([tokens[d][start : start + params.n_ctx] for d, start in chosen])
-    training_stream = join_documents(tokens[held_out:])
+    evaluation = np.stack([tokens[d][start : start + n_text] for d, start in chosen])
+    if job.bos is not None:
+        evaluation = np.insert(evaluation, 0, job.bos, axis=1)
+    in_training = np.concatenate(tokens[held_out:]) if suite else join_documents(tokens[held_out:])
 
     n_seq, n_ctx = evaluation.shape
-    counts = np.bincount(training_stream, minlength=params.vocab_size)
+    counts = np.bincount(in_training, minlength=vocab_size)
     with job.outputs() as outputs:
-        of_text = job.provenance_without(TRAIN_TOKENS.without)
-        save_stream(outputs.path(TRAIN_TOKENS), training_stream, of_text)
+        if not suite:
+            of_text = job.provenance_without(TRAIN_TOKENS.without)
+            save_stream(outputs.path(TRAIN_TOKENS), in_training, of_text)
         outputs.path(TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
         outputs.write(
             EVAL,
@@ -125,8 +132,8 @@ def main(job: Job) -> None:
         outputs.write(
             VOCABULARY,
             {
-                "token": np.arange(params.vocab_size, dtype=np.uint16),
-                "text": [tokenizer.id_to_token(i) for i in range(params.vocab_size)],
+                "token": np.arange(vocab_size, dtype=TOKEN),
+                "text": [tokenizer.id_to_token(i) for i in range(vocab_size)],
                 "count": counts.astype(np.int64),
             },
         )
@@ -141,15 +148,42 @@ def main(job: Job) -> None:
             "documents_held_out": held_out,
             "left_out": rows(left_out),
             "characters": sum(len(document.text) for document in documents),
-            "train_tokens": len(training_stream),
+            "train_tokens": len(in_training),
             "evaluation_sequences": n_seq,
-            "vocab_size": params.vocab_size,
+            "vocab_size": vocab_size,
             "n_ctx": n_ctx,
             "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
             "tokenizer_sha256": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
             "provenance": asdict(job.provenance),
         }
         outputs.path(MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def trained(documents: list[Document], params: CorpusSettings) -> Tokenizer:
+    sample = within(documents, params.tokenizer_characters)
+    tokenizer = train_tokenizer([document.text for document in sample], params.vocab_size)
+    if tokenizer.get_vocab_size() < params.vocab_size:
+        raise StageError(
+            f"params.yaml: corpus.vocab_size: found {params.vocab_size}, but the text gives only "
+            f"{tokenizer.get_vocab_size()} tokens; lower corpus.vocab_size or add text"
+        )
+    return tokenizer
+
+
+def tokenizer_of(name: str, suite: Suite) -> Tokenizer:
+    """The tokenizer that the models of a suite were trained with."""
+    where = f"suites.{name}"
+    tokenizer = load_foreign_tokenizer(source_of_suite(name, suite).tokenizer(), where)
+    size = tokenizer.get_vocab_size()
+    gap = next((i for i in range(size) if tokenizer.id_to_token(i) is None), None)
+    if gap is not None:
+        raise StageError(
+            f"{where}: found a tokenizer of {size:,} tokens without id {gap:,}, expected ids "
+            "without gaps; set tokenizer to that which the model was trained with"
+        )
+    if suite.bos != "none":
+        require(suite.bos < size, f"{where}.bos", suite.bos, f"an id below {size:,}", "correct it")
+    return tokenizer
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ from torch import Tensor
 from induction.config.icl import IclWindows
 from induction.config.losses import LossSettings
 from induction.interp.losses import short_context, token_nll
-from induction.models import checkpoints
-from induction.models import device as devices
+from induction.models.model import Model
 from induction.models.workers import Workers
 from induction.pipeline.artifacts import CHECKPOINTS
 from induction.pipeline.job import Job, run
-from induction.pipeline.progress import progress
+from induction.pipeline.measuring import Measure, Measured, run_measure
 from induction.tables.contract import Columns
 from induction.tables.corpus import EVAL
 from induction.tables.losses import LOSSES, LOSSES_SHORT
@@ -27,28 +26,33 @@ OUTPUTS = (LOSSES, LOSSES_SHORT)
 PARAMS = ("device", "icl.windows", "losses")
 
 
-def main(job: Job) -> None:
-    losses = job.params.section("losses", LossSettings)
-    windows = job.params.section("icl.windows", IclWindows)
-    device = devices.pick(job.params.get("device"))
-    job.device = devices.name(device)
-    tokens = evaluation.sequences(job.source(EVAL)).to(device)
-    windows.check_fits("icl.windows", tokens.shape[1])
-    short = short_context(tokens, windows)
-    at_late = slice(windows.early[0], windows.early[1] + 1)
+class Losses(Measure):
+    def __init__(self, job: Job, device: torch.device, workers: Workers):
+        super().__init__(job, device, workers)
+        self.batch = job.params.section("losses", LossSettings).batch
+        self.windows = job.params.section("icl.windows", IclWindows)
+        self.tokens = evaluation.sequences(job.source(EVAL)).to(device)
+        self.windows.check_fits("icl.windows", self.tokens.shape[1])
+        self.short = short_context(self.tokens, self.windows, job.bos)
 
-    paths = checkpoints.listed(job.source(CHECKPOINTS))
-    with Workers(device) as workers, job.outputs() as outputs:
-        whole, again = outputs.writer(LOSSES), outputs.writer(LOSSES_SHORT)
-        for checkpoint in progress(paths, f"losses {job.instance}", "checkpoint"):
-            model, header = checkpoints.load(checkpoint, device)
-            checkpoints.check_fits(tokens, header, checkpoint)
-            nll = partial(token_nll, model)
-            parts = workers.map(nll, [*tokens.split(losses.batch), *short.split(losses.batch)])
-            half = len(parts) // 2
-            whole.write(rows(header.step, torch.cat(parts[:half]), 0))
-            in_late = torch.cat(parts[half:])[:, at_late]
-            again.write(rows(header.step, in_late, windows.late[0]))
+    @property
+    def reads(self) -> list[Tensor]:
+        return [self.tokens]
+
+    def measure(self, model: Model, step: int) -> Measured:
+        batches = [*self.tokens.split(self.batch), *self.short.split(self.batch)]
+        parts = self.workers.map(partial(token_nll, model), batches)
+        half = len(parts) // 2
+        early, late = self.windows.early, self.windows.late
+        in_late = torch.cat(parts[half:])[:, early[0] : early[1] + 1]
+        return {
+            LOSSES: rows(step, torch.cat(parts[:half]), 0),
+            LOSSES_SHORT: rows(step, in_late, late[0]),
+        }
+
+
+def main(job: Job) -> None:
+    run_measure(job, Losses)
 
 
 def rows(step: int, losses: Float[Tensor, "seq pos"], first: int) -> Columns:

@@ -44,16 +44,20 @@ def token_nll(
 
 
 def short_context(
-    tokens: Int[Tensor, "batch pos"], windows: IclWindows
+    tokens: Int[Tensor, "batch pos"], windows: IclWindows, bos: int | None = None
 ) -> Int[Tensor, "batch short_pos"]:
     """The sequences from so late on that the tokens of the late window stand where those of the
     early one stood, and up to the last of them.
 
     The difference of their losses, in the whole sequence and here, is the matched ICL score: what
     the rest of the context is worth to the same tokens. The score of Olsson et al. 2022 compares
-    different tokens, and most of its variance is that of the text.
+    different tokens, and most of its variance is that of the text. A model that was trained to find
+    `bos` first finds it here, too.
     """
-    return tokens[:, windows.shift : windows.late[1] + 2]
+    short = tokens[:, windows.shift : windows.late[1] + 2]
+    if bos is None:
+        return short
+    return torch.cat([torch.full_like(short[:, :1], bos), short[:, 1:]], 1)
 
 
 def sequence_losses(

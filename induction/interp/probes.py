@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from induction.text.stream import END_OF_TEXT_ID
+
 
 class Probe(NamedTuple):
     """Sequences, and which of their positions belong to the repeated block."""
@@ -41,14 +43,19 @@ def usable_tokens(counts: Int[np.ndarray, "vocab"], exclude_share: float) -> Int
 
 
 def repeated_blocks(
-    rng: np.random.Generator, usable: Int[np.ndarray, "n"], count: int, block: int, repeats: int
+    rng: np.random.Generator,
+    usable: Int[np.ndarray, "n"],
+    count: int,
+    block: int,
+    repeats: int,
+    bos: int = END_OF_TEXT_ID,
 ) -> Int[Tensor, "batch pos"]:
     """BOS, then one block of distinct random tokens, `repeats` times: [batch, 1 + block * repeats].
 
     Olsson et al. 2022, Data Collection (3): 25 tokens, 4 times, 10 sequences.
     """
     rows = [np.tile(rng.choice(usable, block, replace=False), repeats) for _ in range(count)]
-    return _with_bos(np.stack(rows))
+    return _with_bos(np.stack(rows), bos)
 
 
 def gapped_blocks(
@@ -58,6 +65,7 @@ def gapped_blocks(
     block: int,
     repeats: int,
     max_gap: int,
+    bos: int = END_OF_TEXT_ID,
 ) -> Probe:
     """The same with 1 … max_gap random other tokens after every repeat.
 
@@ -78,12 +86,21 @@ def gapped_blocks(
         rows.append([*row, *rng.choice(others, tail)])
         marks.append([*mark, *([False] * tail)])
     in_block = torch.tensor(marks)
-    return Probe(_with_bos(np.array(rows)), torch.cat([in_block[:, :1] & False, in_block], dim=1))
+    in_block = torch.cat([in_block[:, :1] & False, in_block], dim=1)
+    return Probe(_with_bos(np.array(rows), bos), in_block)
 
 
-def _with_bos(rows: Int[np.ndarray, "batch pos"]) -> Int[Tensor, "batch pos+1"]:
-    bos = np.zeros((len(rows), 1), dtype=np.int64)
-    return torch.from_numpy(np.concatenate([bos, rows.astype(np.int64)], axis=1))
+def _with_bos(rows: Int[np.ndarray, "batch pos"], bos: int) -> Int[Tensor, "batch pos+1"]:
+    first = np.full((len(rows), 1), bos, np.int64)
+    return torch.from_numpy(np.concatenate([first, rows.astype(np.int64)], axis=1))
+
+
+def without_bos(
+    rng: np.random.Generator, usable: Int[np.ndarray, "n"]
+) -> tuple[Int[np.ndarray, "m"], int]:
+    """For models that never saw a BOS: a token that takes its place, and the others."""
+    bos = int(rng.choice(usable))
+    return usable[usable != bos], bos
 
 
 def distinct_tokens(

@@ -18,6 +18,7 @@ from induction.config.errors import StageError
 from induction.config.model import Architecture
 from induction.config.remedy import make, rebuild
 from induction.config.strict import parse, settings, within
+from induction.models.model import Model
 from induction.models.transformer import Transformer, weight_shapes
 from induction.tables.atomic import write
 from induction.tables.provenance import Provenance
@@ -139,12 +140,17 @@ def load(path: Path, device: torch.device | str = "cpu") -> tuple[Transformer, H
     return model.eval().to(device), header
 
 
-def check_fits(tokens: Int[Tensor, "seq pos"], header: Header, checkpoint: Path) -> None:
+def step_of(path: Path) -> int:
+    """The step of a checkpoint, by its name."""
+    return int(path.stem.removeprefix("step_"))
+
+
+def check_fits(tokens: Int[Tensor, "seq pos"], model: Model, checkpoint: Path | str) -> None:
     """Raises StageError unless the model of `checkpoint` can read `tokens`."""
     n_ctx, largest = tokens.shape[1], int(tokens.max())
-    if n_ctx > header.n_ctx or largest >= header.vocab_size:
+    if n_ctx > model.n_ctx or largest >= model.vocab_size:
         raise StageError(
-            f"{checkpoint}: reads {header.n_ctx} tokens of a vocabulary of {header.vocab_size}, "
+            f"{checkpoint}: reads {model.n_ctx} tokens of a vocabulary of {model.vocab_size}, "
             f"but the evaluation set has {n_ctx}, up to token {largest}: the two come from "
             "different corpora; run `dvc repro`"
         )

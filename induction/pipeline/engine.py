@@ -143,8 +143,10 @@ def work(study: Study, cells: list[str], stale: set[str]) -> list[Work]:
     works = []
     for cell in cells:
         names = {name: address(label(name, cell)) for name in _stages_of(study, cell)}
-        first = [each for name, each in names.items() if name in result]
-        rest = [each for name, each in names.items() if name not in result]
+        # What is fetched of a suite stands in for what is trained.
+        in_result = {name for name in names if name in result or stages()[name].per == "suite"}
+        first = [each for name, each in names.items() if name in in_result]
+        rest = [each for name, each in names.items() if name not in in_result]
         if stale & {*first, *rest}:
             works.append(Work(cell, first if stale & {*first} else [], rest))
     return works

@@ -104,6 +104,12 @@ class Job:
         is_suite = name != "" and self.params.has(f"suites.{name}")
         return self.params.section(f"suites.{name}", Suite) if is_suite else None
 
+    @property
+    def bos(self) -> int | None:
+        """The token that the model was trained to find first in every sequence, if there is one."""
+        suite = self.suite
+        return suite.bos if suite and suite.bos != "none" else None
+
     # Reading
 
     def sources(self, artifact: Artifact) -> list[Source]:
@@ -191,9 +197,10 @@ class Job:
         DVC looks at them only when the stage has ended, and would credit the new with these
         outputs.
         """
+        is_suite = self.stage.per == "corpus" and self.suite is not None
         places = {
             output: layout.path_of(self.stage.name, output, self.instance)
-            for output in self.stage.outputs
+            for output in layout.written(self.stage, is_suite)
         }
         partial = SCRATCH / "partial" / self.label
         remove(partial)

@@ -11,7 +11,7 @@ from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.params import Params
 from induction.config.paths import DATA, REPORTS
-from induction.pipeline.artifacts import Artifact, OnSameTokens, Output, Product
+from induction.pipeline.artifacts import TRAIN_TOKENS, Artifact, OnSameTokens, Output, Product
 from induction.pipeline.declarations import Stage, writer_of
 from induction.tables.contract import Table
 from induction.tables.source import Source
@@ -48,6 +48,11 @@ def fetched(cell: str) -> Source:
     """What stands in for the checkpoints of training in a cell that is a suite: the folder of table
     `checkpoints`, and of the weights that are kept."""
     return Source(folder_of("fetch", cell), label("fetch", cell), cell)
+
+
+def written(stage: Stage, is_suite: bool) -> tuple[Output, ...]:
+    """What a stage writes for an instance: nothing is trained on the tokens of a suite."""
+    return tuple(each for each in stage.outputs if not (is_suite and each == TRAIN_TOKENS))
 
 
 def is_read(artifact: Artifact, cell: Cell, stage: Stage) -> bool:

@@ -231,7 +231,7 @@ def _entry(stage: Stage, instance: str, section: str, study: Study) -> dict[str,
         "cmd": f"python -m stages.{stage.name}{option}",
         "deps": [*code, *at, *_deps(stage, instance, section, study)],
         **({"params": _Flow(sorted(params))} if params else {}),
-        **_outs(stage, instance),
+        **_outs(stage, instance, section == SUITES),
     }
 
 
@@ -283,12 +283,12 @@ def _folders(
     return [layout.folder_of(writer.name, name).as_posix()]
 
 
-def _outs(stage: Stage, instance: str) -> dict[str, list]:
+def _outs(stage: Stage, instance: str, is_suite: bool) -> dict[str, list]:
     """The outputs of a stage, by what DVC takes them for: of a cell, its folder."""
     if stage.is_of_cell:
         return {"outs": [layout.folder_of(stage.name, instance).as_posix()]}
     outs: dict[str, list] = {}
-    for output in stage.outputs:
+    for output in layout.written(stage, is_suite):
         path = layout.path_of(stage.name, output, instance).as_posix()
         outs.setdefault(_kind(output, instance), []).append(_out(output, path, instance))
     return outs

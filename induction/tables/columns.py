@@ -14,7 +14,7 @@ def _of(kind: pa.DataType) -> Callable[..., Column]:
 
 text, flag = _of(pa.string()), _of(pa.bool_())
 int16, int32, int64 = _of(pa.int16()), _of(pa.int32()), _of(pa.int64())
-uint8, uint16 = _of(pa.uint8()), _of(pa.uint16())
+uint8, uint32 = _of(pa.uint8()), _of(pa.uint32())
 float32, float64 = _of(pa.float32()), _of(pa.float64())
 
 CELL = text("cell", "model and seed")

@@ -1,13 +1,13 @@
 """Tables of stage `corpus`."""
 
-from induction.tables.columns import SEQ, flag, int16, int32, int64, text, uint16
+from induction.tables.columns import SEQ, flag, int16, int32, int64, text, uint32
 from induction.tables.contract import Table
 
 EVAL = Table(
     "eval",
     "the fixed evaluation set: one window of a held-out document per sequence",
     (SEQ, int16("pos", "position in the sequence, from 0")),
-    (uint16("token", "token id"),),
+    (uint32("token", "token id"),),
 )
 
 EVAL_SEQUENCES = Table(
@@ -36,10 +36,10 @@ DOCUMENTS = Table(
 
 VOCABULARY = Table(
     "vocabulary",
-    "the tokenizer's vocabulary with its counts in the training stream",
-    (uint16("token", "token id; 0 is end-of-text"),),
+    "the tokenizer's vocabulary with its counts in the text that is not held out",
+    (uint32("token", "token id; 0 is end-of-text, but for suites"),),
     (
         text("text", "what the token spells, in the byte-level alphabet"),
-        int64("count", "occurrences in the training stream"),
+        int64("count", "occurrences in that text, on which models of ours are trained"),
     ),
 )

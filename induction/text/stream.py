@@ -30,9 +30,10 @@ class TrainingStream(NamedTuple):
 
 
 def join_documents(documents: list[np.ndarray]) -> UInt16[np.ndarray, "stream"]:
-    """The tokens of all documents, each after one end-of-text token."""
-    separator = np.array([END_OF_TEXT_ID], dtype=np.uint16)
-    return np.concatenate([part for tokens in documents for part in (separator, tokens)])
+    """The tokens of all documents, each after one end-of-text token, in 16 bits."""
+    separator = np.array([END_OF_TEXT_ID])
+    parts = [part for tokens in documents for part in (separator, tokens)]
+    return np.concatenate(parts, dtype=np.uint16, casting="unsafe")
 
 
 def save_stream(path: Path, tokens: UInt16[np.ndarray, "stream"], provenance: Provenance) -> None:
