@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from induction.models import device as devices
 from induction.models.suites.neighbours import check_neighbours
 from induction.models.workers import Workers
 from induction.pipeline.job import Job, run
-from induction.pipeline.measuring import Measure, Parts, begin, measure_foreign
+from induction.pipeline.measuring import Measure, Parts, device_of, measure_foreign
 from induction.pipeline.progress import progress
 from induction.pipeline.suite_checkpoints import Fetched, Seen, SuiteCheckpoints
 from induction.tables.corpus import EVAL, EVAL_SEQUENCES, VOCABULARY
@@ -55,10 +54,9 @@ def measures_of(cell: str, stack: ExitStack) -> list[Measure]:
     fetch what they need, but none to fetch everything anew.
     """
     jobs = [Job(name, cell) for name in MEASURES]
-    device = devices.pick(jobs[0].params.get("device"))
-    workers = stack.enter_context(Workers(device))
+    workers = stack.enter_context(Workers(device_of(jobs[0])))
     kinds = [getattr(import_module(f"stages.{name}"), kind) for name, kind in MEASURES.items()]
-    return [begin(job, kind, device, workers) for job, kind in zip(jobs, kinds, strict=True)]
+    return [kind(job, device_of(job), workers) for job, kind in zip(jobs, kinds, strict=True)]
 
 
 def one(

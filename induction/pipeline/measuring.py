@@ -63,16 +63,17 @@ class Measure(ABC):
 
 def run_measure(job: Job, kind: type[Measure]) -> None:
     """The whole of such a stage."""
-    device = devices.pick(job.params.get("device"))
-    with Workers(device) as workers:
-        measure = begin(job, kind, device, workers)
+    with Workers(device_of(job)) as workers:
+        measure = kind(job, device_of(job), workers)
         with job.outputs() as outputs:
             (_of_suite if job.suite else _of_training)(job, measure, outputs)
 
 
-def begin(job: Job, kind: type[Measure], device: torch.device, workers: Workers) -> Measure:
+def device_of(job: Job) -> torch.device:
+    """That of params.yaml, of which the job takes note."""
+    device = devices.pick(job.params.get("device"))
     job.device = devices.name(device)
-    return kind(job, device, workers)
+    return device
 
 
 def _of_training(job: Job, measure: Measure, outputs: Outputs) -> None:
