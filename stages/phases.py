@@ -18,6 +18,7 @@ from induction.stats.signals import Measurements
 from induction.tables.ablations import ABLATIONS
 from induction.tables.contract import Table
 from induction.tables.duck import arrays, connect, query
+from induction.tables.fetch import FETCHED
 from induction.tables.heads import HEADS, PROBES
 from induction.tables.icl import SAMPLED
 from induction.tables.losses import LOSSES, LOSSES_SHORT
@@ -26,9 +27,11 @@ from induction.tables.phases import CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW
 from induction.tables.source import Source
 
 PER = "grid"
-INPUTS = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS)
+INPUTS = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS, FETCHED)
 OUTPUTS = (CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW_DRAWS, WINDOWS)
 PARAMS = ("ablations", "corpus.n_ctx", "icl", "models", "phases", "train")
+
+MEASURED = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS)
 
 
 def main(job: Job) -> None:
@@ -36,21 +39,20 @@ def main(job: Job) -> None:
     icl, rule = params.section("icl", IclSettings), params.section("phases", PhaseSettings)
     n_ctx = params.integer("corpus.n_ctx")
     icl.check_fits("icl", n_ctx)
-    tokens_per_step = job.train.batch * n_ctx
     modes = params.section("ablations", AblationSettings).modes
     # View A of the paper preserves patterns.
     mode = "pattern" if "pattern" in modes else "full"
     models = params.sections("models", Architecture)
     grid = job.cells
     sources = {
-        table: {str(source.cell): source for source in job.sources(table)} for table in INPUTS
+        table: {str(source.cell): source for source in job.sources(table)} for table in MEASURED
     }
     measurements = {
-        cell: read_measurements({table: sources[table][cell] for table in INPUTS}, icl, mode)
+        cell: read_measurements({table: sources[table][cell] for table in MEASURED}, icl, mode)
         for cell in progress(grid, "phases: read", "cell")
     }
     check_alike(grid, measurements, sources[LOSSES])
-    rows = phase_rows(grid, models, measurements, tokens_per_step, icl, rule)
+    rows = phase_rows(grid, models, measurements, job.tokens_per_step, icl, rule)
     with job.outputs() as outputs:
         for table in OUTPUTS:
             outputs.write(table, table.columns_of(rows[table]))
@@ -109,7 +111,7 @@ def check_alike(
     grid: dict[str, Cell], measurements: dict[str, Measurements], losses: dict[str, Source]
 ) -> None:
     """Raises StageError unless cells on one text can be compared, step by step, by sequence."""
-    names = [name for name in grid if grid[name].is_on_its_text]
+    names = [name for name in grid if grid[name].is_comparable]
     for name in names:
         first, other = measurements[names[0]], measurements[name]
         if not np.array_equal(other.steps, first.steps) or other.loss.shape != first.loss.shape:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import duckdb
 
-from induction.config.names import PUBLISHED_TRAIN
+from induction.config.names import PUBLISHED, PUBLISHED_TRAIN
 from induction.pipeline.artifacts import MANIFEST, OfEveryCorpus, Product
 from induction.pipeline.job import Job, run
 from induction.report import context, queries
@@ -16,6 +16,7 @@ from induction.tables.ablations import ABLATIONS
 from induction.tables.claims import CLAIMS, CLAIMS_BY_FAMILY, EVIDENCE
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
 from induction.tables.duck import connect
+from induction.tables.fetch import FETCHED
 from induction.tables.heads import COMPOSITIONS, HEADS, REPEATS
 from induction.tables.icl import ICL, POSITIONS
 from induction.tables.interventions import INTERVENTION_HEADS, INTERVENTIONS
@@ -26,9 +27,9 @@ from induction.tables.phases import OVERLAPS, PHASES, WINDOWS
 
 PER = "grid"
 INPUTS = (
-    OfEveryCorpus(MANIFEST), DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, LOSSES, LOSSES_SHORT,
-    ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS, INTERVENTION_HEADS,
-    *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, CLAIMS_BY_FAMILY, EVIDENCE,
+    OfEveryCorpus(MANIFEST), DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, FETCHED, LOSSES,
+    LOSSES_SHORT, ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS,
+    INTERVENTION_HEADS, *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, CLAIMS_BY_FAMILY, EVIDENCE,
 )  # fmt: skip
 OUTPUTS = (
     Product("index.html", in_git=False),
@@ -52,9 +53,11 @@ PARAMS = (
 
 def main(job: Job) -> None:
     connection, manifests, inputs = read(job)
-    results = queries.run(connection, job.params, job.cells)
-    sections = [*PARAMS, PUBLISHED_TRAIN] if job.instance else PARAMS
-    study = context.study(job.params, sections, job.cells)
+    results = queries.run(connection, job.params, job.cells, job.tokens_per_step)
+    sections = [*PARAMS, PUBLISHED_TRAIN] if job.instance == PUBLISHED else PARAMS
+    architectures = context.foreign(connection, job.instance) if job.suite_name else {}
+    study = context.study(job.params, sections, job.cells, architectures)
+    study |= {"suite": job.suite, "tokens_per_step": job.tokens_per_step}
     # After every param was read: its hash is over those.
     provenance = {"report": asdict(job.provenance), "inputs": inputs}
     texts = files(results, study, manifests, provenance, job.instance)

@@ -110,6 +110,26 @@ def not_resolvable(divisors: Float[np.ndarray, "draw"], name: str, resampling: R
     return f"not resolvable: {name} is {value:.2g} [{low:.2g}, {high:.2g}]"
 
 
+def describe_suite(cell: str, suite: str, n_layers: int) -> pa.Table:
+    """The same of a suite of foreign checkpoints, all of whose models have MLPs. Of its training
+    nothing is known; it has no seed, and counts as seed 0."""
+    row = {
+        "cell": cell,
+        "model": suite,
+        "family": "mlp" if n_layers > 1 else "mlp_one_layer",
+        "n_layers": n_layers,
+        "seed": 0,
+        "corpus": "",
+        "changes": "",
+        "is_main": True,
+        "optimizer": "",
+        "warmup_steps": 0,
+        "text": "stream",
+        "shuffle_span": 1,
+    }
+    return pa.Table.from_pylist([row])
+
+
 def describe(
     cells: dict[str, Cell], models: dict[str, Architecture], train: TrainSettings
 ) -> pa.Table:

@@ -51,8 +51,8 @@ class Cell:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether its loss vectors are those of other checkpoints on the same tokens: of all cells
-        on the study's own text, or of the suite itself."""
+        """Whether its losses can be compared token by token with those of its grid: a suite is a
+        grid of its own."""
         return self.suite != "" or self.is_on_its_text
 
     @property

@@ -84,13 +84,15 @@ class Study:
         """The cells that are reported together, sorted; the default study's grid has no name.
 
         Each cell is in one: those of a grid are trained for as long, so that they can be compared.
+        A suite, which has other tokens and other steps, is a grid of its own.
         """
         published = {PUBLISHED: sorted(self.published)} if self.published else {}
-        return {"": sorted(self.cells)} | published
+        suites = {name: [name] for name, cell in sorted(self.cells.items()) if cell.suite}
+        return {"": sorted(self.trained_cells(self.cells))} | published | suites
 
-    def on_its_text(self, grid: str) -> list[str]:
-        """The cells of a grid that read the study's own text, sorted."""
-        return [cell for cell in self.grids()[grid] if self.every_cell[cell].is_on_its_text]
+    def comparable(self, grid: str) -> list[str]:
+        """The cells of a grid whose losses can be compared token by token, sorted."""
+        return [cell for cell in self.grids()[grid] if self.every_cell[cell].is_comparable]
 
     def trained_cells(self, cells: Iterable[str]) -> list[str]:
         """Those of some cells that are models of ours."""

@@ -49,8 +49,8 @@ class Product:
 
 @dataclass(frozen=True)
 class OnSameTokens:
-    """A table of every cell of the grid whose losses can be compared with those of others, token by
-    token: those on the study's own text, and suites, each with itself alone."""
+    """A table of every cell of the grid whose losses can be compared token by token: those on the
+    study's own text, or the suite that is a grid of its own."""
 
     table: Table
 

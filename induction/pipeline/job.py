@@ -37,6 +37,7 @@ from induction.pipeline.declarations import STAGES, Stage, stages, writer_of
 from induction.pipeline.locks import exclusive
 from induction.tables.atomic import remove
 from induction.tables.contract import Table, TableError
+from induction.tables.fetch import FETCHED
 from induction.tables.parquet import TableWriter, read_table
 from induction.tables.provenance import Provenance, hash_params, versions
 from induction.tables.source import Source
@@ -98,17 +99,36 @@ class Job:
         return train.changed(self.params.section(PUBLISHED_TRAIN, TrainLength), PUBLISHED_TRAIN)
 
     @property
+    def suite_name(self) -> str:
+        """Of the suite that this cell or grid is, or whose tokens this corpus has; empty for models
+        of ours."""
+        if self.stage.is_of_cell:
+            return self.cell[1].suite
+        if self.stage.per == "grid":
+            return "" if self.instance in ("", PUBLISHED) else self.cell[1].suite
+        return self.instance if self.params.has(f"suites.{self.instance}") else ""
+
+    @property
     def suite(self) -> Suite | None:
-        """The suite that this cell is, or whose tokens this corpus has; None for models of ours."""
-        name = self.cell[1].suite if self.stage.is_of_cell else self.instance
-        is_suite = name != "" and self.params.has(f"suites.{name}")
-        return self.params.section(f"suites.{name}", Suite) if is_suite else None
+        """What params.yaml says of it."""
+        name = self.suite_name
+        return self.params.section(f"suites.{name}", Suite) if name else None
 
     @property
     def bos(self) -> int | None:
         """The token that the model was trained to find first in every sequence, if there is one."""
         suite = self.suite
         return suite.bos if suite and suite.bos != "none" else None
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Training tokens of a step: in a suite the mean over its training, and 1 where nothing
+        says, so that training is measured in steps."""
+        if not self.suite_name:
+            return self.train.batch * self.params.integer("corpus.n_ctx")
+        table = self.read(FETCHED)
+        steps, tokens = table["step"][-1], table["tokens"][-1]
+        return 1 if np.isnan(tokens) or steps == 0 else round(tokens / steps)
 
     # Reading
 
@@ -128,12 +148,13 @@ class Job:
                 if layout.is_read(artifact, cell, self.stage)
             ]
         if isinstance(artifact, File) and OfEveryCorpus(artifact) in self.stage.inputs:
-            corpora = {"", *(cell.corpus_instance for cell in self.cells.values())}
+            corpora = {self.suite_name, *(cell.corpus_instance for cell in self.cells.values())}
             return [layout.source_of(artifact, corpus) for corpus in sorted(corpora)]
         if writer.per == "corpus":
             of_cell = self.stage.is_of_cell
-            return [layout.source_of(artifact, self.cell[1].corpus_instance if of_cell else "")]
-        if artifact == CHECKPOINTS and self.cell[1].suite:
+            corpus = self.cell[1].corpus_instance if of_cell else self.suite_name
+            return [layout.source_of(artifact, corpus)]
+        if artifact == CHECKPOINTS and self.suite_name:
             return [layout.fetched(self.instance)]
         return [layout.source_of(artifact, self.instance if writer.per else "")]
 
@@ -197,7 +218,7 @@ class Job:
         DVC looks at them only when the stage has ended, and would credit the new with these
         outputs.
         """
-        is_suite = self.stage.per == "corpus" and self.suite is not None
+        is_suite = self.suite_name != ""
         places = {
             output: layout.path_of(self.stage.name, output, self.instance)
             for output in layout.written(self.stage, is_suite)
@@ -222,14 +243,17 @@ class Job:
         """Whatever decided about an output is a dependency that DVC knows."""
         if PARAMS_FILE in self.stage.inputs:
             return
-        section = model = suite = ""
+        section = model = ""
         if self.stage.is_of_cell:
             key, cell = self.cell
-            section, model, suite = key.partition(".")[0], cell.model, cell.suite
-        elif self.stage.per == "corpus" and self.params.has(f"suites.{self.instance}"):
-            suite = self.instance
-        declared = params_of(self.stage, section, self.instance, model, suite)
-        undeclared = sorted(self.params.keys_read - declared)
+            section, model = key.partition(".")[0], cell.model
+        declared = params_of(self.stage, section, self.instance, model, self.suite_name)
+        # A section covers the keys in it.
+        undeclared = sorted(
+            key
+            for key in self.params.keys_read
+            if not any(f"{key}.".startswith(f"{section}.") for section in declared)
+        )
         if undeclared:
             raise ValueError(f"stages/{self.stage.name}.py: PARAMS lacks {', '.join(undeclared)}")
 
@@ -292,7 +316,7 @@ def params_of(
     elif stage.per == "corpus" and instance:
         entry = [f"corpora.{instance}"]
     elif stage.per == "grid":
-        entry = [instance or "cells"]
+        entry = [f"cells.{instance}"] if suite else [instance or "cells"]
     if suite:
         entry.append(f"suites.{suite}")
     is_published = PUBLISHED in (section if stage.is_of_cell else "", instance)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from induction.config.cells import Cell
 from induction.config.errors import StageError
+from induction.config.names import PUBLISHED
 from induction.config.params import Params
 from induction.config.paths import DATA, REPORTS
 from induction.pipeline.artifacts import TRAIN_TOKENS, Artifact, OnSameTokens, Output, Product
@@ -80,6 +81,9 @@ def cell_of(params: Params, name: str) -> tuple[str, Cell]:
 
 
 def cells_of_grid(params: Params, grid: str) -> dict[str, Cell]:
-    """The cells that are reported together, sorted by name: those of the study (`grid` empty),
-    or those of the published run."""
-    return dict(sorted(params.sections(grid or "cells", Cell).items()))
+    """The cells that are reported together, sorted by name: models of ours in the study (`grid`
+    empty), those of the published run, or the suite whose cell has the grid's name."""
+    if grid not in ("", PUBLISHED):
+        return {grid: cell_of(params, grid)[1]}
+    cells = params.sections(grid or "cells", Cell)
+    return {name: cell for name, cell in sorted(cells.items()) if not cell.suite}

@@ -164,7 +164,7 @@ def _suites(study: Study) -> dict[str, dict]:
     return {
         stage.name: _in_project(_foreach(study, stage, SUITES))
         for stage in stages().values()
-        if stage.per in ("corpus", "cell", "suite") and _suite_cells(study)
+        if stage.per in ("corpus", "cell", "suite", "grid") and _suite_cells(study)
     }
 
 
@@ -210,6 +210,8 @@ def _foreach(study: Study, stage: Stage, section: str) -> dict[str, Any]:
             for name in sorted(suites if section == SUITES else study.corpora)
         }
         return {"foreach": items, "do": _entry(stage, KEY, section, study)}
+    if section == SUITES:
+        return {"foreach": f"${{{CELLS}}}", "do": _entry(stage, KEY, section, study)}
     # Every cell is named, so that the entry has to be filled in here.
     entry = _entry(stage, PUBLISHED, section, study)
     entry["cmd"] = entry["cmd"].replace(PUBLISHED, KEY)
@@ -264,6 +266,8 @@ def _folders(
     artifact: Artifact, writer: Stage, stage: Stage, instance: str, section: str, study: Study
 ) -> list[str]:
     """The folders in which a stage finds an artifact."""
+    if section == SUITES:
+        return _folders_of_suite(artifact, writer, stage, instance, study)
     if writer.is_of_cell and stage.per == "grid":
         cells = {name: study.every_cell[name] for name in study.grids()[instance]}
         return [
@@ -271,8 +275,6 @@ def _folders(
             for name, cell in cells.items()
             if layout.is_read(artifact, cell, stage)
         ]
-    if artifact == CHECKPOINTS and section == SUITES:
-        return [layout.fetched(instance).path.as_posix()]
     if isinstance(artifact, File) and OfEveryCorpus(artifact) in stage.inputs:
         grid = study.grids()[instance]
         corpora = {"", *(study.every_cell[cell].corpus_instance for cell in grid)}
@@ -281,6 +283,20 @@ def _folders(
         return [CORPUS]
     name = "" if writer.per in ("", "corpus") else instance
     return [layout.folder_of(writer.name, name).as_posix()]
+
+
+def _folders_of_suite(
+    artifact: Artifact, writer: Stage, stage: Stage, instance: str, study: Study
+) -> list[str]:
+    """The same for a stage of a suite, whose cell is a grid of its own."""
+    any_suite = study.cells[_suite_cells(study)[0]]
+    if artifact == CHECKPOINTS:
+        return [layout.fetched(instance).path.as_posix()]
+    if writer.per == "corpus":
+        return [CORPUS]
+    if stage.per == "grid" and writer.is_of_cell and not layout.is_read(artifact, any_suite, stage):
+        return []
+    return [layout.folder_of(writer.name, instance if writer.per else "").as_posix()]
 
 
 def _outs(stage: Stage, instance: str, is_suite: bool) -> dict[str, list]:

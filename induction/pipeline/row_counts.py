@@ -29,7 +29,7 @@ def row_count(study: Study, table: str, instance: str, documents: dict[str, int]
     cell = study.grids()[instance][0] if table in OF_GRIDS else instance
     steps = study.trained_as(cell).schedule(n_ctx)
     if table in OF_GRIDS:
-        grid, compared = study.grids()[instance], study.on_its_text(instance)
+        grid, compared = study.grids()[instance], study.comparable(instance)
         return {
             "pca": len(compared) * len(steps) * study.pca.components,
             "phases": len(grid) * len(SIGNALS) * len(ESTIMATORS),

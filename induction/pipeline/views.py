@@ -3,6 +3,7 @@
 import duckdb
 import pyarrow as pa
 
+from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
@@ -25,6 +26,8 @@ def open_views() -> duckdb.DuckDBPyConnection:
     """
     params = Params()
     views: dict[str, Views] = {"": _views(params, "")}
+    for cell in params.sections("cells", Cell):
+        views |= {cell: _views(params, cell)} if layout.fetched(cell).path.exists() else {}
     added = params.get(PUBLISHED)
     if added and any(layout.folder_of("train", cell).exists() for cell in added):
         views[PUBLISHED] = _views(params, PUBLISHED)
@@ -39,7 +42,8 @@ def open_views() -> duckdb.DuckDBPyConnection:
 def _views(params: Params, grid: str) -> Views:
     """Every table with those of its files that exist: one per cell, or that of the grid."""
     cells = list(layout.cells_of_grid(params, grid))
-    instances = {"": [""], "corpus": [""], "grid": [grid], **dict.fromkeys(OF_CELLS, cells)}
+    suite = layout.cells_of_grid(params, grid)[grid].suite if grid in cells else ""
+    instances = {"": [""], "corpus": [suite], "grid": [grid], **dict.fromkeys(OF_CELLS, cells)}
     views = {
         table: [layout.source_of(table, name) for name in instances[stage.per]]
         for stage in stages().values()

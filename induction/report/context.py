@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
+
+import duckdb
 
 from induction.config.cells import Cell
 from induction.config.icl import IclSettings
@@ -22,16 +25,45 @@ from induction.report.figures.signal_dates import SIGNALS
 from induction.report.rendering import asset, content_hash
 from induction.report.rows import Results
 
+NO_CIRCUITS = (
+    "Circuits are not read from the weights of checkpoints of others: with an MLP in every layer, "
+    "products of attention's matrices do not say what the model computes, and the bigrams of its "
+    "training text are not known. Which heads compose is in table compositions."
+)
 
-def study(params: Params, sections: Iterable[str], grid: dict[str, Cell]) -> dict[str, Any]:
-    """Models, rules, and every param of `sections`."""
+
+@dataclass(frozen=True)
+class ForeignArchitecture:
+    """What the report says of the models of a suite, beside what it measured."""
+
+    n_layers: int
+    mlp: bool = True
+    smeared_keys: bool = False
+
+
+def foreign(connection: duckdb.DuckDBPyConnection, cell: str) -> dict[str, ForeignArchitecture]:
+    """By the cell that a suite is."""
+    ((n_layers,),) = connection.execute("select max(layer) + 1 from heads").fetchall()
+    return {cell: ForeignArchitecture(n_layers)}
+
+
+def study(
+    params: Params,
+    sections: Iterable[str],
+    grid: dict[str, Cell],
+    suites: Mapping[str, ForeignArchitecture],
+) -> dict[str, Any]:
+    """Models, rules, and every param of `sections`; `suites` has the models of suites."""
     models = params.sections("models", Architecture)
     return {
         "icl": params.section("icl", IclSettings),
         "train": params.section("train", TrainSettings),
         "phase_rule": params.section("phases", PhaseSettings),
-        "architectures": {name: models[cell.model] for name, cell in grid.items()},
+        "architectures": {
+            name: suites.get(name) or models[cell.model] for name, cell in grid.items()
+        },
         "variations": {name: summary.variation(cell) for name, cell in grid.items()},
+        "no_circuits": NO_CIRCUITS,
         "kinds": params.get("heads")["kinds"],
         "block": params.get("heads")["block"],
         "sequence_counts": {

@@ -17,7 +17,7 @@ def panels(grid: dict[str, Cell]) -> list[dict]:
     """
     groups: dict[tuple, list[str]] = {}
     for name, cell in grid.items():
-        groups.setdefault((cell.model, cell.corpus, cell.train), []).append(name)
+        groups.setdefault((cell.name, cell.corpus, cell.train), []).append(name)
     plain = [key for key in groups if _is_plain(*key[1:])]
     ordered = [*plain, *(key for key in groups if key not in plain)]
     detailed = plain or ordered
@@ -29,7 +29,7 @@ def panels(grid: dict[str, Cell]) -> list[dict]:
             "cell": name,
             "panel": short[key] if taken[short[key]] == 1 else " ".join(names),
             "place": place,
-            "seed": grid[name].seed,
+            "seed": max(grid[name].seed, 0),  # a suite has none
             "corpus": grid[name].corpus,
             "is_first": name == names[0],
             "is_detailed": name == names[0] and key in detailed,

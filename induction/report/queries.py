@@ -17,7 +17,6 @@ from induction.config.cells import Cell
 from induction.config.icl import IclSettings
 from induction.config.params import Params
 from induction.config.report import ReportSettings
-from induction.config.train import TrainSettings
 from induction.pipeline.progress import progress
 from induction.report.panels import panels
 from induction.report.rows import Results
@@ -37,7 +36,12 @@ DRAWS = {
 }
 
 
-def run(connection: duckdb.DuckDBPyConnection, params: Params, grid: dict[str, Cell]) -> Results:
+def run(
+    connection: duckdb.DuckDBPyConnection,
+    params: Params,
+    grid: dict[str, Cell],
+    tokens_per_step: int,
+) -> Results:
     """The rows of every query, over the views of `connection`."""
     icl = params.section("icl", IclSettings)
     connection.register("cells", pa.Table.from_pylist(panels(grid)))
@@ -46,7 +50,7 @@ def run(connection: duckdb.DuckDBPyConnection, params: Params, grid: dict[str, C
         # Without an edge to cut, edge_ablations has no sequence.
         connection.register(name, draws(max(count, 1), icl.bootstrap_draws, icl.bootstrap_seed))
     define(connection, MACROS)
-    values = _parameters(connection, params, icl)
+    values = _parameters(connection, params, icl) | {"tokens_per_step": tokens_per_step}
     results = {}
     for name, parameters in progress(_in_order().items(), "report: queries", "query"):
         bound = {parameter: values[parameter] for parameter in parameters}
@@ -69,11 +73,9 @@ def _parameters(
     connection: duckdb.DuckDBPyConnection, params: Params, icl: IclSettings
 ) -> dict[str, Any]:
     report = params.section("report", ReportSettings)
-    train = params.section("train", TrainSettings)
     modes = connection.sql("select distinct mode from ablations where mode <> 'none'").fetchall()
     ((only, *_),) = modes[:1]
     return {
-        "tokens_per_step": train.batch * params.get("corpus")["n_ctx"],
         **tails(icl.interval),  # low, high
         "reach": report.slope_reach,
         "bins": report.position_bins,

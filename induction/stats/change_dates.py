@@ -51,7 +51,7 @@ def phase_rows(
     def weights(n_seq: int) -> np.ndarray:
         return resamples(n_seq, icl.bootstrap_draws, icl.bootstrap_seed)
 
-    compared = [measurements[name].loss_vectors for name in grid if grid[name].is_on_its_text]
+    compared = [measurements[name].loss_vectors for name in grid if grid[name].is_comparable]
     plane = principal_plane(np.concatenate(compared)) if compared else None
     rows: dict[Table, list[dict[str, Any]]] = {
         table: [] for table in (CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW_DRAWS, WINDOWS)

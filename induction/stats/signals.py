@@ -215,7 +215,10 @@ def find_control(
     Its model is what is left of the cell's without further layers, MLPs and smeared keys. Where
     anything else differed too, positions or the optimiser, the difference would not be the layers'.
     """
-    cell, model = cells[name], models[cells[name].model]
+    cell = cells[name]
+    if cell.suite:
+        return Undefined("a suite of foreign checkpoints has no one-layer control")
+    model = models[cell.model]
     if not cell.is_on_its_text:
         return Undefined("reads another text than the study's own")
     if model.family == "one_layer":

@@ -42,6 +42,10 @@ def connect(
         for table, sources in tables.items():
             parts = [_select(connection, table, source) for source in sources]
             view = f"{schema}.{table.name}"
+            if not parts:  # no cell of the grid has it
+                empty = pa.schema([("cell", pa.string()), *table.schema]).empty_table()
+                connection.register(f"no_{table.name}", empty)
+                parts = [f"select * from no_{table.name}"]
             connection.execute(f"create view {view} as {' union all '.join(parts)}")
     return connection
 
