@@ -37,6 +37,11 @@ def load(path: Path, where: str, pickle: Pickle) -> Loaded:
     trained: another architecture, code or settings that are not supported, and weights that are
     damaged, missing, left over, of other shapes, or not finite.
     """
+    with _quiet():
+        return _load(path, where, pickle)
+
+
+def _load(path: Path, where: str, pickle: Pickle) -> Loaded:
     if path.is_file():
         config, tensors = read_nanogpt(path, where, pickle)
         kind, named = MODELS["gpt2"], as_gpt2(tensors, config)
@@ -51,25 +56,24 @@ def load(path: Path, where: str, pickle: Pickle) -> Loaded:
 def _model(
     kind: type[PreTrainedModel], config: PreTrainedConfig, tensors: Tensors, where: str
 ) -> PreTrainedModel:
-    with _quiet():
-        try:
-            # From tensors alone, transformers looks for no other file and asks no hub.
-            loaded: Any = kind.from_pretrained(
-                None,
-                config=config,
-                state_dict=tensors,
-                dtype=torch.float32,
-                attn_implementation="eager",
-                trust_remote_code=False,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # they are refused below, by name
-            )
-        except Exception as error:  # of sizes that do not go together, say
-            said = visible(" ".join(str(error).split()), 200)
-            raise StageError(
-                f"{where}: {kind.__name__} cannot be made of its settings and weights ({said}); "
-                "correct its config.json"
-            ) from None
+    try:
+        # From tensors alone, transformers looks for no other file and asks no hub.
+        loaded: Any = kind.from_pretrained(
+            None,
+            config=config,
+            state_dict=tensors,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
+        )
+    except Exception as error:  # of sizes that do not go together, say
+        said = visible(" ".join(str(error).split()), 200)
+        raise StageError(
+            f"{where}: {kind.__name__} cannot be made of its settings and weights ({said}); "
+            "correct its config.json"
+        ) from None
     model, found = loaded
     for name, stored, expected in sorted(found["mismatched_keys"]):
         raise StageError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from induction.config.errors import ABSENT, ParamsError, StageError, visible
+from induction.config.errors import ABSENT, ParamsError, StageError, show, visible
 from induction.config.suites import MAX_STEP, STEP, Suite
 from induction.models.suites.files import has_tokenizer
 from induction.models.suites.named_tokenizer import named_tokenizer
@@ -29,7 +29,12 @@ class LocalSource(SuiteSource):
             self._pattern = ""
 
     def revisions(self) -> list[Revision]:
-        if not self._at.exists():
+        # A path in `revision` that is absolute would lead elsewhere.
+        if Path(self._pattern).is_absolute():
+            raise ParamsError(
+                f"{self._key}.revision", self._pattern, f"a path below {self._suite.at}", "cut it"
+            )
+        if not self._at.exists() or (self._pattern and not self._at.is_dir()):
             raise ParamsError(
                 f"{self._key}.at", self._suite.at, "a folder that is there", "correct the path"
             )
@@ -116,8 +121,9 @@ class LocalSource(SuiteSource):
             try:
                 values = json.loads(state.read_text(encoding="utf-8"))
                 at_step, tokens = values["global_step"], values.get("num_input_tokens_seen", 0)
-                assert isinstance(at_step, int) and isinstance(tokens, int)
-            except (ValueError, LookupError, AttributeError, TypeError, AssertionError):
+                if not isinstance(at_step, int) or not isinstance(tokens, int):
+                    raise TypeError
+            except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
                 raise StageError(
                     f"{self._key}: {state}: not the state of a Trainer (global_step, "
                     "num_input_tokens_seen); copy the checkpoint again"
@@ -157,9 +163,10 @@ def licence_of(folder: Path) -> str:
         text = (folder / "README.md").read_text(encoding="utf-8")
         _, front, _ = re.split(r"^---\s*$", text, maxsplit=2, flags=re.MULTILINE)
         licence = yaml.safe_load(front)["license"]
-    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError, RecursionError):
         return ""
-    return visible(str(licence), 80)
+    # Not str(), which YAML's aliases can make endless.
+    return visible(licence, 80) if isinstance(licence, str) else show(licence)
 
 
 def _some(names: list[str]) -> str:

@@ -14,7 +14,8 @@ class Loopback(ThreadingHTTPServer):
     """`branches` say which commit each revision stands for, `files` what lies in it.
 
     `faults` hold, by the end of a path, what the next requests for it get instead of an answer: a
-    status, perhaps with headers, or the number of bytes after which the connection closes.
+    status, perhaps with headers, or the number of bytes after which the connection closes. They
+    are for GET, unless HEAD and a space come before the path.
     """
 
     daemon_threads = True
@@ -61,7 +62,8 @@ class Answer(BaseHTTPRequestHandler):
         self.server.asked.append((self.command, path, self.headers.get("Range", "")))
         cut = None
         for end, faults in self.server.faults.items():
-            if path.endswith(end) and self.command == "GET" and faults:
+            method = "HEAD" if end.startswith("HEAD ") else "GET"
+            if path.endswith(end.removeprefix("HEAD ")) and self.command == method and faults:
                 fault = faults.pop(0)
                 if isinstance(fault, tuple):
                     return self.send(fault[0], b"", fault[1])
@@ -102,6 +104,7 @@ class Answer(BaseHTTPRequestHandler):
             entry = {"type": "file", "path": name, "size": len(data), "oid": "0" * 40}
             if len(data) > 5_000:
                 sha = hashlib.sha256(data).hexdigest()
+                entry["xetHash"] = sha  # the other protocol, which is not served here
                 entry["lfs"] = {"oid": sha, "size": len(data), "pointerSize": 130}
             entries.append(entry)
         return entries

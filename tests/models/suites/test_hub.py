@@ -163,8 +163,15 @@ def test_files_that_were_finished_before_an_interruption_are_not_fetched_again(t
     assert (partial / "config.json").exists() and not (partial / WEIGHTS).exists()
     leftover = partial / ".cache" / "huggingface" / "download" / "x.incomplete"
     leftover.write_bytes(bytes(99))
+    hub.faults["HEAD " + WEIGHTS] = [418]
+    with (
+        pytest.raises(StageError, match=r"about some/model that is not that of a hub or refuses"),
+        ours.weights(revision),
+    ):
+        pass
+    assert not leftover.exists()
     sha(ours)
-    assert len(hub.paths("config.json")) == 1 and not leftover.exists()
+    assert len(hub.paths("config.json")) == 1
 
 
 def test_what_a_killed_process_left_of_other_checkpoints_is_removed(tmp_path, hub):

@@ -1,6 +1,7 @@
 """A checkpoint is loaded exactly, or refused in one line that says what to do."""
 
 import json
+import logging
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -175,12 +176,16 @@ def test_a_pickle_of_something_else_is_refused(tmp_path):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_settings_that_are_not_supported_are_refused(tmp_path, changes, wanted, capfd):
+def test_settings_that_are_not_supported_are_refused(tmp_path, changes, wanted, caplog):
     saved(tmp_path)
-    edit(tmp_path, **changes)
-    capfd.readouterr()
-    refused(tmp_path, wanted)
-    assert capfd.readouterr().err == ""
+    edit(tmp_path, **changes, bos_token_id=9999)
+    # The logger of transformers keeps its messages from those above it.
+    logging.getLogger("transformers").addHandler(caplog.handler)
+    try:
+        refused(tmp_path, wanted)
+    finally:
+        logging.getLogger("transformers").removeHandler(caplog.handler)
+    assert caplog.messages == [], "the one line says it all"
 
 
 def test_without_architectures_the_model_type_says_it(tmp_path):
@@ -263,6 +268,15 @@ def test_a_head_that_is_not_tied_to_the_embedding_is_not_missing_in_silence(tmp_
     saved(tmp_path / "tied", "llama tied")
     assert "lm_head.weight" not in load_file(tmp_path / "tied" / "model.safetensors")
     opened(tmp_path / "tied")
+
+
+def test_a_head_that_is_stored_beside_the_embedding_is_used_whatever_the_config_says(tmp_path):
+    saved(tmp_path, "llama")
+    edit(tmp_path, tie_word_embeddings=True)
+    head = load_file(tmp_path / "model.safetensors")["lm_head.weight"]
+    model = opened(tmp_path).model
+    assert torch.equal(model.lm_head.weight, head)
+    assert not torch.equal(model.model.embed_tokens.weight, head)
 
 
 def test_errors_of_files_of_strangers_are_printable(tmp_path):

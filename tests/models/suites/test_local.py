@@ -110,9 +110,10 @@ def test_one_folder_is_one_checkpoint(tmp_path):
          r"theirs\.revision: found 'step{step}', expected what .* there are: a_1, a_20, b; write"),
         ({"revision": "a_{step}", "steps": (1, 5)},
          r"theirs\.steps: found 5, expected a step of .*run: 1, 20; correct the list"),
+        ({"revision": "/a_{step}"}, r"theirs\.revision: found '/a_{step}', expected a path below"),
         ({"revision": "c", "steps": (1,)}, r"theirs\.revision: found 'c', expected a folder below"),
     ],
-    ids=["no folder", "no such names", "no such step", "no such name"],
+    ids=["no folder", "no such names", "no such step", "absolute", "no such name"],
 )  # fmt: skip
 def test_what_is_not_there_is_named_with_what_is(tmp_path, more, wanted):
     for name in ("a_1", "a_20", "b"):
