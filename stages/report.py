@@ -29,7 +29,8 @@ PER = "grid"
 INPUTS = (
     OfEveryCorpus(MANIFEST), DOCUMENTS, VOCABULARY, EVAL, EVAL_SEQUENCES, FETCHED, LOSSES,
     LOSSES_SHORT, ICL, POSITIONS, PCA, HEADS, COMPOSITIONS, REPEATS, ABLATIONS, INTERVENTIONS,
-    INTERVENTION_HEADS, *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, CLAIMS_BY_FAMILY, EVIDENCE,
+    INTERVENTION_HEADS, *circuits.ALL, PHASES, WINDOWS, OVERLAPS, CLAIMS, CLAIMS_BY_FAMILY,
+    EVIDENCE,
 )  # fmt: skip
 OUTPUTS = (
     Product("index.html", in_git=False),
@@ -58,7 +59,6 @@ def main(job: Job) -> None:
     architectures = context.foreign(connection, job.instance) if job.suite_name else {}
     study = context.study(job.params, sections, job.cells, architectures)
     study |= {"suite": job.suite, "tokens_per_step": job.tokens_per_step}
-    # After every param was read: its hash is over those.
     provenance = {"report": asdict(job.provenance), "inputs": inputs}
     texts = files(results, study, manifests, provenance, job.instance)
     with job.outputs() as outputs:

@@ -37,7 +37,7 @@ from induction.pipeline.declarations import STAGES, Stage, stages, writer_of
 from induction.pipeline.locks import exclusive
 from induction.tables.atomic import remove
 from induction.tables.contract import Table, TableError
-from induction.tables.fetch import FETCHED
+from induction.tables.fetch import FETCHED, tokens_per_step
 from induction.tables.parquet import TableWriter, read_table
 from induction.tables.provenance import Provenance, hash_params, versions
 from induction.tables.source import Source
@@ -122,13 +122,10 @@ class Job:
 
     @property
     def tokens_per_step(self) -> int:
-        """Training tokens of a step: in a suite the mean over its training, and 1 where nothing
-        says, so that training is measured in steps."""
+        """Training tokens of an optimiser step, of all cells of the grid."""
         if not self.suite_name:
             return self.train.batch * self.params.integer("corpus.n_ctx")
-        table = self.read(FETCHED)
-        steps, tokens = table["step"][-1], table["tokens"][-1]
-        return 1 if np.isnan(tokens) or steps == 0 else round(tokens / steps)
+        return tokens_per_step(self.source(FETCHED))
 
     # Reading
 
@@ -189,8 +186,19 @@ class Job:
     # Writing
 
     @property
+    def declared(self) -> frozenset[str]:
+        """The keys of params.yaml that DVC watches for this job; none if it watches all of it."""
+        if PARAMS_FILE in self.stage.inputs:
+            return frozenset()
+        section = model = ""
+        if self.stage.is_of_cell:
+            key, cell = self.cell
+            section, model = key.partition(".")[0], cell.model
+        return params_of(self.stage, section, self.instance, model, self.suite_name)
+
+    @property
     def provenance(self) -> Provenance:
-        """Of an artifact made now: ask for it after the params were read."""
+        """Of an artifact made now."""
         return self.provenance_without(())
 
     def provenance_without(self, keys: tuple[str, ...]) -> Provenance:
@@ -202,7 +210,7 @@ class Job:
             self.stage.name,
             self.instance,
             code_digests.combine(self._code),
-            hash_params(self.params.values(self.params.keys_read), keys),
+            hash_params(self.params.values(self.declared or self.params.keys_read), keys),
             self._text,
             versions(),
             self.device,
@@ -241,18 +249,13 @@ class Job:
 
     def _check_read(self) -> None:
         """Whatever decided about an output is a dependency that DVC knows."""
-        if PARAMS_FILE in self.stage.inputs:
+        if not self.declared:
             return
-        section = model = ""
-        if self.stage.is_of_cell:
-            key, cell = self.cell
-            section, model = key.partition(".")[0], cell.model
-        declared = params_of(self.stage, section, self.instance, model, self.suite_name)
         # A section covers the keys in it.
         undeclared = sorted(
             key
             for key in self.params.keys_read
-            if not any(f"{key}.".startswith(f"{section}.") for section in declared)
+            if not any(f"{key}.".startswith(f"{section}.") for section in self.declared)
         )
         if undeclared:
             raise ValueError(f"stages/{self.stage.name}.py: PARAMS lacks {', '.join(undeclared)}")

@@ -18,13 +18,16 @@ def row_count(study: Study, table: str, instance: str, documents: dict[str, int]
     `documents` is what the manifests of the corpora say that could be read.
     """
     n_ctx, n_seq = study.corpus.n_ctx, study.corpus.evaluation.sequences
+    is_suite = instance in study.suites
     if table in ("documents", "vocabulary", "eval", "eval_sequences"):
         return {
             "documents": documents.get(instance),
-            "vocabulary": study.corpus.vocab_size,
+            "vocabulary": None if is_suite else study.corpus.vocab_size,
             "eval": n_seq * n_ctx,
             "eval_sequences": n_seq,
         }[table]
+    if instance in study.cells and study.suite_of(instance):
+        return None  # how many checkpoints there are, and how many heads, was found out
     # The cells of a grid are trained for as long.
     cell = study.grids()[instance][0] if table in OF_GRIDS else instance
     steps = study.trained_as(cell).schedule(n_ctx)

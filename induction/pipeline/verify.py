@@ -92,8 +92,8 @@ class Verification:
     def _corpus(self, corpus: str, expected: checks.Expected) -> checks.Problems:
         manifest = checks.read_manifest(corpus)
         self.documents[corpus] = manifest["documents_used"]
-        vocab_size = self.study.corpus.vocab_size
-        yield from checks.check_corpus(corpus, manifest, vocab_size, expected)
+        vocab_size, is_suite = self.study.corpus.vocab_size, corpus in self.study.suites
+        yield from checks.check_corpus(corpus, manifest, vocab_size, is_suite, expected)
 
 
 def stages_here(study: Study) -> tuple[list[Expanded], list[Expanded]]:

@@ -15,6 +15,7 @@ from induction.report.answer import failed_controls, undecided_controls
 from induction.report.formatting import duration, fixed
 from induction.report.left_out import left_out
 from induction.stats.checkpoint_selection import window_of
+from induction.tables.fetch import FETCHED, tokens_per_step
 from induction.tables.heads import HEADS
 from induction.tables.icl import ICL
 from induction.tables.parquet import read_table
@@ -46,8 +47,20 @@ def overview(grid: str, study: Study) -> str:
             *(f"left out of {name}: {says}" for name, says in left_out(_manifests(grid, study))),
             f"seconds per stage: {times}" if times else "",
             f"report: {REPORTS / grid / 'index.html'}",
+            *(suites(study) if not grid else []),
         ]
     )
+
+
+def suites(study: Study) -> list[str]:
+    """A line for each suite of foreign checkpoints that has a report."""
+    lines = []
+    for name, cell in study.cells.items():
+        path = REPORTS / name / "metrics.json"
+        if cell.suite and path.exists():
+            metrics = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            lines += ["", cells(metrics), f"report: {path.with_name('index.html')}"]
+    return lines
 
 
 def _claims(path: Path) -> list[dict]:
@@ -90,6 +103,8 @@ def line(cell: str, study: Study, taken: float) -> str:
     """
     icl, heads = (read_table(table, layout.source_of(table, cell)) for table in (ICL, HEADS))
     per_step = study.train.batch * study.corpus.n_ctx
+    if study.suite_of(cell):
+        per_step = tokens_per_step(layout.source_of(FETCHED, cell))
     window = window_of(icl["step"], icl[SCORE], icl[SCORE_HIGH], per_step, study.phases)
     change = "no phase change"
     if window.is_phase_change:

@@ -1,7 +1,11 @@
 """Table of stage `fetch`."""
 
+import numpy as np
+
 from induction.tables.columns import STEP, float64, int32, text
 from induction.tables.contract import Table
+from induction.tables.parquet import read_table
+from induction.tables.source import Source
 
 FETCHED = Table(
     "checkpoints",
@@ -16,3 +20,11 @@ FETCHED = Table(
         int32("vocab_size", "tokens of its tokenizer; the model may have more rows"),
     ),
 )
+
+
+def tokens_per_step(source: Source) -> int:
+    """Training tokens of an optimiser step, the mean over training; 1 where nothing says, so that
+    training is measured in steps."""
+    rows = read_table(FETCHED, source)
+    step, tokens = rows["step"][-1], rows["tokens"][-1]
+    return 1 if np.isnan(tokens) or step == 0 else max(1, round(tokens / step))
