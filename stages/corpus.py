@@ -15,7 +15,7 @@ from induction.pipeline.artifacts import MANIFEST, TEXT, TOKENIZER, TRAIN_TOKENS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
-from induction.text import packages, sources
+from induction.text import sources
 from induction.text.documents import distinct, stretches, within
 from induction.text.left_out import Reason, rows, sentence
 from induction.text.stream import join_documents, save_stream
@@ -132,7 +132,7 @@ def main(job: Job) -> None:
         )
         manifest = {
             "source": params.source,
-            "versions": {} if params.source == "files" else packages.versions(params.packages),
+            "versions": sources.versions(params),
             # Of the only text that there is; else the documents are whole.
             "documents_are_stretches": is_single,
             "documents_found": len(texts_read),

@@ -26,6 +26,7 @@ FILES = CorpusSettings(
     packages=(),
     exclude_names=("skip.txt",),
     files="texts/*.txt",
+    hub=None,
     text_column="text",
     max_characters=10_000,
     min_characters=5,
