@@ -40,26 +40,41 @@ def documents_of(hub: Hub, column: str, left_out: LeftOut) -> Documents:
 def _batches(hub: Hub, column: str) -> Iterator[pa.RecordBatch]:
     _set_up()
     try:
-        tables = iter(_opened(hub).with_format("arrow").iter(records.BATCH_ROWS))
-        while (table := next(tables, None)) is not None:
-            records.check_column(table.schema, name_of(hub), column)
-            yield from table.to_batches()
+        builder, is_parquet = _opened(hub)
+        read = _from_parquet if is_parquet else _from_others
+        yield from read(builder, hub, column)
     except StageError:
         raise
     except Exception as error:  # a dozen types of five libraries
         raise _translated(error, hub) from None
 
 
-def _opened(hub: Hub) -> Any:
-    """The split as an IterableDataset. What is not there raises errors of the libraries, too."""
+def _from_parquet(builder: Any, hub: Hub, column: str) -> Iterator[pa.RecordBatch]:
+    # Not by `datasets`: it downloads every column, and where reading stops early it leaves threads
+    # that now and then abort this program at its end (apache/arrow#45214).
+    from huggingface_hub import HfFileSystem
+
+    system = HfFileSystem(endpoint=os.environ.get("HF_ENDPOINT"))
+    for path in builder.config.data_files[hub.split]:
+        with system.open(path) as file:
+            yield from records.parquet_batches(file, name_of(hub), column)
+
+
+def _from_others(builder: Any, hub: Hub, column: str) -> Iterator[pa.RecordBatch]:
+    dataset = builder.as_streaming_dataset(hub.split)
+    for table in dataset.with_format("arrow").iter(records.BATCH_ROWS):
+        records.check_column(table.schema, name_of(hub), column)
+        yield from table.to_batches()
+
+
+def _opened(hub: Hub) -> tuple[Any, bool]:
+    """What reads the dataset, and whether it is of Parquet. Raises errors of the libraries, too."""
     # Importing these takes seconds, which nobody without a hub should wait.
     import datasets
     from huggingface_hub import HfApi
 
     # `datasets` says in words alone which of these is missing.
-    HfApi(endpoint=datasets.config.HF_ENDPOINT).dataset_info(
-        hub.dataset, revision=hub.revision, timeout=30
-    )
+    HfApi().dataset_info(hub.dataset, revision=hub.revision, timeout=30)
     try:
         builder = datasets.load_dataset_builder(
             f"hf://datasets/{hub.dataset}",  # without hf:// a folder of that name would do
@@ -68,7 +83,7 @@ def _opened(hub: Hub) -> Any:
             cache_dir=str(paths.HUB / "datasets"),
         )
     except ValueError as error:
-        if "onfig" not in str(error):
+        if not str(error).startswith(("BuilderConfig", "Config name")):
             raise
         raise StageError(
             f"{KEY}.configuration: found {hub.configuration!r}, expected one of {hub.dataset} "
@@ -86,6 +101,7 @@ def _opened(hub: Hub) -> Any:
             f"{KEY}.split: found {hub.split!r}, expected one of {hub.dataset}: "
             f"{visible(', '.join(map(str, files)), 300)}; correct it"
         )
+    # The library lets files of other commits pass.
     own = f"hf://datasets/{hub.dataset}@{hub.revision}/"
     for file in files[hub.split]:
         if not file.startswith(own):
@@ -93,9 +109,7 @@ def _opened(hub: Hub) -> Any:
                 f"{KEY}.dataset: found {hub.dataset!r}, which names {visible(file, 200)!r}, "
                 f"expected files of its own, at its commit; {FILES}"
             )
-    if kind == "parquet":
-        builder.config.batch_size = records.BATCH_ROWS
-    return builder.as_streaming_dataset(hub.split)
+    return builder, kind == "parquet"
 
 
 def _set_up() -> None:

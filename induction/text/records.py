@@ -192,10 +192,15 @@ def _text_of(record: Any, column: str, name: str, left_out: LeftOut) -> str | No
 
 def _from_parquet(file: BinaryIO, path: Path, column: str, left_out: LeftOut) -> Documents:
     # A file object, because pyarrow takes no path that is not UTF-8.
-    table = pq.ParquetFile(file)
-    check_column(table.schema_arrow, name_of(path), column)
-    batches = table.iter_batches(batch_size=BATCH_ROWS, columns=[column], use_threads=False)
+    batches = parquet_batches(file, name_of(path), column)
     yield from from_batches(batches, name_of(path), column, left_out)
+
+
+def parquet_batches(file: Any, name: str, column: str) -> Iterator[pa.RecordBatch]:
+    """One column of a Parquet file, a few rows at a time."""
+    table = pq.ParquetFile(file)
+    check_column(table.schema_arrow, name, column)
+    return table.iter_batches(batch_size=BATCH_ROWS, columns=[column], use_threads=False)
 
 
 def from_batches(

@@ -30,7 +30,7 @@ def hub(repositories: Repositories) -> Iterator[tuple[str, list[str]]]:
             files = repositories.get(repository)
             if files is None:
                 self.answer(401, b"", "RepoNotFound")
-            elif revision != COMMIT:
+            elif revision not in (COMMIT, "main"):
                 self.answer(404, b"", "RevisionNotFound")
             elif repository == GATED and not is_api:
                 self.answer(401, b"", "GatedRepo")
