@@ -1,8 +1,14 @@
 """What a file holds is recognised by its content as well as by its name."""
 
+import bz2
 import gzip
+import io
 import json
+import lzma
+import tarfile
+import zipfile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -69,6 +75,61 @@ def test_records_under_another_name_are_refused(tmp_path, name, content):
     wanted = rf"/{name}: found records in JSON, expected text; rename it to \.json"
     with pytest.raises(StageError, match=wanted):
         read(tmp_path)
+
+
+def archive(kind: str) -> bytes:
+    file, text = io.BytesIO(), TEXTS[0].encode()
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w") as opened:
+            opened.writestr("a.txt", text)
+    else:
+        with tarfile.open(fileobj=file, mode="w") as opened:
+            member = tarfile.TarInfo("a.txt")
+            member.size = len(text)
+            opened.addfile(member, io.BytesIO(text))
+    return file.getvalue()
+
+
+def arrow() -> bytes:
+    file, table = io.BytesIO(), pa.table({"text": TEXTS})
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    return file.getvalue()
+
+
+def array() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.full(99, 0x41414141))
+    return file.getvalue()
+
+
+NO_TEXT = {
+    "a.tar": (archive("tar"), "a tar archive"),
+    "a.tar.gz": (gzip.compress(archive("tar")), "a tar archive"),
+    "a.tar.zst": (zstd(archive("tar")), "a tar archive"),
+    "a.zip": (archive("zip"), "a ZIP archive (as .docx"),
+    "a.docx": (archive("zip"), "a ZIP archive (as .docx"),
+    "a.jsonl": (archive("zip"), "a ZIP archive"),
+    "a.pdf": (b"%PDF-1.4\n1 0 obj<<>>endobj\n%%EOF", "a PDF"),
+    "a.npy": (array(), "a NumPy array"),
+    "a.arrow": (arrow(), "an Arrow file"),
+    "a.bz2": (bz2.compress(TEXTS[0].encode()), "a bzip2 archive"),
+    "a.xz": (lzma.compress(TEXTS[0].encode()), "an xz archive"),
+    "a.rtf": (b"{\\rtf1\\ansi some text}", "a document in RTF"),
+    "a.sqlite": (b"SQLite format 3\0" + b"\0" * 99, "an SQLite database"),
+}
+
+
+@pytest.mark.parametrize("name", NO_TEXT)
+def test_what_is_no_text_is_refused_by_what_it_is(tmp_path, name):
+    data, kind = NO_TEXT[name]
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "good.txt").write_text(TEXTS[0])
+    with pytest.raises(StageError) as caught:
+        read(tmp_path)
+    assert f"/{name}: found {kind}" in str(caught.value)
+    assert "expected text; write its text as .txt or .jsonl" in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("text", ["{ a brace }", "[1, 2, 3] is a list", "{}\n", "{not json: 1}\n"])
