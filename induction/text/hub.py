@@ -50,8 +50,7 @@ def _batches(hub: Hub, column: str) -> Iterator[pa.RecordBatch]:
 
 
 def _from_parquet(builder: Any, hub: Hub, column: str) -> Iterator[pa.RecordBatch]:
-    # Not by `datasets`: it downloads every column, and where reading stops early it leaves threads
-    # that now and then abort this program at its end (apache/arrow#45214).
+    # Not by `datasets`: it downloads every column, and reads ahead (see `parquet_batches`).
     from huggingface_hub import HfFileSystem
 
     system = HfFileSystem(endpoint=os.environ.get("HF_ENDPOINT"))

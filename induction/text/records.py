@@ -198,7 +198,9 @@ def _from_parquet(file: BinaryIO, path: Path, column: str, left_out: LeftOut) ->
 
 def parquet_batches(file: Any, name: str, column: str) -> Iterator[pa.RecordBatch]:
     """One column of a Parquet file, a few rows at a time."""
-    table = pq.ParquetFile(file)
+    # Threads that read ahead would go on where reading stops early, and now and then abort this
+    # program at its end.
+    table = pq.ParquetFile(file, pre_buffer=False)
     check_column(table.schema_arrow, name, column)
     return table.iter_batches(batch_size=BATCH_ROWS, columns=[column], use_threads=False)
 

@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import tarfile
+import threading
 import zipfile
 
 import numpy as np
@@ -146,6 +147,21 @@ def test_parquet_is_recognised_by_its_content_and_its_strings_may_be_coded(tmp_p
     assert skipped == {"no text in record": 1}
 
 
+def test_parquet_is_read_by_no_thread_that_could_outlive_the_reading():
+    """One that waits for Python when this program ends aborts it, now and then."""
+    threads = set()
+
+    class File(io.BytesIO):
+        def read(self, *size: int | None) -> bytes:
+            threads.add(threading.current_thread())
+            return super().read(*size)
+
+    file = io.BytesIO()
+    pq.write_table(pa.table({"n": range(5), "text": TEXTS}), file, row_group_size=1)
+    next(records.parquet_batches(File(file.getvalue()), "a.parquet", "text"))
+    assert threads == {threading.current_thread()}
+
+
 def test_another_key_is_named_with_what_to_do(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(lines("content"))
     with pytest.raises(StageError, match=r"000000001 \(has content; set corpus\.text_column\)"):
@@ -202,6 +218,19 @@ def test_an_array_that_breaks_off_keeps_what_came_before(tmp_path):
     (tmp_path / "a.json").write_bytes(ARRAY[: len(ARRAY) // 2])
     documents, skipped = read(tmp_path)
     assert [document.text for document in documents] == TEXTS[:2] and skipped == {"not JSON": 1}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_folder_of_other_encodings(tmp_path, encoding):
+    """UTF-16 says what it is; without a mark, a third of the text is too much to lose in silence."""
+    for i in range(9):
+        data = "“naïve café”, quoted in plain text".encode(encoding if i % 3 == 0 else "utf-8")
+        (tmp_path / f"{i}.txt").write_bytes(data)
+    if encoding == "utf-16":
+        assert len(read(tmp_path, max_lost=0.02)[0]) == 9
+        return
+    with pytest.raises(StageError, match=r"found 3 of 9 files .*/0\.txt \(perhaps cp1252: iconv"):
+        read(tmp_path, max_lost=0.02)
 
 
 @pytest.mark.parametrize("separator", ["\n", " ", ""])
