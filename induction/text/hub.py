@@ -91,8 +91,8 @@ def _opened(hub: Hub) -> tuple[Any, bool]:
     kind = type(builder).__module__.rpartition(".")[-1]
     if kind not in FORMATS:
         raise StageError(
-            f"{KEY}.dataset: found {hub.dataset!r}, whose files are read as {kind}, expected one of "
-            f"{', '.join(FORMATS)}; {FILES}"
+            f"{KEY}.dataset: found {hub.dataset!r}, whose files are read as {kind}, expected one "
+            f"of {', '.join(FORMATS)}; {FILES}"
         )
     files = builder.config.data_files or {}
     if hub.split not in files:
@@ -143,13 +143,13 @@ def _translated(error: Exception, hub: Hub) -> StageError:
     page = f"https://huggingface.co/datasets/{hub.dataset}"
     if isinstance(error, errors.GatedRepoError) or "is a gated dataset" in str(error):
         return StageError(
-            f"{KEY}.dataset: found {hub.dataset!r}, which is gated, expected one that you may read; "
-            f"accept its terms at {page} and log in with `hf auth login`, or set HF_TOKEN"
+            f"{KEY}.dataset: found {hub.dataset!r}, which is gated, expected one that you may "
+            f"read; accept its terms at {page} and log in with `hf auth login`, or set HF_TOKEN"
         )
     if isinstance(error, errors.RepositoryNotFoundError):
         return StageError(
-            f"{KEY}.dataset: found {hub.dataset!r}, expected a dataset that the hub has and you may "
-            "read; correct it or, if it is private, log in with `hf auth login`"
+            f"{KEY}.dataset: found {hub.dataset!r}, expected a dataset that the hub has and you "
+            "may read; correct it or, if it is private, log in with `hf auth login`"
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return StageError(
@@ -158,13 +158,14 @@ def _translated(error: Exception, hub: Hub) -> StageError:
         )
     if "scripts are no longer supported" in str(error):
         return StageError(
-            f"{KEY}.dataset: found {hub.dataset!r}, which a script makes, expected files of data (no "
-            f"code of a repository is run); name a copy in Parquet, or {FILES}"
+            f"{KEY}.dataset: found {hub.dataset!r}, which a script makes, expected files of data "
+            f"(no code of a repository is run); name a copy in Parquet, or {FILES}"
         )
     if isinstance(error, (httpx.HTTPError, ConnectionError)):
         return StageError(
-            f"{KEY}: found no way to {name_of(hub)} ({_words(error)}), expected a hub that answers; "
-            "look at the network (and at HF_ENDPOINT and HF_HUB_OFFLINE, if set) and try again"
+            f"{KEY}: found no way to {name_of(hub)} ({_words(error)}), expected a hub that "
+            "answers; look at the network (and at HF_ENDPOINT and HF_HUB_OFFLINE, if set) and "
+            "try again"
         )
     return StageError(
         f"{KEY}: found {name_of(hub)!r}, which cannot be read ({_words(error)}); name another "

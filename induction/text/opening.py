@@ -30,8 +30,8 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# How files begin that are no text, though bytes of some of them look like it. A tar is told by bytes
-# 257 to 261.
+# How files begin that are no text, though bytes of some of them look like it. A tar is told
+# by bytes 257 to 261.
 NO_TEXT = {
     b"%PDF-": "a PDF",
     b"PK\x03\x04": "a ZIP archive (as .docx, .xlsx, .epub and .npz are)",

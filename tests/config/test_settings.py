@@ -127,7 +127,7 @@ HUB = {"dataset": "a/b", "configuration": "", "revision": "0" * 40, "split": "tr
         ("icl.windows.early", [40, 50, 60], r"icl\.windows\.early: .*at most 2 entries, not 3"),
         ("icl.late_point", 511, r"icl\.late_point: found 511"),
         ("corpus.source", "wikipedia", r"corpus\.source: .*'docstrings', 'files' or 'hub'"),
-        ("corpus.source", "hub", r"corpus\.hub: found None, expected a mapping of dataset.*write one"),
+        ("corpus.source", "hub", r"corpus\.hub: found None, expected a mapping of data.*write"),
         ("corpus.hub", ..., r"corpus\.hub: found nothing, expected a mapping; add it"),
         ("corpus.hub", HUB, None),
         ("corpus.hub", HUB | {"dataset": "squad"}, r"corpus\.hub\.dataset: .*as owner/name"),

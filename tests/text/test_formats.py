@@ -222,7 +222,7 @@ def test_an_array_that_breaks_off_keeps_what_came_before(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
 def test_a_folder_of_other_encodings(tmp_path, encoding):
-    """UTF-16 says what it is; without a mark, a third of the text is too much to lose in silence."""
+    """UTF-16 says what it is; a third of the text is too much to lose in silence."""
     for i in range(9):
         data = "“naïve café”, quoted in plain text".encode(encoding if i % 3 == 0 else "utf-8")
         (tmp_path / f"{i}.txt").write_bytes(data)
