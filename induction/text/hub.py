@@ -79,7 +79,6 @@ def _opened(hub: Hub) -> tuple[Any, bool]:
             f"hf://datasets/{hub.dataset}",  # without hf:// a folder of that name would do
             hub.configuration or None,
             revision=hub.revision,
-            cache_dir=str(paths.HUB / "datasets"),
         )
     except ValueError as error:
         if not str(error).startswith(("BuilderConfig", "Config name")):
@@ -118,13 +117,11 @@ def _set_up() -> None:
     """
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     os.environ.setdefault("HF_TOKEN_PATH", str(home / "token"))  # which a user may have
+    for name in list(os.environ):
+        if name.startswith(("HF_", "HUGGINGFACE_")) and name.endswith("_CACHE"):
+            del os.environ[name]
     os.environ |= {
         "HF_HOME": str(paths.HUB),
-        "HF_HUB_CACHE": str(paths.HUB / "hub"),
-        "HF_ASSETS_CACHE": str(paths.HUB / "assets"),
-        "HF_XET_CACHE": str(paths.HUB / "xet"),
-        "HF_DATASETS_CACHE": str(paths.HUB / "datasets"),
-        "HF_MODULES_CACHE": str(paths.HUB / "modules"),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",

@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from induction.config.corpus import Hub
+from induction.pipeline.environment import run
 from induction.text import hub as hubs
 from tests.text.hub import COMMIT, GATED, hub
 
@@ -95,11 +94,17 @@ def read(
     wanted = {"dataset": name, "configuration": "", "revision": COMMIT, "split": "train"} | changed
     home = folder / "home"
     home.mkdir(exist_ok=True)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "XDG_"))}
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-c", READ, json.dumps([wanted, column, most])],
+        {
+            "HOME": str(home),
+            "HF_HOME": str(home / "own"),
+            "HF_HUB_CACHE": str(home / "hub"),
+            "HF_DATASETS_CACHE": str(home / "datasets"),
+            "HF_ENDPOINT": address,
+            "PYTHONPATH": str(Path.cwd()),
+        },
         cwd=folder,
-        env={**kept, "HOME": str(home), "PYTHONPATH": str(Path.cwd()), "HF_ENDPOINT": address},
         capture_output=True,
         text=True,
     )
