@@ -18,7 +18,7 @@ from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
 from induction.pipeline.suite_checkpoints import source_of_suite
 from induction.tables.corpus import DOCUMENTS, EVAL, EVAL_SEQUENCES, VOCABULARY
-from induction.text import packages, sources
+from induction.text import sources
 from induction.text.documents import Document, distinct, stretches, within
 from induction.text.foreign_tokenizer import load_foreign_tokenizer
 from induction.text.left_out import Reason, rows, sentence
@@ -139,7 +139,7 @@ def main(job: Job) -> None:
         )
         manifest = {
             "source": params.source,
-            "versions": {} if params.source == "files" else packages.versions(params.packages),
+            "versions": sources.versions(params),
             # Of the only text that there is; else the documents are whole.
             "documents_are_stretches": is_single,
             "documents_found": len(texts_read),

@@ -1,5 +1,6 @@
 """Section `corpus`: the text, its tokens, the fixed evaluation set."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -16,7 +17,20 @@ Package = Annotated[
         description="the name of a package on PyPI: letters, digits, and . _ - between them",
     ),
 ]
-Source = Literal["packages", "docstrings", "files"]
+# The name of a dataset on the hub. One without an owner would be a format to the library.
+Dataset = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9._-]{1,96}$",
+        description="the name of a dataset on the Hugging Face hub, as owner/name",
+    ),
+]
+# Not a slice of one, such as train[:10%].
+Split = Annotated[
+    str, Field(pattern=r"^\w{1,100}$", description="the name of a split, such as train")
+]
+COMMIT = re.compile(r"[0-9a-f]{40}")
+Source = Literal["packages", "docstrings", "files", "hub"]
 MAX_CHARACTERS = 10**9  # of all text together
 Characters = Annotated[int, within(1, MAX_CHARACTERS, "text is held in memory")]
 MAX_EVALUATION = 10**8  # tokens, each of which has a loss at every checkpoint
@@ -31,12 +45,32 @@ class Evaluation:
 
 
 @settings
+class Hub:
+    """A split of a dataset of the Hugging Face hub, at a commit, which cannot change."""
+
+    dataset: Dataset
+    configuration: Text
+    revision: Text
+    split: Split
+
+    def __post_init__(self) -> None:
+        require(
+            COMMIT.fullmatch(self.revision) is not None,
+            "revision",
+            self.revision,
+            "a whole commit (40 digits, 0-9 and a-f), because branches and tags can change",
+            f"copy it from https://huggingface.co/datasets/{self.dataset}/commits/main",
+        )
+
+
+@settings
 class CorpusChanges:
     """One entry of `corpora`: another text, cut into tokens and windows in the same way."""
 
     source: Source | None = None
     packages: Listed[Package] | None = None
     files: Text | None = None
+    hub: Hub | None = None
     text_column: Text | None = None
     max_characters: int | None = None
     min_characters: int | None = None
@@ -49,6 +83,7 @@ class CorpusSettings:
     packages: Listed[Package]
     exclude_names: Listed[Text]
     files: Text
+    hub: Hub | None
     text_column: Text
     max_characters: Characters
     min_characters: Characters
@@ -62,7 +97,7 @@ class CorpusSettings:
 
     def __post_init__(self) -> None:
         require(
-            self.source == "files" or len(self.packages) > 0,
+            self.source in ("files", "hub") or len(self.packages) > 0,
             "packages",
             list(self.packages),
             f"at least one installed package, because source is {self.source!r}",
@@ -76,6 +111,13 @@ class CorpusSettings:
             "write one, or set corpus.source: packages",
         )
         self._check_files()
+        require(
+            self.source != "hub" or self.hub is not None,
+            "hub",
+            self.hub,
+            "a mapping of dataset, configuration, revision and split, because source is 'hub'",
+            "write one, or set corpus.source: packages",
+        )
         tokens = self.evaluation.sequences * self.n_ctx
         require(
             tokens <= MAX_EVALUATION,

@@ -22,7 +22,10 @@ def settings_of(study: Study, corpus: str) -> CorpusSettings:
 
 
 def dependency(settings: CorpusSettings) -> Path:
-    """What DVC hashes of the text: a folder, a file, or the versions that stage `plan` wrote."""
+    """What DVC hashes of the text: a folder, a file, or the versions that stage `plan` wrote.
+
+    The commit of a hub's dataset is one of the params, which DVC watches in any case.
+    """
     return files.watched(settings.files) if settings.source == "files" else versions_file()
 
 
@@ -34,7 +37,8 @@ def versions_file() -> Path:
 def packages(study: Study) -> set[str]:
     """The packages whose sources are the text of some corpus."""
     corpora = [settings_of(study, corpus) for corpus in ("", *study.corpora)]
-    return {name for each in corpora if each.source != "files" for name in each.packages}
+    are_packages = ("packages", "docstrings")
+    return {name for each in corpora if each.source in are_packages for name in each.packages}
 
 
 def check(study: Study, cells: Iterable[str]) -> None:

@@ -30,6 +30,23 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# How files begin that are no text, though bytes of some of them look like it. A tar is told
+# by bytes 257 to 261.
+NO_TEXT = {
+    b"%PDF-": "a PDF",
+    b"PK\x03\x04": "a ZIP archive (as .docx, .xlsx, .epub and .npz are)",
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"ARROW1": "an Arrow file",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89HDF\r\n": "an HDF5 file",
+    b"SQLite format 3\0": "an SQLite database",
+    b"{\\rtf": "a document in RTF",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ\0": "an xz archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+}
+TAR, TAR_AT = b"ustar", 257
 # What reading a damaged file raises.
 DAMAGE = (OSError, EOFError, zlib.error, pa.ArrowException)
 
@@ -54,7 +71,8 @@ def unpacked(file: BinaryIO, name: str) -> tuple[io.BufferedIOBase, bytes]:
     """What the file holds, as UTF-8 where a byte-order mark says what it is, and how that begins.
 
     Reading raises one of DAMAGE where the file is damaged, and StageError beyond MAX_FILE.
-    Raises UnicodeDecodeError if the text is not what its mark says.
+    Raises UnicodeDecodeError if the text is not what its mark says, and StageError if the file is
+    of a kind that holds no text.
     """
     head = file.read(4)
     file.seek(0)
@@ -65,6 +83,11 @@ def unpacked(file: BinaryIO, name: str) -> tuple[io.BufferedIOBase, bytes]:
         read = pa.CompressedInputStream(pa.PythonFile(file), "zstd").read
     stream = io.BufferedReader(_Capped(read, name), BUFFER)
     head = stream.peek(BUFFER)
+    if kind := _no_text(head):
+        raise StageError(
+            f"{name}: found {kind}, expected text; write its text as .txt or .jsonl (.gz and .zst "
+            "of these are read), and take it out of what corpus.files names"
+        )
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
             data = stream.read().decode(encoding).encode()
@@ -72,6 +95,13 @@ def unpacked(file: BinaryIO, name: str) -> tuple[io.BufferedIOBase, bytes]:
     if head.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
     return stream, head.removeprefix(codecs.BOM_UTF8)
+
+
+def _no_text(head: bytes) -> str:
+    """What a file is that begins so; empty if it may be text."""
+    if head[TAR_AT:].startswith(TAR):
+        return "a tar archive"
+    return next((kind for magic, kind in NO_TEXT.items() if head.startswith(magic)), "")
 
 
 def likely(data: bytes) -> str:

@@ -8,7 +8,7 @@ never opened.
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
@@ -192,34 +192,48 @@ def _text_of(record: Any, column: str, name: str, left_out: LeftOut) -> str | No
 
 def _from_parquet(file: BinaryIO, path: Path, column: str, left_out: LeftOut) -> Documents:
     # A file object, because pyarrow takes no path that is not UTF-8.
-    table = pq.ParquetFile(file)
-    _check_column(table.schema_arrow, path, column)
-    batches = table.iter_batches(batch_size=BATCH_ROWS, columns=[column], use_threads=False)
+    batches = parquet_batches(file, name_of(path), column)
+    yield from from_batches(batches, name_of(path), column, left_out)
+
+
+def parquet_batches(file: Any, name: str, column: str) -> Iterator[pa.RecordBatch]:
+    """One column of a Parquet file, a few rows at a time."""
+    # Threads that read ahead would go on where reading stops early, and now and then abort this
+    # program at its end.
+    table = pq.ParquetFile(file, pre_buffer=False)
+    check_column(table.schema_arrow, name, column)
+    return table.iter_batches(batch_size=BATCH_ROWS, columns=[column], use_threads=False)
+
+
+def from_batches(
+    batches: Iterable[pa.RecordBatch], name: str, column: str, left_out: LeftOut
+) -> Documents:
+    """The texts in a column of batches of rows, which `check_column` has let pass."""
     values = (value for batch in batches for value in _plain(batch.column(column)))
     for row, value in enumerate(values, start=1):
-        name = f"{name_of(path)}:{row:09d}"
-        text = _value(value.as_buffer(), name, left_out)
-        yield None if text is None else Document(name, text)
+        text = _value(value.as_buffer(), f"{name}:{row:09d}", left_out)
+        yield None if text is None else Document(f"{name}:{row:09d}", text)
 
 
 def _plain(column: pa.Array) -> pa.Array:
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
-def _check_column(schema: pa.Schema, path: Path, column: str) -> None:
+def check_column(schema: pa.Schema, name: str, column: str) -> None:
+    """Raise StageError unless rows of this schema have one such column, of strings."""
     types = [field.type for field in schema if field.name == column]
     remedy = "set corpus.text_column in params.yaml"
     if len(types) != 1:
         raise StageError(
-            f"{name_of(path)}: found columns {visible(str(schema.names), 300)}, expected "
-            f"{column!r} once; {remedy}"
+            f"{name}: found columns {visible(str(schema.names), 300)}, expected {column!r} once; "
+            f"{remedy}"
         )
     of_values = types[0].value_type if pa.types.is_dictionary(types[0]) else types[0]
     is_text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     if not any(check(of_values) for check in is_text):
         raise StageError(
-            f"{name_of(path)}: found column {column!r} of type {visible(str(types[0]), 100)}, "
-            f"expected strings; write it as such, or {remedy}"
+            f"{name}: found column {column!r} of type {visible(str(types[0]), 100)}, expected "
+            f"strings; write it as such, or {remedy}"
         )
 
 

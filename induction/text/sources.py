@@ -1,12 +1,13 @@
-"""Where text comes from: installed packages, their docstrings, or a glob of files."""
+"""Where text comes from: installed packages, their docstrings, a glob of files, or a hub."""
 
 import hashlib
+import math
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from induction.config.corpus import MAX_CHARACTERS, CorpusSettings
+from induction.config.corpus import MAX_CHARACTERS, CorpusSettings, Hub
 from induction.config.errors import StageError, visible
-from induction.text import files, packages, records
+from induction.text import files, hub, packages, records
 from induction.text.documents import Document
 from induction.text.left_out import LeftOut, Reason, rows, sentence
 from induction.text.records import Documents
@@ -24,12 +25,16 @@ def nothing(_: Collection[Path]) -> Collection[Path]:
 def read(settings: CorpusSettings, ignored: Ignored = nothing) -> tuple[list[Document], LeftOut]:
     """All documents of the configured source, and what was left out.
 
+    Of a hub, the first of the split that together have at most `corpus.max_characters`: what comes
+    after them is not read.
+
     Raises StageError if a package is not installed, if there is no text or too much of it, if more
     of it is lost than `corpus.max_lost`, or if a link leads out of the folder.
     """
     left_out = LeftOut()
     where = f"params.yaml: {visible(_where(settings), 300)}: found"
     kept, characters = [], 0
+    most = settings.max_characters if settings.source == "hub" else math.inf
     for count, document in enumerate(_documents(settings, ignored, left_out), start=1):
         if count > MAX_RECORDS:
             raise StageError(f"{where} more than {MAX_RECORDS:,} records; {NARROW}")
@@ -39,6 +44,8 @@ def read(settings: CorpusSettings, ignored: Ignored = nothing) -> tuple[list[Doc
             left_out.add(Reason.SHORT, document.name)
         elif not _is_unicode(document.text):
             left_out.add(Reason.NO_UTF8, document.name)
+        elif kept and characters + len(document.text) > most:
+            break
         else:
             kept.append(document)
             characters += len(document.text)
@@ -69,22 +76,39 @@ def digest(settings: CorpusSettings, ignored: Ignored = nothing) -> str:
         paths = _files(settings, ignored, LeftOut())
         lines = [f"{files.name_of(path)} {_sha256(path)}\n" for path in paths]
     else:
-        pins = packages.versions(settings.packages)
-        lines = [f"{package}=={version}\n" for package, version in pins.items()]
+        lines = [f"{name}=={version}\n" for name, version in versions(settings).items()]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def versions(settings: CorpusSettings) -> dict[str, str]:
+    """What is pinned of the text: a version of each package, a commit of a hub's dataset."""
+    if settings.source == "files":
+        return {}
+    if dataset := _dataset(settings):
+        return {hub.name_of(dataset): dataset.revision}
+    return packages.versions(settings.packages)
+
+
 def check(settings: CorpusSettings) -> None:
-    """Raise StageError unless the text is there, in a form of which DVC sees every change."""
+    """Raise StageError unless the text is there, in a form of which DVC sees every change.
+
+    Nobody asks a hub here: what was read of it once is not read again.
+    """
     if settings.source == "files":
         files.check_folder(settings.files)
     else:
-        packages.versions(settings.packages)
+        versions(settings)
+
+
+def _dataset(settings: CorpusSettings) -> Hub | None:
+    return settings.hub if settings.source == "hub" else None
 
 
 def _where(settings: CorpusSettings) -> str:
     if settings.source == "files":
         return f"corpus.files {settings.files!r}"
+    if dataset := _dataset(settings):
+        return f"corpus.hub {hub.name_of(dataset)!r}"
     return f"corpus.packages {list(settings.packages)}"
 
 
@@ -92,6 +116,9 @@ def _documents(settings: CorpusSettings, ignored: Ignored, left_out: LeftOut) ->
     if settings.source == "files":
         for path in _files(settings, ignored, left_out):
             yield from records.documents_of(path, settings.text_column, left_out)
+        return
+    if dataset := _dataset(settings):
+        yield from hub.documents_of(dataset, settings.text_column, left_out)
         return
     is_docstrings = settings.source == "docstrings"
     for package in settings.packages:

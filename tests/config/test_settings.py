@@ -77,6 +77,9 @@ def test_published_cells_are_trained_longer_and_all_for_as_long():
     assert [step for step in long if step <= short[30]] == short[:31], "as in the default study"
 
 
+HUB = {"dataset": "a/b", "configuration": "", "revision": "0" * 40, "split": "train"}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -123,7 +126,19 @@ def test_published_cells_are_trained_longer_and_all_for_as_long():
         ("icl.windows.early", [60, 40], r"icl\.windows\.early: found \[60, 40\]"),
         ("icl.windows.early", [40, 50, 60], r"icl\.windows\.early: .*at most 2 entries, not 3"),
         ("icl.late_point", 511, r"icl\.late_point: found 511"),
-        ("corpus.source", "wikipedia", r"corpus\.source: .*'packages', 'docstrings' or 'files'"),
+        ("corpus.source", "wikipedia", r"corpus\.source: .*'docstrings', 'files' or 'hub'"),
+        ("corpus.source", "hub", r"corpus\.hub: found None, expected a mapping of data.*write"),
+        ("corpus.hub", ..., r"corpus\.hub: found nothing, expected a mapping; add it"),
+        ("corpus.hub", HUB, None),
+        ("corpus.hub", HUB | {"dataset": "squad"}, r"corpus\.hub\.dataset: .*as owner/name"),
+        ("corpus.hub", HUB | {"dataset": "../.git"}, r"corpus\.hub\.dataset: .*as owner/name"),
+        ("corpus.hub", HUB | {"revision": "main"}, r"hub\.revision: found 'main', expected a whole "
+         r"commit .*copy it from https://huggingface\.co/datasets/a/b/commits/main"),
+        ("corpus.hub", HUB | {"revision": "0" * 39}, r"corpus\.hub\.revision: .*whole commit"),
+        ("corpus.hub", HUB | {"split": "train[:9]"}, r"corpus\.hub\.split: .*name of a split"),
+        ("corpus.hub", {"dataset": "a/b"}, r"corpus\.hub\.\w+: found nothing"),
+        ("corpora.docstrings", {"source": "hub"}, r"corpora\.docstrings\.hub: found None"),
+        ("corpora.docstrings", {"source": "hub", "hub": HUB}, None),
         ("corpus.source", "files", r"corpus\.files: found ''.*glob"),
         ("corpus.packages", [], r"corpus\.packages: found \[\]"),
         ("corpus.vocab_size", 100, r"corpus\.vocab_size: found 100"),

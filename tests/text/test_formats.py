@@ -1,8 +1,15 @@
 """What a file holds is recognised by its content as well as by its name."""
 
+import bz2
 import gzip
+import io
 import json
+import lzma
+import tarfile
+import threading
+import zipfile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -71,6 +78,61 @@ def test_records_under_another_name_are_refused(tmp_path, name, content):
         read(tmp_path)
 
 
+def archive(kind: str) -> bytes:
+    file, text = io.BytesIO(), TEXTS[0].encode()
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w") as opened:
+            opened.writestr("a.txt", text)
+    else:
+        with tarfile.open(fileobj=file, mode="w") as opened:
+            member = tarfile.TarInfo("a.txt")
+            member.size = len(text)
+            opened.addfile(member, io.BytesIO(text))
+    return file.getvalue()
+
+
+def arrow() -> bytes:
+    file, table = io.BytesIO(), pa.table({"text": TEXTS})
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    return file.getvalue()
+
+
+def array() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.full(99, 0x41414141))
+    return file.getvalue()
+
+
+NO_TEXT = {
+    "a.tar": (archive("tar"), "a tar archive"),
+    "a.tar.gz": (gzip.compress(archive("tar")), "a tar archive"),
+    "a.tar.zst": (zstd(archive("tar")), "a tar archive"),
+    "a.zip": (archive("zip"), "a ZIP archive (as .docx"),
+    "a.docx": (archive("zip"), "a ZIP archive (as .docx"),
+    "a.jsonl": (archive("zip"), "a ZIP archive"),
+    "a.pdf": (b"%PDF-1.4\n1 0 obj<<>>endobj\n%%EOF", "a PDF"),
+    "a.npy": (array(), "a NumPy array"),
+    "a.arrow": (arrow(), "an Arrow file"),
+    "a.bz2": (bz2.compress(TEXTS[0].encode()), "a bzip2 archive"),
+    "a.xz": (lzma.compress(TEXTS[0].encode()), "an xz archive"),
+    "a.rtf": (b"{\\rtf1\\ansi some text}", "a document in RTF"),
+    "a.sqlite": (b"SQLite format 3\0" + b"\0" * 99, "an SQLite database"),
+}
+
+
+@pytest.mark.parametrize("name", NO_TEXT)
+def test_what_is_no_text_is_refused_by_what_it_is(tmp_path, name):
+    data, kind = NO_TEXT[name]
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "good.txt").write_text(TEXTS[0])
+    with pytest.raises(StageError) as caught:
+        read(tmp_path)
+    assert f"/{name}: found {kind}" in str(caught.value)
+    assert "expected text; write its text as .txt or .jsonl" in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize("text", ["{ a brace }", "[1, 2, 3] is a list", "{}\n", "{not json: 1}\n"])
 def test_text_with_brackets_is_text(tmp_path, text):
     (tmp_path / "a.txt").write_text(text * 9)
@@ -83,6 +145,21 @@ def test_parquet_is_recognised_by_its_content_and_its_strings_may_be_coded(tmp_p
     documents, skipped = read(tmp_path)
     assert [document.text for document in documents] == TEXTS
     assert skipped == {"no text in record": 1}
+
+
+def test_parquet_is_read_by_no_thread_that_could_outlive_the_reading():
+    """One that waits for Python when this program ends aborts it, now and then."""
+    threads = set()
+
+    class File(io.BytesIO):
+        def read(self, *size: int | None) -> bytes:
+            threads.add(threading.current_thread())
+            return super().read(*size)
+
+    file = io.BytesIO()
+    pq.write_table(pa.table({"n": range(5), "text": TEXTS}), file, row_group_size=1)
+    next(records.parquet_batches(File(file.getvalue()), "a.parquet", "text"))
+    assert threads == {threading.current_thread()}
 
 
 def test_another_key_is_named_with_what_to_do(tmp_path):
@@ -141,6 +218,19 @@ def test_an_array_that_breaks_off_keeps_what_came_before(tmp_path):
     (tmp_path / "a.json").write_bytes(ARRAY[: len(ARRAY) // 2])
     documents, skipped = read(tmp_path)
     assert [document.text for document in documents] == TEXTS[:2] and skipped == {"not JSON": 1}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_folder_of_other_encodings(tmp_path, encoding):
+    """UTF-16 says what it is; a third of the text is too much to lose in silence."""
+    for i in range(9):
+        data = "“naïve café”, quoted in plain text".encode(encoding if i % 3 == 0 else "utf-8")
+        (tmp_path / f"{i}.txt").write_bytes(data)
+    if encoding == "utf-16":
+        assert len(read(tmp_path, max_lost=0.02)[0]) == 9
+        return
+    with pytest.raises(StageError, match=r"found 3 of 9 files .*/0\.txt \(perhaps cp1252: iconv"):
+        read(tmp_path, max_lost=0.02)
 
 
 @pytest.mark.parametrize("separator", ["\n", " ", ""])

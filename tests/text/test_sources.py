@@ -26,6 +26,7 @@ FILES = CorpusSettings(
     packages=(),
     exclude_names=("skip.txt",),
     files="texts/*.txt",
+    hub=None,
     text_column="text",
     max_characters=10_000,
     min_characters=5,
@@ -277,6 +278,21 @@ def test_the_remedy_for_a_link_out_of_the_folder_works(texts):
 def test_links_to_folders_below_the_first_are_not_followed_as_dvc_does_not(texts):
     (texts / "link").symlink_to("deep")
     assert [d.name for d in read(texts, "*/*.txt")[0]] == [f"{texts}/deep/a.txt"]
+
+
+def test_a_glob_may_pass_through_a_link_to_a_folder_of_the_project(texts, monkeypatch):
+    """Whoever writes the glob names the link; DVC hashes the folder that it leads to."""
+    monkeypatch.chdir(texts.parent)
+    Path("link").symlink_to("texts/deep")
+    (texts / "deep" / "round").symlink_to("../../link")
+    (texts / "deep" / "b.txt").symlink_to("a.txt")
+    settings = replace(FILES, files="link/**/*.txt")
+    names = [document.name for document in sources.read(settings)[0]]
+    assert names == ["link/a.txt", "link/b.txt"]
+    files.check_folder(settings.files)
+    before = sources.digest(settings)
+    (texts / "deep" / "a.txt").write_text("other text of a")
+    assert sources.digest(settings) != before
 
 
 def test_what_is_no_file_is_not_waited_for(texts):
