@@ -101,9 +101,8 @@ class SuiteCheckpoints:
         from induction.models.suites.loading import load
 
         kept = self._kept(keep or layout.fetched(self.cell).path, step)
-        with self.source.weights(
-            self.revisions[step], kept if keep or kept.exists() else None
-        ) as path:
+        is_kept = keep is not None or kept.exists()
+        with self.source.weights(self.revisions[step], kept if is_kept else None) as path:
             yield load(path, self.name_of(step), self.suite.pickle)
 
     @contextmanager

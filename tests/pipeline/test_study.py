@@ -127,6 +127,7 @@ def of(cell: str, *stages: str) -> list[str]:
     return [f"{stage}@{cell}" for stage in stages]
 
 
+STUDY = read_study()
 RESULT = ("train", "heads", "losses", "icl")
 REST = ("ablations", "interventions", "circuits")
 
