@@ -34,18 +34,13 @@ def main(job: Job) -> None:
     assert job.suite is not None
     suite = SuiteCheckpoints(job.instance, job.suite_name, job.suite)
     vocab_size = len(job.read(VOCABULARY)["token"])
-    seen = Seen(job.instance)
-    fetched: dict[int, Fetched] = {}
     with job.outputs() as outputs:
         keep = outputs.folder if suite.suite.keep else None
         with ExitStack() as stack:
-            measures = measures_of(job.instance, stack)
-            steps = [*suite.revisions]
-            for step in progress(steps, f"fetch {job.instance}", "checkpoint"):
-                fetched[step] = one(suite, step, steps, vocab_size, measures, seen, keep)
-                done = [(suite.revisions[each], fetched[each].sha256) for each in fetched]
-                check_neighbours(suite.name, suite.suite, done[-2:])
-        outputs.write(FETCHED, columns(fetched))
+            fetching = Fetching(suite, measures_of(job.instance, stack), vocab_size, keep)
+            for step in progress([*suite.revisions], f"fetch {job.instance}", "checkpoint"):
+                fetching.fetch(step)
+        outputs.write(FETCHED, columns(fetching.fetched))
 
 
 def measures_of(cell: str, stack: ExitStack) -> list[Measure]:
@@ -60,39 +55,52 @@ def measures_of(cell: str, stack: ExitStack) -> list[Measure]:
     return [kind(job, device_of(job), workers) for job, kind in zip(jobs, kinds, strict=True)]
 
 
-def one(
-    suite: SuiteCheckpoints,
-    step: int,
-    steps: list[int],
-    vocab_size: int,
-    measures: list[Measure],
-    seen: Seen,
-    keep: Path | None,
-) -> Fetched:
-    """Fetch a checkpoint and leave its parts; neither, where all of it was done before."""
-    asked = [measure for measure in measures if step in measure.selected(steps)]
+class Fetching:
+    """Checkpoint by checkpoint, in the order of their steps; `fetched` has those that are done."""
 
-    def is_done(measure: Measure, sha256: str) -> bool:
-        """Whether its part is there; the other measures take note of it."""
-        part = Parts(measure).read(step, sha256)
+    def __init__(
+        self, suite: SuiteCheckpoints, measures: list[Measure], vocab_size: int, keep: Path | None
+    ):
+        self.suite, self.measures, self.vocab_size, self.keep = suite, measures, vocab_size, keep
+        self.seen = Seen(suite.cell)
+        self.fetched: dict[int, Fetched] = {}
+
+    def fetch(self, step: int) -> None:
+        """Leave the parts of a checkpoint. What was fetched and measured before is not again.
+
+        Raises StageError if it cannot be read, or holds the weights of the one before.
+        """
+        steps, revision = [*self.suite.revisions], self.suite.revisions[step]
+        asked = [measure for measure in self.measures if step in measure.selected(steps)]
+        known = self.seen.read(revision)
+        if known and self.keep is None and all(self._is_done(m, step, known) for m in asked):
+            self._note(step, known)
+            return
+        device = self.measures[0].device
+        with self.suite.opened(step, device, self.vocab_size, self.keep) as (model, found):
+            self._note(step, found)
+            for measure in asked:
+                if not self._is_done(measure, step, found):
+                    part = measure_foreign(measure, model, step, self.suite.name_of(step))
+                    Parts(measure).write(step, found.sha256, part)
+                    self._is_done(measure, step, found)
+        del model
+        gc.collect()  # modules of transformers refer to themselves
+        self.seen.write(revision, found)
+
+    def _is_done(self, measure: Measure, step: int, found: Fetched) -> bool:
+        """Whether there is a part; if so, the measures after this one take note of it."""
+        part = Parts(measure).read(step, found.sha256)
         if part is not None:
-            for each in measures:
+            for each in self.measures:
                 each.learn(part)
         return part is not None
 
-    known = seen.read(suite.revisions[step])
-    if known and keep is None and all(is_done(measure, known.sha256) for measure in asked):
-        return known
-    with suite.opened(step, measures[0].device, vocab_size, keep) as (model, found):
-        for measure in asked:
-            if not is_done(measure, found.sha256):
-                part = measure_foreign(measure, model, step, suite.name_of(step))
-                Parts(measure).write(step, found.sha256, part)
-                is_done(measure, found.sha256)
-    del model
-    gc.collect()  # modules of transformers refer to themselves
-    seen.write(suite.revisions[step], found)
-    return found
+    def _note(self, step: int, found: Fetched) -> None:
+        self.fetched[step] = found
+        last_two = [*self.fetched.items()][-2:]
+        hashes = [(self.suite.revisions[each], of_step.sha256) for each, of_step in last_two]
+        check_neighbours(self.suite.name, self.suite.suite, hashes)
 
 
 def columns(fetched: dict[int, Fetched]) -> dict:
