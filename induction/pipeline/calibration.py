@@ -7,7 +7,7 @@ does not hold torch in memory, and what that process takes to start, each stage 
 import json
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from induction.config.errors import StageError
@@ -23,9 +23,8 @@ class Rates:
     start: float
 
 
-def measure(asked: Collection[tuple[Model, Kind]], seconds: float) -> Rates:
+def measure(pairs: Sequence[tuple[Model, Kind]], seconds: float) -> Rates:
     """The rates of some computations on this machine, in about so many seconds."""
-    pairs = [*dict.fromkeys(asked)]
     request = {
         "seconds": seconds,
         "models": [[asdict(model.arch), model.vocab_size, kind] for model, kind in pairs],

@@ -11,6 +11,7 @@ from typing import Literal
 
 from induction.config.model import Architecture, Init
 from induction.config.study import Study
+from induction.config.suites import Suite
 from induction.models.flops import Sizes
 from induction.models.suites.described import Described
 
@@ -46,7 +47,8 @@ class Model:
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage of an instance costs; `flop` by the rate that they run at, of `model`."""
+    """What a stage of an instance costs. `flop` run at the rate of a `kind` of computation of
+    `model`; of a suite about which a hub does not answer, nothing is known."""
 
     stage: str
     instance: str
@@ -56,17 +58,16 @@ class Work:
     seconds: float = 0.0
     written: float = 0.0  # bytes
     download: int = 0  # bytes
+    is_known: bool = True
 
 
 def work_of(study: Study, stage: str, instance: str, described: Mapping[str, Described]) -> Work:
-    """The work of a stage of an instance; of a suite that is not in `described`, nothing is known
-    but its tables."""
-    if instance in study.every_cell:
-        if not study.suite_of(instance):
+    """The work of a stage of an instance; `described` has the suites that are known, by cell."""
+    if instance in study.every_cell and stage != "corpus" and stage not in GRID_SECONDS:
+        suite = study.suite_of(instance)
+        if suite is None:
             return _of_trained(study, stage, instance)
-        if stage in GRID_SECONDS:
-            return _of_grid(study, stage, instance)
-        return _of_suite(study, stage, instance, described.get(instance))
+        return _of_suite(study, stage, instance, suite, described.get(instance))
     if stage == "plan":
         return Work(stage, instance, seconds=PLAN_SECONDS)
     if stage == "corpus":
@@ -107,13 +108,15 @@ def _of_trained(study: Study, stage: str, cell: str) -> Work:
     return _of_checkpoints(study, stage, cell, sizes, model, checkpoints)
 
 
-def _of_suite(study: Study, stage: str, cell: str, described: Described | None) -> Work:
+def _of_suite(
+    study: Study, stage: str, cell: str, suite: Suite, described: Described | None
+) -> Work:
     if described is None:
-        return Work(stage, cell)
+        return Work(stage, cell, is_known=False)
     sizes = described.sizes
     if stage == "fetch":
         # Each checkpoint is measured while it is here; that counts with the stages that measure.
-        suite, download = study.suite_of(cell), described.checkpoints * described.download
+        download = described.checkpoints * described.download
         return Work(stage, cell, download=download, written=download if suite.keep else 0)
     model = Model(stand_in(sizes), sizes.vocab_size)
     return _of_checkpoints(study, stage, cell, sizes, model, described.checkpoints)

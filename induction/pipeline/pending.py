@@ -5,7 +5,6 @@ from collections.abc import Collection
 from pathlib import PurePath
 
 from induction.config.names import PUBLISHED
-from induction.config.remedy import address
 from induction.config.study import Study
 from induction.pipeline import code_digests, corpus_text, plan
 from induction.pipeline.artifacts import DIGESTS
@@ -36,19 +35,13 @@ def left(study: Study, stale: Collection[str], asked: Collection[str]) -> list[E
     pending: list[Expanded] = []
     outs: set[str] = set()
     for stage in sorted(plan.expanded(study), key=lambda each: order.index(each.name)):
-        if not {address(stage.label), _file_of(stage)} & {*asked}:
+        if not {stage.address, str(stage.file)} & {*asked}:
             continue
-        is_stale = address(stage.label) in stale or stage.name in changed
+        is_stale = stage.address in stale or stage.name in changed
         if is_stale or any(_is_below(dep, outs) for dep in stage.deps):
             pending.append(stage)
             outs |= set() if stage.name == by_plan else {*stage.outs}
     return pending
-
-
-def _file_of(stage: Expanded) -> str:
-    """The dvc.yaml that a stage stands in."""
-    file, colon, _ = address(stage.label).partition(":")
-    return file if colon else str(plan.DVC)
 
 
 def _is_below(path: str, outs: Collection[str]) -> bool:
