@@ -61,9 +61,10 @@ def _of_hub(name: str, suite: Suite) -> Described:
         return answer
 
     try:
-        tree = ask(f"{endpoint}/api/models/{suite.at}/tree/{revision}").json()
+        commit = ask(f"{endpoint}/api/models/{suite.at}/revision/{revision}").json()["sha"]
+        tree = ask(f"{endpoint}/api/models/{suite.at}/tree/{commit}").json()
         files = {entry["path"]: int(entry["size"]) for entry in tree if entry["type"] == "file"}
-        config = ask(hf_hub_url(suite.at, CONFIG, revision=revision, endpoint=endpoint)).content
+        config = ask(hf_hub_url(suite.at, CONFIG, revision=commit, endpoint=endpoint)).content
     except (OSError, httpx2.HTTPError, HfHubHTTPError, ValueError, LookupError, TypeError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise StageError(
