@@ -22,6 +22,7 @@ VERBS = (
     "verify",
     "plan",
     "patterns",
+    "lens",
     "bench",
     "readme",
     "questions",
