@@ -76,7 +76,10 @@ def worth_saying(study: Study, pending: Sequence[Expanded]) -> Estimate | None:
     is_short = sum(each.flop for each in work) < FLOP_PER_SECOND
     if is_short or time.monotonic() - begin > 10 - MOST:
         return None
-    found = estimate(work, unknown)
+    try:
+        found = estimate(work, unknown)
+    except StageError:
+        return None  # a forecast that fails is no reason not to begin
     return found if found.total > 60 else None
 
 

@@ -78,7 +78,7 @@ def test_what_is_missing_is_counted_with_what_depends_on_it_and_trained_by_nobod
 
 def test_a_changed_param_or_line_brings_back_its_stages_alone(studied, tmp_path):
     project = studied.copy(tmp_path / "changed")
-    project.edit(lambda params: params | {"pca": {"components": 1}})
+    project.edit(lambda params: params | {"pca": {"components": 3}})
     assert rows(asked(project)) == {("", stage) for stage in ("plan", "pca", "claims", "report")}
     params = studied.params()
     params["interventions"]["draws"] += 1
@@ -191,6 +191,12 @@ def test_before_it_begins_the_study_says_what_it_takes_if_that_is_more_than_a_mi
     assert worth_saying(small, everything(small)) is None
     assert worth_saying(study, []) is None
     assert len(asked) == 1, "what is short is not measured"
+
+    def fails(*_: object) -> Rates:
+        raise StageError("no answer")
+
+    monkeypatch.setattr(estimating, "measure", fails)
+    assert worth_saying(study, everything(study)) is None, "it begins all the same"
 
 
 def test_the_total_is_in_units_that_fit():
