@@ -2,7 +2,8 @@
 
 A product of [a, b] and [b, c] is 2 a b c operations; norms, softmax and other elementwise work are
 not counted. Every count is that of the code it names, exactly, as tests find by counting what runs
-on a CPU (a GPU forms whole patterns); where it is not, its docstring says so. Imports no torch: `induction study` asks before it begins.
+on a CPU (a GPU forms whole patterns); where it is not, its docstring says so. Imports no torch:
+`induction study` asks before it begins.
 
 `length` is a number of positions that a model reads, of one sequence. Letters in formulas:
 
