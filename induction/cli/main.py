@@ -15,6 +15,7 @@ from induction.pipeline.environment import adopt
 
 VERBS = (
     "study",
+    "cost",
     "show",
     "query",
     "compare",

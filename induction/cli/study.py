@@ -11,14 +11,15 @@ from induction.config.names import PUBLISHED
 from induction.config.paths import SCRATCH
 from induction.config.remedy import put_right
 from induction.config.study import Study
-from induction.pipeline import corpus_text, engine, plan
+from induction.pipeline import corpus_text, engine, pending, plan
 from induction.pipeline.disks import check_one_disk
 from induction.pipeline.environment import DVC
+from induction.pipeline.estimate import worth_saying
 from induction.pipeline.locks import exclusive
 from induction.pipeline.recovery import forget_old_states, recover
 from induction.pipeline.repository import check_git
-from induction.pipeline.settings import read_study
-from induction.report import results
+from induction.pipeline.settings import read_published, read_study
+from induction.report import cost, results
 
 GO_ON = "run the same command again: it goes on from there"
 
@@ -83,13 +84,8 @@ def _run(jobs: int, first: list[str], names: list[str], published: bool, share: 
     """
     start = time.monotonic()
     recover()
-    study = read_study()
+    study = read_published() if published else read_study()
     plan.update(study)
-    if published and not study.published:
-        raise StageError(
-            "params.yaml: published: found no cells, expected those that the published run adds; "
-            "add some, or leave --published away"
-        )
     _check("--cells", names, [*study.every_cell])
     cells = names or [*(study.every_cell if published else study.cells)]
     _check("--first", first, cells)
@@ -97,13 +93,11 @@ def _run(jobs: int, first: list[str], names: list[str], published: bool, share: 
     corpora = sorted({study.every_cell[cell].corpus_instance for cell in cells})
     corpus_text.check(study, cells)
     before_cells = ["plan", *engine.corpus_targets(corpora)]
-    files = [
-        str(path)
-        for path, file in plan.files(study).items()
-        if file.stages and (published or path.parent.name != PUBLISHED)
-    ]
+    files = pending.everything(study, published)
     asked = [*before_cells, *engine.cell_targets(study, cells)] if names else files
     code, stale = 0, engine.outdated(asked)
+    if not share:  # what others have computed costs nothing, and is not known before it is there
+        _announce(study, pending.left(study, stale, asked))
     if stale & {*before_cells}:
         code = engine.call(engine.repro(*before_cells, share=share))
         stale = engine.outdated(asked) if code == 0 else set()
@@ -126,6 +120,12 @@ def _run(jobs: int, first: list[str], names: list[str], published: bool, share: 
         forget_old_states()
         print(results.overview(PUBLISHED if published else "", study))
     return code
+
+
+def _announce(study: Study, left: list[plan.Expanded]) -> None:
+    """Say what is to be done, if that is more than a minute's work."""
+    if found := worth_saying(study, left):
+        print(f"{cost.total(found)}: `induction cost` says of what", file=sys.stderr)
 
 
 def _check(option: str, names: list[str], expected: list[str]) -> None:

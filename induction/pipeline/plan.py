@@ -50,6 +50,7 @@ CELLS = "cells_here"
 class Expanded:
     """One stage of a dvc.yaml, for one instance."""
 
+    file: Path
     name: str
     instance: str
     cmd: str
@@ -60,6 +61,11 @@ class Expanded:
     @property
     def label(self) -> str:
         return layout.label(self.name, self.instance)
+
+    @property
+    def address(self) -> str:
+        """How DVC calls it."""
+        return self.label if self.file == DVC else f"{self.file.as_posix()}:{self.label}"
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def files(study: Study) -> dict[Path, DvcFile]:
 def expanded(study: Study) -> list[Expanded]:
     """Every stage as DVC sees it, with the names of cells, models and corpora filled in."""
     result = []
-    for file in files(study).values():
+    for path, file in files(study).items():
         for name, entry in file.stages.items():
             body, items = entry.get("do", entry), entry.get("foreach", {"": {}})
             for instance, item in (items if isinstance(items, dict) else file.cells).items():
@@ -110,6 +116,7 @@ def expanded(study: Study) -> list[Expanded]:
                 ]
                 result.append(
                     Expanded(
+                        path,
                         name,
                         instance,
                         fill(body["cmd"]),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from induction.claims.registry import check_rules
+from induction.config.errors import StageError
 from induction.config.params import Params
 from induction.config.strict import parse
 from induction.config.study import Study
@@ -11,6 +12,17 @@ from induction.config.study import Study
 def read_study() -> Study:
     """The settings of the project. Raises StageError for the first fault."""
     return study_of(Params().all())
+
+
+def read_published() -> Study:
+    """The same, for what needs the published run. Raises StageError if params.yaml has none."""
+    study = read_study()
+    if not study.published:
+        raise StageError(
+            "params.yaml: published: found no cells, expected those that the published run adds; "
+            "add some, or leave --published away"
+        )
+    return study
 
 
 def study_of(values: dict[str, Any]) -> Study:
