@@ -31,7 +31,8 @@ MEASURES = {
 
 
 def main(job: Job) -> None:
-    suite = SuiteCheckpoints(job)
+    assert job.suite is not None
+    suite = SuiteCheckpoints(job.instance, job.suite_name, job.suite)
     vocab_size = len(job.read(VOCABULARY)["token"])
     seen = Seen(job.instance)
     fetched: dict[int, Fetched] = {}

@@ -154,7 +154,8 @@ def studied(tmp_path_factory, worker_id) -> Project:
             assert ran == {
                 label(stage.name, cell)
                 for stage in stages().values()
-                for cell in (CELLS if stage.per == "cell" else [""])
+                for cell in (CELLS if stage.is_of_cell else [""])
+                if stage.per != "suite"
             }
             provenance_by.folder.rename(folder)
     return Project.at(folder)

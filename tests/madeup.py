@@ -187,7 +187,9 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
     for table in stages()["report"].artifacts_read:
         if not isinstance(table, Table):
             continue
-        for instance in cells if writer_of(table).per == "cell" else [""]:
+        if writer_of(table).per == "suite":
+            continue
+        for instance in cells if writer_of(table).is_of_cell else [""]:
             file = source_of(table, instance)
             stage, _, cell = file.stage.partition("@")
             each = filled(table, cell, cells, set(changing))

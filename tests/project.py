@@ -17,8 +17,10 @@ from induction.text import sources
 
 ROOT = Path(__file__).parent.parent
 CELLS = ("attn1_s0", "smear2_s0")
+# The stages of models of ours, and those that join them.
 PER_CELL, PER_GRID = (
-    tuple(stage.name for stage in stages().values() if stage.per == per) for per in ("cell", "grid")
+    tuple(stage.name for stage in stages().values() if stage.per in per)
+    for per in (("cell", "trained"), ("grid",))
 )
 # The command `induction` of the copy, not of this project.
 INDUCTION = ("python", "-m", "induction.cli.main")

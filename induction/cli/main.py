@@ -21,6 +21,7 @@ VERBS = (
     "verify",
     "plan",
     "patterns",
+    "lens",
     "bench",
     "readme",
     "questions",

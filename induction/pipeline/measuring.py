@@ -88,7 +88,8 @@ def _of_training(job: Job, measure: Measure, outputs: Outputs) -> None:
 
 
 def _of_suite(job: Job, measure: Measure, outputs: Outputs) -> None:
-    suite = SuiteCheckpoints(job)
+    assert job.suite is not None
+    suite = SuiteCheckpoints(job.instance, job.suite_name, job.suite)
     fetched = suite.fetched()
     parts = Parts(measure)
     writers = {table: outputs.writer(table) for table in job.stage.tables}

@@ -1,11 +1,13 @@
 """The checkpoints of a cell that is a suite, as models, one at a time."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,10 +20,12 @@ from induction.models.foreign import ForeignModel
 from induction.models.suites.revision import Revision, SuiteSource
 from induction.models.suites.source import source_of
 from induction.pipeline import layout
-from induction.pipeline.job import Job
 from induction.tables.atomic import write
 from induction.tables.fetch import FETCHED
 from induction.tables.parquet import read_table
+
+if TYPE_CHECKING:
+    from induction.models.suites.loading import Loaded
 
 
 def source_of_suite(name: str, suite: Suite) -> SuiteSource:
@@ -64,13 +68,11 @@ class Seen:
 
 
 class SuiteCheckpoints:
-    """Those of the cell that a job runs for."""
+    """Those of `cell`, which is the suite `name` of params.yaml."""
 
-    def __init__(self, job: Job):
-        suite = job.suite
-        assert suite is not None
-        self.job, self.suite, self.name = job, suite, job.cell[1].suite
-        self.source = source_of_suite(self.name, suite)
+    def __init__(self, cell: str, name: str, suite: Suite):
+        self.cell, self.name, self.suite = cell, name, suite
+        self.source = source_of_suite(name, suite)
 
     @cached_property
     def revisions(self) -> dict[int, Revision]:
@@ -82,40 +84,44 @@ class SuiteCheckpoints:
 
     def fetched(self) -> dict[int, Fetched]:
         """Table `checkpoints` of this cell, by step."""
-        rows = read_table(FETCHED, layout.source_of(FETCHED, self.job.instance))
+        rows = read_table(FETCHED, layout.source_of(FETCHED, self.cell))
         steps = rows.pop("step").tolist()
         columns = {name: values.tolist() for name, values in rows.items()}
-        # A null is NaN in an array.
-        columns["tokens"] = [None if n != n else int(n) for n in columns["tokens"]]
+        columns["tokens"] = [None if math.isnan(n) else int(n) for n in columns["tokens"]]
         return {
             step: Fetched(**{name: values[i] for name, values in columns.items()})
             for i, step in enumerate(steps)
         }
 
     @contextmanager
+    def loaded(self, step: int, keep: Path | None = None) -> "Iterator[Loaded]":
+        """A checkpoint as a model of `transformers`. Weights of a hub are gone when this ends,
+        unless they stay below the folder `keep`, or were kept before."""
+        # transformers takes seconds to import, and stages of models of ours do without.
+        from induction.models.suites.loading import load
+
+        kept = self._kept(keep or layout.fetched(self.cell).path, step)
+        is_kept = keep is not None or kept.exists()
+        with self.source.weights(self.revisions[step], kept if is_kept else None) as path:
+            yield load(path, self.name_of(step), self.suite.pickle)
+
+    @contextmanager
     def opened(
         self, step: int, device: torch.device, vocab_size: int, keep: Path | None = None
     ) -> Iterator[tuple[ForeignModel, Fetched]]:
-        """The model of a step, and what it is. Weights of a hub are gone when this ends, unless
-        they are kept."""
-        # transformers takes seconds to import, and stages of models of ours do without.
+        """The same as a model to measure, and what it is; `vocab_size` is its tokenizer's."""
         from induction.models.foreign_architectures import foreign_model
-        from induction.models.suites.loading import load
 
-        revision = self.revisions[step]
-        kept = self.kept(step) if keep is None else keep / self.kept(step).name
-        kept = kept if kept.exists() or keep is not None else None
-        with self.source.weights(revision, kept) as path:
-            loaded = load(path, self.name_of(step), self.suite.pickle)
+        with self.loaded(step, keep) as loaded:
             rows = loaded.model.config.vocab_size
             if vocab_size > rows:
                 raise StageError(
                     f"{self.name_of(step)}: the model has {rows:,} tokens, its tokenizer "
                     f"{vocab_size:,}; set tokenizer to that which the model was trained with"
                 )
-            model = foreign_model(loaded.model, vocab_size).to(device)
+            revision = self.revisions[step]
             yield (
-                model,
+                foreign_model(loaded.model, vocab_size).to(device),
                 Fetched(
                     revision.tokens,
                     revision.commit,
@@ -126,14 +132,14 @@ class SuiteCheckpoints:
                 ),
             )
 
-    def kept(self, step: int) -> Path:
-        """Where the weights of a hub stay, if they do."""
-        return layout.fetched(self.job.instance).path / f"step_{step:09d}"
+    @staticmethod
+    def _kept(folder: Path, step: int) -> Path:
+        return folder / f"step_{step:09d}"
 
     def check_same(self, fetched: Fetched, now: Fetched) -> None:
         """Raise StageError if the weights are not those that stage fetch saw."""
         if fetched.sha256 != now.sha256:
-            source = layout.fetched(self.job.instance)
+            source = layout.fetched(self.cell)
             raise StageError(
                 f"{source.path}: the weights of {self.suite.at} are no longer those that it names; "
                 f"{rebuild(source.stage)}"

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.slow
 
 # Every stage but `plan`, which reads the whole project, and of those per cell one cell.
 LABELS = [
-    label(stage.name, CELLS[1] if stage.per == "cell" else "")
+    label(stage.name, CELLS[1] if stage.is_of_cell else "")
     for stage in stages().values()
-    if stage.name != "plan"
+    if stage.name != "plan" and stage.per != "suite"
 ]
 
 

@@ -24,6 +24,14 @@ PIPELINE, PUBLISHED = (
     for path in ("dvc.yaml", "published/dvc.yaml")
 )
 STUDY = study_of(PARAMS)
+SUITE = {"source": "folder", "at": "models", "bos": "none"}
+WITH_SUITE = study_of(
+    {
+        **PARAMS,
+        "suites": {"theirs": SUITE},
+        "cells": {**PARAMS["cells"], "theirs": {"suite": "theirs"}},
+    }
+)
 EXPANDED = {stage.label: stage for stage in plan.expanded(STUDY)}
 MOST_LINES = 350
 
@@ -35,7 +43,17 @@ def body(name: str) -> dict:
 def test_every_dvc_yaml_is_what_plan_writes():
     assert plan.outdated(STUDY) == []
     for path, file in plan.files(STUDY).items():
-        assert path.read_bytes() == file.text()
+        assert path.exists() == bool(file.stages)
+        assert not file.stages or path.read_bytes() == file.text()
+
+
+def test_a_suite_leaves_the_study_s_own_dvc_yaml_as_it_is():
+    study, with_suite = plan.files(STUDY), plan.files(WITH_SUITE)
+    suites = with_suite.pop(Path("suites/dvc.yaml"))
+    assert not study.pop(Path("suites/dvc.yaml")).stages and with_suite == study
+    assert "train" not in suites.stages and "circuits" not in suites.stages
+    fetch = suites.stages["fetch"]["do"]
+    assert "${item.at}" in fetch["deps"] and suites.cells["theirs"]["at"] == "models"
 
 
 def test_dvc_yaml_can_be_read():
@@ -102,9 +120,15 @@ def test_what_git_has_of_a_report_is_what_comparisons_read():
 def test_one_name_in_four_places():
     """A stage in dvc.yaml is a module in stages/, a section of params.yaml if it reads any params,
     and the folder of what it writes."""
-    assert {path.stem for path in STAGES.glob("*.py")} - {"__init__"} == set(PIPELINE)
+    planned = {
+        name: entry
+        for file in plan.files(WITH_SUITE).values()
+        for name, entry in file.stages.items()
+    }
+    assert {path.stem for path in STAGES.glob("*.py")} - {"__init__"} == set(planned)
     for name, stage in stages().items():
-        assert body(name)["cmd"].split()[:3] == ["python", "-m", f"stages.{name}"]
+        command = planned[name].get("do", planned[name])["cmd"]
+        assert command.split()[:3] == ["python", "-m", f"stages.{name}"]
         assert any(key.split(".")[0] == name for key in stage.params) == bool(stage.params)
         assert (name in Study.__dataclass_fields__) == bool(stage.params)
         for output in stage.outputs:

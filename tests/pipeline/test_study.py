@@ -127,6 +127,7 @@ def of(cell: str, *stages: str) -> list[str]:
     return [f"{stage}@{cell}" for stage in stages]
 
 
+STUDY = read_study()
 RESULT = ("train", "heads", "losses", "icl")
 REST = ("ablations", "interventions", "circuits")
 
@@ -135,11 +136,11 @@ def test_only_what_is_out_of_date_is_asked_for():
     """If the rest alone is, the result was there before, and is not told again."""
     a, b, c = "attn1_s0", "attn2_s0", "smear1_s0"
     stale = {"plan", *of(a, "losses"), *of(b, "circuits"), "report"}
-    assert engine.work([c, b, a], stale) == [
+    assert engine.work(STUDY, [c, b, a], stale) == [
         engine.Work(b, [], of(b, *REST)),
         engine.Work(a, of(a, *RESULT), of(a, *REST)),
     ]
-    assert engine.work([a, b, c], {"claims", "report"}) == []
+    assert engine.work(STUDY, [a, b, c], {"claims", "report"}) == []
 
 
 def test_each_result_is_told_before_what_comes_next(monkeypatch, tmp_path, capsys):

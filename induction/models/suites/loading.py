@@ -37,7 +37,7 @@ def load(path: Path, where: str, pickle: Pickle) -> Loaded:
     trained: another architecture, code or settings that are not supported, and weights that are
     damaged, missing, left over, of other shapes, or not finite.
     """
-    with _quiet():
+    with quiet():
         return _load(path, where, pickle)
 
 
@@ -46,7 +46,8 @@ def _load(path: Path, where: str, pickle: Pickle) -> Loaded:
         config, tensors = read_nanogpt(path, where, pickle)
         kind, named = MODELS["gpt2"], as_gpt2(tensors, config)
     else:
-        kind, config = read_config(path, where)
+        with quiet():  # of token ids that its config should not name, say, which nothing reads here
+            kind, config = read_config(path, where)
         named = tensors = read_tensors(path, where, pickle)
     check_values(tensors, where)
     model = _model(kind, config, named, where)
@@ -99,7 +100,7 @@ def _refuse(names: set[str], where: str, what: str, remedy: str) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without transformers' progress bars and reports: what matters of them is an error here."""
     verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

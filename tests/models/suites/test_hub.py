@@ -1,8 +1,6 @@
 """Checkpoints of a hub: asked once, fetched one at a time, whole or not at all."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from induction.models.suites.loading import load
 from induction.models.suites.neighbours import check_neighbours
 from induction.models.suites.revision import SuiteSource
 from induction.models.suites.source import source_of
+from induction.pipeline.environment import run
 from tests.models.suites.loopback import serving
 from tests.models.suites.made import saved, suite, tokenizer
 from tests.project import ROOT
@@ -293,10 +292,9 @@ def test_nothing_is_written_or_asked_elsewhere(tmp_path, hub):
     home.mkdir()
     work = tmp_path / "work"
     work.mkdir()
-    variables = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
-    variables |= {"HOME": str(home), "HF_ENDPOINT": hub.url, "PYTHONPATH": str(ROOT)}
+    variables = {"HOME": str(home), "HF_ENDPOINT": hub.url, "PYTHONPATH": str(ROOT)}
     hub.asked.clear()
-    subprocess.run([sys.executable, "-c", code], cwd=work, env=variables, check=True)
+    run([sys.executable, "-c", code], variables, cwd=work, check=True)
     assert [*home.rglob("*")] == []
     assert sorted(path.name for path in work.iterdir()) == ["lock.json", "scratch"]
     known = ("/api/models/some/model/", "/some/model/resolve/")
@@ -310,4 +308,4 @@ def test_local_suites_do_not_import_the_client(tmp_path):
         "slow = {'torch', 'transformers', 'huggingface_hub'} & {*sys.modules}\n"
         "assert not slow, slow\n"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    run([sys.executable, "-c", code], cwd=ROOT, check=True)
