@@ -6,6 +6,7 @@ from dataclasses import asdict
 import duckdb
 
 from induction.config.names import PUBLISHED, PUBLISHED_TRAIN
+from induction.pipeline import layout
 from induction.pipeline.artifacts import MANIFEST, OfEveryCorpus, Product
 from induction.pipeline.job import Job, run
 from induction.report import context, queries
@@ -58,7 +59,8 @@ def main(job: Job) -> None:
     sections = [*PARAMS, PUBLISHED_TRAIN] if job.instance == PUBLISHED else PARAMS
     architectures = context.foreign(connection, job.instance) if job.suite_name else {}
     study = context.study(job.params, sections, job.cells, architectures)
-    study |= {"suite": job.suite, "tokens_per_step": job.tokens_per_step}
+    suites = [] if job.instance else layout.suite_cells(job.params)
+    study |= {"suite": job.suite, "suites": suites, "tokens_per_step": job.tokens_per_step}
     provenance = {"report": asdict(job.provenance), "inputs": inputs}
     texts = files(results, study, manifests, provenance, job.instance)
     with job.outputs() as outputs:

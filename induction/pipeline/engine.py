@@ -217,8 +217,8 @@ def summary(outcomes: list[Outcome]) -> str:
 
 
 def _stages_of(study: Study, cell: str) -> list[str]:
-    """The stages that run for a cell, from the first."""
-    kinds = ("cell", "suite" if study.every_cell[cell].suite else "trained")
+    """The stages that run for a cell, from the first; a suite has a report of its own."""
+    kinds = ("cell", "suite", "grid") if study.every_cell[cell].suite else ("cell", "trained")
     return [stage.name for stage in stages().values() if stage.per in kinds]
 
 

@@ -80,6 +80,11 @@ def cell_of(params: Params, name: str) -> tuple[str, Cell]:
     )
 
 
+def suite_cells(params: Params) -> list[str]:
+    """The cells that are suites of foreign checkpoints, sorted."""
+    return sorted(name for name, cell in params.sections("cells", Cell).items() if cell.suite)
+
+
 def cells_of_grid(params: Params, grid: str) -> dict[str, Cell]:
     """The cells that are reported together, sorted by name: models of ours in the study (`grid`
     empty), those of the published run, or the suite whose cell has the grid's name."""

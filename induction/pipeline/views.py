@@ -3,7 +3,6 @@
 import duckdb
 import pyarrow as pa
 
-from induction.config.cells import Cell
 from induction.config.errors import StageError
 from induction.config.names import PUBLISHED
 from induction.config.params import Params
@@ -26,7 +25,7 @@ def open_views() -> duckdb.DuckDBPyConnection:
     """
     params = Params()
     views: dict[str, Views] = {"": _views(params, "")}
-    for cell in params.sections("cells", Cell):
+    for cell in layout.suite_cells(params):
         views |= {cell: _views(params, cell)} if layout.fetched(cell).path.exists() else {}
     added = params.get(PUBLISHED)
     if added and any(layout.folder_of("train", cell).exists() for cell in added):

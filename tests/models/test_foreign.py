@@ -13,7 +13,8 @@ from induction.interp.ablation import WHOLE_MODEL, ablated_nll, head_outputs, su
 from induction.interp.activations import Site, layers
 from induction.interp.losses import token_nll
 from induction.models.foreign import ForeignModel
-from induction.models.foreign_architectures import foreign_model
+from induction.models.foreign_architectures import ARCHITECTURES, foreign_model
+from induction.models.suites.architectures import MODELS
 from tests.foreign import KINDS, N_CTX, VOCAB, random_foreign, save_tokenizer
 
 CLOSE = {"atol": 2e-6, "rtol": 0}
@@ -36,6 +37,10 @@ def opened(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def tokens():
     return torch.randint(0, VOCAB, (6, 30), generator=torch.Generator().manual_seed(1))
+
+
+def test_every_architecture_that_is_loaded_is_taken_apart():
+    assert MODELS.keys() == ARCHITECTURES.keys()
 
 
 def nll_of(logits, tokens):

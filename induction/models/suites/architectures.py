@@ -15,7 +15,7 @@ from transformers import (
 from induction.config.errors import ABSENT, StageError, show, visible
 from induction.models.suites.files import CONFIG
 
-# Those whose attention transformers hands to a function of ours, by `model_type`.
+# By `model_type`: those that `induction.models.foreign_architectures` takes apart.
 MODELS: dict[str, type[PreTrainedModel]] = {
     "gpt_neox": GPTNeoXForCausalLM,
     "gpt2": GPT2LMHeadModel,

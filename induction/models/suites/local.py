@@ -116,6 +116,8 @@ class LocalSource(SuiteSource):
         return Revision(step, name, tokens, "", licence)
 
     def _tokens(self, step: int, path: Path) -> int | None:
+        if step == 0:
+            return 0
         state = path / "trainer_state.json"
         if self._suite.source == "trainer" and state.is_file():
             try:
