@@ -26,11 +26,12 @@ from induction.config.errors import StageError
 from induction.models import checkpoints
 from induction.models.suites import hub as hub_module
 from induction.models.suites import loading
-from induction.pipeline import code_digests
+from induction.pipeline import code_digests, plan
 from induction.pipeline.job import Job
+from induction.pipeline.settings import study_of
 from tests.exported import as_gpt2
 from tests.models.suites.loopback import Loopback, serving
-from tests.project import INDUCTION, PER_CELL, PER_GRID, Project
+from tests.project import CELLS, INDUCTION, PER_CELL, PER_GRID, Project, small
 
 OURS, SUITE, TOLD = "ours_s0", "theirs", "told"
 STEPS = [0, 5, 10, 15, 20]
@@ -549,32 +550,34 @@ def test_weights_of_a_hub_are_kept_if_asked(exported, tmp_path, hub, counts):
 # The whole, with DVC
 
 
+def test_a_study_of_suites_alone_plans_nothing_of_ours():
+    params = with_suites(small(Project.committed()))
+    del params["cells"][OURS]
+    ours, theirs, published = plan.files(study_of(params)).values()
+    assert [*ours.stages] == ["plan", "corpus"] and not ours.cells and not published.stages
+    assert {"fetch", *PER_GRID} < {*theirs.stages} and [*theirs.cells] == [SUITE, TOLD]
+
+
+def with_two(params: dict) -> dict:
+    """The study as it is, and suites of a folder and of a hub."""
+    hubbed = entry(**FROM_HUB, tokenizer="exported", keep=True)
+    params["suites"] = {SUITE: entry(), "hubbed": hubbed}
+    params["cells"] |= {name: {"suite": name} for name in params["suites"]}
+    return params
+
+
 @pytest.fixture(scope="module")
-def whole(exported, tmp_path_factory) -> Iterator[tuple[Project, set[str], bytes]]:
-    """A finished study to which two suites were added, one from a hub; which stages ran then, and
-    dvc.yaml before."""
-    project = exported.copy(tmp_path_factory.mktemp("whole"))
-    params = project.params()
-
-    def without_suites(params: dict) -> dict:
-        return params | {"suites": {}, "cells": {OURS: params["cells"][OURS]}}
-
-    project.edit(without_suites)
-    done = project.run(*INDUCTION, "study")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not (project.folder / "suites" / "dvc.yaml").exists()
+def whole(studied, exported, tmp_path_factory) -> Iterator[tuple[Project, set[str], bytes]]:
+    """A finished study to which two suites were added; which stages ran then, and dvc.yaml before
+    that."""
+    project = studied.copy(tmp_path_factory.mktemp("whole"))
+    folder = project.folder / "exported"
+    shutil.copytree(exported.folder / "exported", folder)
     planned = (project.folder / "dvc.yaml").read_bytes()
+    project.edit(with_two)
     with serving() as server:
         for step in STEPS:
-            folder = project.folder / "exported" / f"step{step}"
-            server.push(f"step{step}", folder, "apache-2.0")
-        params["suites"] = {
-            SUITE: entry(),
-            "hubbed": entry(**FROM_HUB, tokenizer="exported", keep=True),
-        }
-        params["cells"] = {OURS: params["cells"][OURS], SUITE: {"suite": SUITE}}
-        params["cells"]["hubbed"] = {"suite": "hubbed"}
-        project.edit(lambda _: params)
+            server.push(f"step{step}", folder / f"step{step}", "apache-2.0")
         done = project.run(*INDUCTION, "study", variables={"HF_ENDPOINT": server.url})
     assert done.returncode == 0, done.stdout + done.stderr
     ran = re.findall(r"Running stage '([^']+)'", done.stdout)
@@ -593,7 +596,7 @@ def test_a_suite_more_leaves_the_stages_of_the_study_as_they_are(whole):
         reports = project.folder / "reports" / cell
         assert cell in (reports / "index.html").read_text(encoding="utf-8")
         assert [*json.loads((reports / "metrics.json").read_text())["cells"]] == [cell]
-    assert {*project.metrics()} == {OURS}, "a suite is a grid of its own"
+    assert {*project.metrics()} == {*CELLS}, "a suite is a grid of its own"
     recorded = json.loads((project.folder / "suites" / "hubbed.json").read_text())
     assert [*recorded["some/model"]] == sorted(f"step{step}" for step in STEPS)
     kept = project.folder / "data" / "fetch" / "hubbed"
