@@ -54,7 +54,7 @@ class Heads(Measure):
         heads.check_fits("heads", text.shape[1], len(counts))
         usable = usable_tokens(counts, heads.exclude_share)
         rng, bos = np.random.default_rng(heads.seed), END_OF_TEXT_ID
-        if job.suite and job.bos is None:
+        if job.suite and job.bos is None and len(usable):
             usable, bos = without_bos(rng, usable)
         elif job.bos is not None:
             bos = job.bos
@@ -63,7 +63,7 @@ class Heads(Measure):
                 f"params.yaml: heads.block and heads.lengths: found up to {heads.largest_block}, "
                 f"but only {len(usable)} tokens of the vocabulary occur in the training stream and "
                 "are not left out by heads.exclude_share, and probes need twice the block; lower "
-                "them or add text"
+                "any of them or add text"
             )
 
         def drawn(name: str, block: int) -> Probe:

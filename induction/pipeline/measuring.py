@@ -7,6 +7,7 @@ Checkpoints of ours lie in data/train/. Those of a suite may lie anywhere, and b
 
 import hashlib
 from abc import ABC, abstractmethod
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -55,6 +56,20 @@ class Measure(ABC):
     def depends_on(self, step: int) -> str:
         """What decides about the results beside params, code, tokens and weights."""
         return ""
+
+    @cached_property
+    def made_by(self) -> str:
+        """A hash of all that decides about the results of every checkpoint of a suite."""
+        job = self.job
+        # Which checkpoints the suite has decides about none of them.
+        entries = tuple(key for key in job.declared if key.startswith(("cells.", "suites.")))
+        digest = hashlib.sha256(f"{job.provenance_without(entries).dumps()} {job.bos}".encode())
+        for artifact in job.stage.artifacts_read:
+            if isinstance(artifact, Table) and writer_of(artifact).per == "corpus":
+                # Not its file, whose provenance has these entries, too.
+                for name, values in job.read(artifact).items():
+                    digest.update(f"{name} {values.tolist()}".encode())
+        return digest.hexdigest()
 
     @abstractmethod
     def measure(self, model: Model, step: int) -> Measured:
@@ -128,17 +143,9 @@ class Parts:
     def __init__(self, measure: Measure):
         self.measure, job = measure, measure.job
         self.folder = PARTS / job.instance / job.stage.name
-        # Which checkpoints the suite has decides about none of them.
-        entries = tuple(key for key in job.declared if key.startswith(("cells.", "suites.")))
-        made_by = job.provenance_without(entries).dumps()
-        digest = hashlib.sha256(f"{made_by} {job.bos}".encode())
-        for artifact in job.stage.artifacts_read:
-            if writer_of(artifact).per == "corpus":
-                digest.update(job.source(artifact).path.read_bytes())
-        self.made_by = digest.hexdigest()
 
     def _of(self, step: int, sha256: str) -> Path:
-        key = f"{self.made_by} {sha256} {self.measure.depends_on(step)}"
+        key = f"{self.measure.made_by} {sha256} {self.measure.depends_on(step)}"
         return self.folder / f"{step}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
 
     def read(self, step: int, sha256: str) -> Measured | None:

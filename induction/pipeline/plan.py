@@ -21,6 +21,7 @@ from induction.pipeline.artifacts import (
     CHECKPOINTS,
     DIGESTS,
     MANIFEST,
+    OF_CELLS,
     TEXT,
     Artifact,
     File,
@@ -151,14 +152,14 @@ def update(study: Study) -> None:
 
 
 def _pipeline(study: Study) -> dict[str, dict]:
-    """The stages of dvc.yaml."""
-    trained = study.trained_cells(study.cells)
+    """The stages of dvc.yaml; where all cells are suites, those alone that come before cells."""
+    left_out = {"suite"} if study.trained_cells(study.cells) else {"suite", "grid", *OF_CELLS}
     return {
         stage.name: _foreach(study, stage, "cells")
         if stage.is_of_cell
         else _entry(stage, "", "cells", study)
         for stage in stages().values()
-        if stage.per != "suite" and (trained or not stage.is_of_cell)
+        if stage.per not in left_out
     }
 
 
