@@ -77,27 +77,27 @@ class Fetching:
             self._note(step, known)
             return
         device = self.measures[0].device
-        with self.suite.opened(step, device, self.vocab_size, self.keep) as (model, found):
-            self._note(step, found)
+        with self.suite.opened(step, device, self.vocab_size, self.keep) as (model, checkpoint):
+            self._note(step, checkpoint)
             for measure in asked:
-                if not self._is_done(measure, step, found):
+                if not self._is_done(measure, step, checkpoint):
                     part = measure_foreign(measure, model, step, self.suite.name_of(step))
-                    Parts(measure).write(step, found.sha256, part)
-                    self._is_done(measure, step, found)
+                    Parts(measure).write(step, checkpoint.sha256, part)
+                    self._is_done(measure, step, checkpoint)
         del model
         gc.collect()  # modules of transformers refer to themselves
-        self.seen.write(revision, found)
+        self.seen.write(revision, checkpoint)
 
-    def _is_done(self, measure: Measure, step: int, found: Fetched) -> bool:
+    def _is_done(self, measure: Measure, step: int, checkpoint: Fetched) -> bool:
         """Whether there is a part; if so, the measures after this one take note of it."""
-        part = Parts(measure).read(step, found.sha256)
+        part = Parts(measure).read(step, checkpoint.sha256)
         if part is not None:
             for each in self.measures:
                 each.learn(part)
         return part is not None
 
-    def _note(self, step: int, found: Fetched) -> None:
-        self.fetched[step] = found
+    def _note(self, step: int, checkpoint: Fetched) -> None:
+        self.fetched[step] = checkpoint
         last_two = [*self.fetched.items()][-2:]
         hashes = [(self.suite.revisions[each], of_step.sha256) for each, of_step in last_two]
         check_neighbours(self.suite.name, self.suite.suite, hashes)

@@ -24,8 +24,8 @@ def command(published: bool, as_json: bool) -> None:
     plan.update(study)
     asked = pending.everything(study, published)
     left = pending.left(study, engine.outdated(asked), asked)
-    found = estimate(*work_left(study, left))
+    forecast = estimate(*work_left(study, left))
     if as_json:
-        print(cost.as_json(found))
+        print(cost.as_json(forecast))
     else:
-        print(cost.table(found) if found.work else cost.NOTHING)
+        print(cost.table(forecast) if forecast.work else cost.NOTHING)

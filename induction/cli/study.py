@@ -124,8 +124,8 @@ def _run(jobs: int, first: list[str], names: list[str], published: bool, share: 
 
 def _announce(study: Study, left: list[plan.Expanded]) -> None:
     """Say what is to be done, if that is more than a minute's work."""
-    if found := worth_saying(study, left):
-        print(f"{cost.total(found)}: `induction cost` says of what", file=sys.stderr)
+    if forecast := worth_saying(study, left):
+        print(f"{cost.total(forecast)}: `induction cost` says of what", file=sys.stderr)
 
 
 def _check(option: str, names: list[str], expected: list[str]) -> None:

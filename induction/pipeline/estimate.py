@@ -77,10 +77,10 @@ def worth_saying(study: Study, pending: Sequence[Expanded]) -> Estimate | None:
     if is_short or time.monotonic() - begin > 10 - MOST:
         return None
     try:
-        found = estimate(work, unknown)
+        forecast = estimate(work, unknown)
     except StageError:
         return None  # a forecast that fails is no reason not to begin
-    return found if found.total > 60 else None
+    return forecast if forecast.total > 60 else None
 
 
 def _seconds(work: Work, rates: Rates) -> float:

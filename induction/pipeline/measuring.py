@@ -111,8 +111,8 @@ def _of_suite(job: Job, measure: Measure, outputs: Outputs) -> None:
     for step in progress(measure.selected([*fetched]), _bar(job), "checkpoint"):
         part = parts.read(step, fetched[step].sha256)
         if part is None:
-            with suite.opened(step, measure.device, fetched[step].vocab_size) as (model, found):
-                suite.check_same(fetched[step], found)
+            with suite.opened(step, measure.device, fetched[step].vocab_size) as (model, now):
+                suite.check_same(fetched[step], now)
                 part = measure_foreign(measure, model, step, suite.name_of(step))
             parts.write(step, fetched[step].sha256, part)
         _write(part, writers)

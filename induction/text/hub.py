@@ -100,9 +100,9 @@ def _opened(hub: Hub) -> tuple[Any, bool]:
             f"{visible(', '.join(map(str, files)), 300)}; correct it"
         )
     # The library lets files of other commits pass.
-    own = f"hf://datasets/{hub.dataset}@{hub.revision}/"
+    pinned = f"hf://datasets/{hub.dataset}@{hub.revision}/"
     for file in files[hub.split]:
-        if not file.startswith(own):
+        if not file.startswith(pinned):
             raise StageError(
                 f"{KEY}.dataset: found {hub.dataset!r}, which names {visible(file, 200)!r}, "
                 f"expected files of its own, at its commit; {FILES}"

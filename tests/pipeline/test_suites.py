@@ -33,7 +33,8 @@ from tests.exported import as_gpt2
 from tests.models.suites.loopback import Loopback, serving
 from tests.project import CELLS, INDUCTION, PER_CELL, PER_GRID, Project, small
 
-OURS, SUITE, TOLD = "ours_s0", "theirs", "told"
+pytestmark = pytest.mark.slow
+OURS, SUITE, WITH_BOS = "ours_s0", "theirs", "with_bos"
 STEPS = [0, 5, 10, 15, 20]
 MEASURES = ("losses", "heads", "ablations", "interventions")
 WEIGHTS = "model.safetensors"
@@ -58,7 +59,7 @@ def with_suites(params: dict) -> dict:
     learned["init"] |= {"embed_std": 1.0, "qkv_gain": 3.0, "o_gain": 1.0, "unembed_std": 0.3}
     params["models"] = {"learned2": learned}
     params["cells"] = {OURS: {"model": "learned2", "seed": 0}}
-    params["suites"] = {SUITE: entry(), TOLD: entry(bos=0)}
+    params["suites"] = {SUITE: entry(), WITH_BOS: entry(bos=0)}
     params["cells"] |= {name: {"suite": name} for name in params["suites"]}
     params["interventions"]["every"] = 1
     return params
@@ -215,25 +216,25 @@ def test_exported_checkpoints_measure_as_our_own(project):
 
 def test_probes_are_those_of_our_own_where_a_bos_begins_them(exported, tmp_path):
     project = exported.copy(tmp_path / "study")
-    stage(project, "corpus", TOLD)
-    for name, cell in (("fetch", TOLD), ("heads", TOLD), ("heads", OURS)):
+    stage(project, "corpus", WITH_BOS)
+    for name, cell in (("fetch", WITH_BOS), ("heads", WITH_BOS), ("heads", OURS)):
         stage(project, name, cell)
-    ours, told = (table(project, f"heads/{cell}/heads") for cell in (OURS, TOLD))
+    ours, with_bos = (table(project, f"heads/{cell}/heads") for cell in (OURS, WITH_BOS))
     keys = ("step", "layer", "head")
     on_probes = ("prefix_matching", "prefix_matching_gap", "same_token", "first_token")
-    same(ours, told, (*keys, *on_probes, "copying", "copying_share", "ov_positivity"))
+    same(ours, with_bos, (*keys, *on_probes, "copying", "copying_share", "ov_positivity"))
     assert np.std(ours["prefix_matching"]) > 0.01
-    ours, told = (table(project, f"heads/{cell}/repeats") for cell in (OURS, TOLD))
-    same(ours, told)
+    ours, with_bos = (table(project, f"heads/{cell}/repeats") for cell in (OURS, WITH_BOS))
+    same(ours, with_bos)
 
 
 @torch.no_grad()
 def test_every_sequence_begins_with_the_bos_also_with_a_short_context(exported, tmp_path):
     project = exported.copy(tmp_path / "study")
-    project.edit(suite_with(TOLD, bos=7))
+    project.edit(suite_with(WITH_BOS, bos=7))
     for name in ("corpus", "fetch", "losses"):
-        stage(project, name, TOLD)
-    tokens = torch.from_numpy(table(project, f"corpus/{TOLD}/eval")["token"].astype(np.int64))
+        stage(project, name, WITH_BOS)
+    tokens = torch.from_numpy(table(project, f"corpus/{WITH_BOS}/eval")["token"].astype(np.int64))
     tokens = tokens.view(12, 64)
     assert (tokens[:, 0] == 7).all() and (tokens[:, 1:] != 7).any()
     windows = project.params()["icl"]["windows"]
@@ -243,7 +244,7 @@ def test_every_sequence_begins_with_the_bos_also_with_a_short_context(exported, 
     assert (short[:, 0] != 7).any()
     short[:, 0] = 7
     for path, read, first in (("losses", tokens, 0), ("losses_short", short, early)):
-        found = table(project, f"losses/{TOLD}/{path}")
+        found = table(project, f"losses/{WITH_BOS}/{path}")
         for step in (0, 20):
             model = GPT2LMHeadModel.from_pretrained(project.folder / f"exported/step{step}")
             logits = model.eval()(read).logits[:, :-1].log_softmax(-1)
@@ -554,7 +555,7 @@ def test_a_study_of_suites_alone_plans_nothing_of_ours():
     del params["cells"][OURS]
     ours, theirs, published = plan.files(study_of(params)).values()
     assert [*ours.stages] == ["plan", "corpus"] and not ours.cells and not published.stages
-    assert {"fetch", *PER_GRID} < {*theirs.stages} and [*theirs.cells] == [SUITE, TOLD]
+    assert {"fetch", *PER_GRID} < {*theirs.stages} and [*theirs.cells] == [SUITE, WITH_BOS]
 
 
 def with_two(params: dict) -> dict:
@@ -584,7 +585,6 @@ def whole(studied, exported, tmp_path_factory) -> Iterator[tuple[Project, set[st
     yield project, {*ran}, planned
 
 
-@pytest.mark.slow
 def test_a_suite_more_leaves_the_stages_of_the_study_as_they_are(whole):
     project, ran, planned = whole
     assert (project.folder / "dvc.yaml").read_bytes() == planned
@@ -604,7 +604,6 @@ def test_a_suite_more_leaves_the_stages_of_the_study_as_they_are(whole):
     ]
 
 
-@pytest.mark.slow
 def test_nothing_of_a_suite_runs_twice(whole):
     """Neither is the hub asked, which is gone."""
     project, *_ = whole
@@ -614,7 +613,6 @@ def test_nothing_of_a_suite_runs_twice(whole):
     assert "up to date" in done.stdout and "Running" not in done.stdout
 
 
-@pytest.mark.slow
 def test_a_suite_is_verified(whole):
     project, *_ = whole
     done = project.run(*INDUCTION, "verify")

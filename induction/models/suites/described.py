@@ -90,8 +90,8 @@ def _sizes_of(config: object) -> Sizes:
     """Of the settings of a model of `transformers`, whose names for them differ by kind."""
 
     def value(*names: str, default: int = 0) -> int:
-        found = (getattr(config, name, None) for name in names)
-        return next((each for each in found if each), default)
+        values = (getattr(config, name, None) for name in names)
+        return next((each for each in values if each), default)
 
     d_model, n_heads = value("hidden_size"), value("num_attention_heads")
     is_llama = value("num_key_value_heads") > 0

@@ -29,9 +29,9 @@ def weight_files(names: Collection[str], where: str, pickle: Pickle) -> list[str
     Raises StageError if there are none, a shard is missing, or there are pickles alone that
     `pickle` does not let in.
     """
-    found = _files(names, where, *SAFETENSORS)
-    if found:
-        return found
+    safetensors = _files(names, where, *SAFETENSORS)
+    if safetensors:
+        return safetensors
     pickled = _files(names, where, *PICKLED)
     if not pickled:
         raise StageError(

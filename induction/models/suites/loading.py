@@ -75,15 +75,15 @@ def _model(
             f"{where}: {kind.__name__} cannot be made of its settings and weights ({said}); "
             "correct its config.json"
         ) from None
-    model, found = loaded
-    for name, stored, expected in sorted(found["mismatched_keys"]):
+    model, report = loaded
+    for name, stored, expected in sorted(report["mismatched_keys"]):
         raise StageError(
             f"{where}: {visible(name, 120)}: found shape {tuple(stored)}, expected "
             f"{tuple(expected)} of its settings; correct them, or copy the checkpoint again"
         )
-    _refuse(found["missing_keys"], where, "are missing", "copy or fetch the checkpoint again")
+    _refuse(report["missing_keys"], where, "are missing", "copy or fetch the checkpoint again")
     _refuse(
-        found["unexpected_keys"],
+        report["unexpected_keys"],
         where,
         "belong to no part of the model",
         "its config.json does not describe these weights",

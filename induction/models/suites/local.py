@@ -38,17 +38,17 @@ class LocalSource(SuiteSource):
             raise ParamsError(
                 f"{self._key}.at", self._suite.at, "a folder that is there", "correct the path"
             )
-        found = self._series() if STEP in self._pattern else self._single()
-        steps = list(self._suite.steps) or sorted(found)
-        missing = [step for step in steps if step not in found]
+        by_step = self._series() if STEP in self._pattern else self._single()
+        steps = list(self._suite.steps) or sorted(by_step)
+        missing = [step for step in steps if step not in by_step]
         if missing:
             raise ParamsError(
                 f"{self._key}.steps",
                 missing[0],
-                f"a step of {self._suite.at}: {_some([str(step) for step in sorted(found)])}",
+                f"a step of {self._suite.at}: {_some([str(step) for step in sorted(by_step)])}",
                 "correct the list, or leave it empty to read all",
             )
-        return [self._revision(step, found[step]) for step in steps]
+        return [self._revision(step, by_step[step]) for step in steps]
 
     def _series(self) -> dict[int, Path]:
         """Where the checkpoint of each step lies."""
@@ -59,19 +59,19 @@ class LocalSource(SuiteSource):
             + "".join(rf"{re.escape(part)}(?P=step)" for part in others[:-1])
             + re.escape(others[-1])
         )
-        found: dict[int, Path] = {}
+        by_step: dict[int, Path] = {}
         for path in sorted(self._at.glob("*".join(map(glob.escape, [first, *others])))):
             match = matching.fullmatch(path.relative_to(self._at).as_posix())
             if match is None or path.is_file() != (self._suite.source == "nanogpt"):
                 continue
             step = int(match["step"]) if len(match["step"]) <= 20 else MAX_STEP + 1
-            if step > MAX_STEP or step in found:
+            if step > MAX_STEP or step in by_step:
                 raise StageError(
                     f"{self._key}: found {visible(str(path), 200)}, expected one checkpoint per "
                     f"step, numbered up to {MAX_STEP:,}; rename or remove it"
                 )
-            found[step] = path
-        if not found:
+            by_step[step] = path
+        if not by_step:
             there = _some(sorted(path.name for path in self._at.iterdir())) or "nothing"
             raise ParamsError(
                 f"{self._key}.revision",
@@ -79,7 +79,7 @@ class LocalSource(SuiteSource):
                 f"what checkpoints of {self._suite.at} are called, where there are: {there}",
                 f"write one of these names with {STEP} for its number",
             )
-        return found
+        return by_step
 
     def _single(self) -> dict[int, Path]:
         path = self._at / self._pattern
