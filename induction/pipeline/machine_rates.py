@@ -56,9 +56,9 @@ class Rate:
         self.whole = Piece(model.arch, sequences, params.integer("corpus.n_ctx"))
 
     def measured(self, seconds: float) -> float:
-        """In so many seconds: a first run, small enough for any machine, then what fits."""
-        rough = self._of(self._fitting(SLOW * seconds / 4), 0)
-        return self._of(self._fitting(rough * seconds / 4), seconds / 2)
+        """In so many seconds: first what is small enough for any machine, then what fits."""
+        rough = self._of(self._fitting(SLOW * seconds / 4), seconds / 8)
+        return self._of(self._fitting(rough * seconds / 2), seconds / 2)
 
     def flop(self, piece: Piece) -> int:
         sizes = Sizes.of(piece.arch, self.model.vocab_size)
@@ -86,6 +86,7 @@ class Rate:
         """The rate by the median run, of those begun within some seconds, at least one."""
         model = Transformer(piece.arch, self.model.vocab_size, piece.length)
         model.init_weights(0)
+        torch.set_num_threads(self.cores)  # workers before these left one
         with Workers(self.device) as workers:
             work = self._work(piece, model.to(self.device), workers)
             times: list[float] = []
@@ -125,7 +126,7 @@ def main() -> None:
     for arch, vocab_size, kind in request["models"]:
         share = (end - time.perf_counter()) / (len(request["models"]) - len(rates))
         model = Model(parse(Architecture, arch, "model"), vocab_size)
-        torch.set_num_threads(cores)  # workers leave one
+        torch.set_num_threads(cores)
         rates.append(Rate(model, kind, params).measured(max(share, 0.01)))
     print(json.dumps({"rates": rates, "seconds": time.perf_counter() - begin}))
 

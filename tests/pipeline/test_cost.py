@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 
 from induction.config.errors import StageError
 from induction.config.model import Architecture
@@ -14,7 +15,7 @@ from induction.config.study import Study
 from induction.config.train import TrainLength
 from induction.models.suites.described import describe
 from induction.pipeline import estimate as estimating
-from induction.pipeline import pending, plan
+from induction.pipeline import machine_rates, pending, plan
 from induction.pipeline.calibration import Rates
 from induction.pipeline.costs import Model, Work, stand_in, work_of
 from induction.pipeline.estimate import Estimate, worth_saying
@@ -230,6 +231,26 @@ def test_a_model_of_any_size_is_cut_to_what_is_measured_in_the_time(study, monke
         assert piece.sequences >= rate.cores, "every core has work"
         least = rate._fitting(1.0)
         assert least.arch.n_layers == 1 and least.length == 64
+
+
+def test_every_run_that_is_timed_has_all_cores(study, monkeypatch):
+    """Workers leave torch with one thread: the next would have one core, and say twice the time."""
+    monkeypatch.chdir(ROOT)
+    threads = []
+
+    class Watched(machine_rates.Workers):
+        def __init__(self, device):
+            threads.append(torch.get_num_threads())
+            super().__init__(device)
+
+    monkeypatch.setattr(machine_rates, "Workers", Watched)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        Rate(Model(study.models["attn1"], 300), "forward", Params()).measured(0.1)
+    finally:
+        torch.set_num_threads(before)
+    assert threads == [2, 2]
 
 
 def test_a_foreign_model_is_measured_by_one_of_ours_of_its_size(tmp_path):
