@@ -52,6 +52,7 @@ def test_of_a_finished_study_nothing_is_left(studied):
     assert asked(studied) == {"rows": [], "total": empty, "unknown": []}
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_counted_with_what_depends_on_it_and_trained_by_nobody(
     studied, tmp_path
 ):
@@ -77,6 +78,7 @@ def test_what_is_missing_is_counted_with_what_depends_on_it_and_trained_by_nobod
     assert re.search(r"^together about \d+ minutes? and \d+\.\d MB on this machine$", written, re.M)
 
 
+@pytest.mark.slow
 def test_a_changed_param_or_line_brings_back_its_stages_alone(studied, tmp_path):
     project = studied.copy(tmp_path / "changed")
     params = studied.params()
@@ -90,6 +92,7 @@ def test_a_changed_param_or_line_brings_back_its_stages_alone(studied, tmp_path)
     assert rows(asked(project)) == {("", stage) for stage in ("plan", "pca", "claims", "report")}
 
 
+@pytest.mark.slow
 def test_a_suite_is_counted_and_one_that_cannot_be_asked_for_is_one_line(studied, tmp_path):
     project = studied.copy(tmp_path / "suites")
     saved(project.folder / "theirs" / "step1", "neox")
@@ -226,8 +229,8 @@ def test_a_model_of_any_size_is_cut_to_what_is_measured_in_the_time(study, monke
     large = replace(arch, n_layers=48, n_heads=25, d_model=1_600, d_mlp=6_400)
     for kind in ("train", "forward", "ablate"):
         rate = Rate(Model(large, 50_000), kind, Params())
-        piece = rate._fitting(1e13)
-        assert rate.flop(piece) <= 1e13 < rate.flop(rate.whole)
+        piece = rate._fitting(1e12)
+        assert rate.flop(piece) <= 1e12 < rate.flop(rate.whole)
         assert piece.sequences >= rate.cores, "every core has work"
         least = rate._fitting(1.0)
         assert least.arch.n_layers == 1 and least.length == 64

@@ -14,6 +14,7 @@ from induction.pipeline.environment import run
 from induction.text import hub as hubs
 from tests.text.hub import COMMIT, GATED, hub
 
+pytestmark = pytest.mark.slow  # each starts a program that imports the libraries of the hub
 TEXTS = [f"a small boat, number {i}, ünder the bridge" for i in range(500)]
 # The libraries read the address of the hub when they are imported, so each test is a program.
 READ = """

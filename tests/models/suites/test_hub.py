@@ -183,6 +183,7 @@ def test_what_a_killed_process_left_of_other_checkpoints_is_removed(tmp_path, hu
         assert [path.name for path in below.iterdir()] == [folder.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["revision/step0", "tree", WEIGHTS])
 @pytest.mark.parametrize("fault", [(429, {"Retry-After": "1"}), 503])
 def test_a_busy_hub_is_waited_for(tmp_path, hub, where, fault, capfd):
