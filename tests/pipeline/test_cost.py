@@ -185,6 +185,7 @@ def everything(study: Study) -> list[plan.Expanded]:
     return pending.left(study, addresses, pending.everything(study, published=False))
 
 
+@pytest.mark.slow
 def test_before_it_begins_the_study_says_what_it_takes_if_that_is_more_than_a_minute(
     study, studied, monkeypatch
 ):
