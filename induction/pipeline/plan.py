@@ -16,12 +16,14 @@ import yaml
 from induction.config.cells import Cell
 from induction.config.names import PUBLISHED, SUITES
 from induction.config.study import Study
+from induction.config.suites import Suite
 from induction.pipeline import code_digests, corpus_text, layout
 from induction.pipeline.artifacts import (
     CHECKPOINTS,
     DIGESTS,
     MANIFEST,
     OF_CELLS,
+    PINS,
     TEXT,
     Artifact,
     File,
@@ -42,7 +44,7 @@ HEADER = """\
 # The name of an instance, the corpus and model of a cell, the text of a corpus, and of a suite its
 # name and where it lies, as DVC fills them in.
 KEY, CORPUS, MODEL, TEXT_OF_ITEM = "${key}", "${item.corpus}", "${item.model}", "${item.text}"
-SUITE, AT = "${item.suite}", "${item.at}"
+SUITE, AT, TOKENIZER_OF_ITEM = "${item.suite}", "${item.at}", "${item.tokenizer}"
 # The variable of a dvc.yaml that holds its cells; `cells` would be that of params.yaml.
 CELLS = "cells_here"
 
@@ -206,6 +208,14 @@ def _item(study: Study, cell: Cell) -> dict[str, str]:
     return {"suite": cell.suite, "corpus": corpus.as_posix(), "at": Path(at).as_posix()}
 
 
+def _tokenizer(suite: Suite) -> dict[str, str]:
+    """What a suite's tokenizer is read from, where it lies beside the weights. Of a hub nothing
+    here could change; as the items are alike, the pins of its client stand in, as they do for a
+    tokenizer of another name, which may be a folder or a repository of the hub."""
+    is_beside = suite.source != "hub" and not suite.tokenizer
+    return {"tokenizer": Path(suite.at).as_posix() if is_beside else PINS.name}
+
+
 def _foreach(study: Study, stage: Stage, section: str) -> dict[str, Any]:
     """A stage once per cell of a section, per corpus of `corpora` or tokens of a suite, or for the
     published grid."""
@@ -217,6 +227,8 @@ def _foreach(study: Study, stage: Stage, section: str) -> dict[str, Any]:
             name: {"text": corpus_text.dependency(corpus_text.settings_of(study, name)).as_posix()}
             for name in sorted(suites if section == SUITES else study.corpora)
         }
+        if section == SUITES:
+            items = {name: item | _tokenizer(study.suites[name]) for name, item in items.items()}
         return {"foreach": items, "do": _entry(stage, KEY, section, study)}
     if section == SUITES:
         return {"foreach": f"${{{CELLS}}}", "do": _entry(stage, KEY, section, study)}
@@ -263,6 +275,7 @@ def _deps(stage: Stage, instance: str, section: str, study: Study) -> list[str]:
     if TEXT in stage.inputs:
         text = corpus_text.dependency(study.corpus).as_posix()
         paths.append(TEXT_OF_ITEM if instance == KEY else text)
+        paths += [TOKENIZER_OF_ITEM] if section == SUITES else []
     for folder, read in names.items():
         # The folder itself is an artifact without a name.
         is_whole = "" in read or (folder in joined and len(read) > 1)

@@ -52,6 +52,9 @@ def test_a_suite_leaves_the_study_s_own_dvc_yaml_as_it_is():
     suites = with_suite.pop(Path("suites/dvc.yaml"))
     assert not study.pop(Path("suites/dvc.yaml")).stages and with_suite == study
     assert "train" not in suites.stages and "circuits" not in suites.stages
+    corpus = suites.stages["corpus"]
+    assert "${item.tokenizer}" in corpus["do"]["deps"], "it is read, so DVC has to watch it"
+    assert corpus["foreach"]["theirs"]["tokenizer"] == "models"
     fetch = suites.stages["fetch"]["do"]
     assert "${item.at}" in fetch["deps"] and suites.cells["theirs"]["at"] == "models"
 
