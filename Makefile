@@ -2,7 +2,18 @@
 
 PYTHON ?= python3
 VENV := .venv
-JOBS := 1
+# Cells at a time: 1 here, all on a cluster, unless it is set.
+JOBS :=
+# A cluster: make study ON=slurm SHARED=/lab/x JOBS=20 SLURM="--gres=gpu:1 --time=12:00:00"
+# (see docs/scale.md). PACK: cells in a task. NODE_PYTHON: our Python there, if not as here.
+ON :=
+SHARED :=
+SLURM :=
+PACK :=
+NODE_PYTHON :=
+RUN = $(addprefix --jobs ,$(JOBS)) $(addprefix --first ,$(FIRST)) $(addprefix --on ,$(ON)) \
+	$(if $(SHARED),--shared "$(SHARED)") $(addprefix --pack ,$(PACK)) \
+	$(if $(SLURM),--options "$(SLURM)") $(if $(NODE_PYTHON),--python "$(NODE_PYTHON)")
 # Cells whose results should come first: make study FIRST="smear2_s0 attn1_s0".
 FIRST :=
 A := HEAD
@@ -22,16 +33,19 @@ unexport PYTHONHOME PYTHONINSPECT PYTHONOPTIMIZE PYTHONPATH PYTHONPLATLIBDIR PYT
 export PYRIGHT_PYTHON_CACHE_DIR := $(BIN)/../pyright
 
 .DEFAULT_GOAL := help
-.PHONY: help study published verify test test-slow lint bench sql compare plan readme questions lock clean
+.PHONY: help study published jobs verify test test-slow lint bench sql compare plan readme questions lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time; FIRST=smear2_s0: that cell first)
-	@induction study --jobs $(JOBS) $(addprefix --first ,$(FIRST))
+study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time; FIRST=smear2_s0: that cell first; ON=slurm: on a cluster)
+	@induction study $(RUN)
 
-published: $(VENV)/installed ## the study and the published run: three seeds, variations, controls (JOBS=n, too)
-	@induction study --published --jobs $(JOBS) $(addprefix --first ,$(FIRST))
+published: $(VENV)/installed ## the study and the published run: three seeds, variations, controls (JOBS, FIRST, ON, too)
+	@induction study --published $(RUN)
+
+jobs: $(VENV)/installed ## the cells of a study on a cluster: state, stage, node, log
+	@induction jobs
 
 verify: $(VENV)/installed ## check files against dvc.lock, params.yaml and the code
 	@induction verify

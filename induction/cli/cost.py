@@ -2,10 +2,11 @@
 
 import click
 
-from induction.pipeline import engine, pending, plan
+from induction.pipeline import pending, plan
 from induction.pipeline.estimate import estimate, work_left
 from induction.pipeline.repository import check_git
 from induction.pipeline.settings import read_published, read_study
+from induction.pipeline.work import outdated
 from induction.report import cost
 
 
@@ -23,7 +24,7 @@ def command(published: bool, as_json: bool) -> None:
     study = read_published() if published else read_study()
     plan.update(study)
     asked = pending.everything(study, published)
-    left = pending.left(study, engine.outdated(asked), asked)
+    left = pending.left(study, outdated(asked), asked)
     forecast = estimate(*work_left(study, left))
     if as_json:
         print(cost.as_json(forecast))

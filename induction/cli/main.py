@@ -24,6 +24,8 @@ VERBS = (
     "patterns",
     "lens",
     "bench",
+    "jobs",
+    "work",
     "readme",
     "questions",
 )

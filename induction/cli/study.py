@@ -1,8 +1,10 @@
 """Run the study: every stage that params.yaml asks for and that is out of date."""
 
 import json
+import shlex
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -11,16 +13,32 @@ from induction.config.names import PUBLISHED
 from induction.config.paths import SCRATCH
 from induction.config.remedy import put_right
 from induction.config.study import Study
-from induction.pipeline import corpus_text, engine, pending, plan
+from induction.pipeline import corpus_text, pending, plan
+from induction.pipeline.cluster import coordinator, preflight
+from induction.pipeline.cluster.coordinator import Order
 from induction.pipeline.disks import check_one_disk
+from induction.pipeline.dvc_lock import LOCK, read_locks
+from induction.pipeline.engines.engine import Engine, Outcome, summary, watch
+from induction.pipeline.engines.local import Local, call, handle_termination, one_by_one, repro
+from induction.pipeline.engines.registry import LOCAL, SCHEDULERS
 from induction.pipeline.environment import DVC
 from induction.pipeline.estimate import worth_saying
 from induction.pipeline.locks import exclusive
 from induction.pipeline.recovery import forget_old_states, recover
 from induction.pipeline.repository import check_git
 from induction.pipeline.settings import read_published, read_study
+from induction.pipeline.work import (
+    Work,
+    cell_targets,
+    changes,
+    corpus_targets,
+    in_order,
+    outdated,
+    work,
+)
 from induction.report import cost, results
 
+MOST = 1_000  # tasks at a time where nobody says how many: as many as Slurm takes in an array
 GO_ON = "run the same command again: it goes on from there"
 
 
@@ -28,8 +46,8 @@ GO_ON = "run the same command again: it goes on from there"
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    default=1,
-    help="Cells at a time; the cores are divided among them.",
+    help="Cells at a time: here, among which the cores are divided, 1 unless it is given; on a "
+    "cluster, tasks at a time, all of them unless it is given.",
 )
 @click.option(
     "--first",
@@ -50,23 +68,70 @@ GO_ON = "run the same command again: it goes on from there"
     is_flag=True,
     help="Take from the DVC remote what others have computed, and give it what is computed here.",
 )
+@click.option(
+    "--on",
+    type=click.Choice([LOCAL, *SCHEDULERS]),
+    default=LOCAL,
+    help="Where cells run: on this machine, or on a cluster; see docs/scale.md.",
+)
+@click.option(
+    "--shared",
+    type=click.Path(path_type=Path, resolve_path=True),
+    metavar="FOLDER",
+    help="On a cluster: a folder that all of its nodes see.",
+)
+@click.option(
+    "--pack",
+    type=click.IntRange(min=1),
+    default=1,
+    help="On a cluster: cells in one task, side by side; small ones share a GPU well.",
+)
+@click.option(
+    "--options",
+    default="",
+    help='On a cluster: options of its scheduler, as "--gres=gpu:1 --time=12:00:00".',
+)
+@click.option(
+    "--python",
+    default=sys.executable,
+    help="On a cluster: this project's Python on the nodes, if it is not at the same path as here.",
+)
 def command(
-    jobs: int, first: tuple[str, ...], names: tuple[str, ...], published: bool, share: bool
+    jobs: int | None,
+    first: tuple[str, ...],
+    names: tuple[str, ...],
+    published: bool,
+    share: bool,
+    on: str,
+    shared: Path | None,
+    pack: int,
+    options: str,
+    python: str,
 ) -> None:
     """Run the study: every stage that params.yaml asks for and that is out of date.
 
     The result of each cell is printed as soon as it is there, before what takes its model apart.
-    Cells come in the order of params.yaml (with several jobs, those with most layers first).
+    Cells come in the order of params.yaml (with several jobs, those that take longest first).
 
     Whatever stops it, the same command goes on from there: training from its last state, anything
-    else from its last whole stage.
+    else from its last whole stage. On a cluster, Ctrl-C leaves the jobs alone.
     """
-    engine.handle_termination()
+    handle_termination()
+    order = None
+    if on != LOCAL:
+        if shared is None:
+            raise StageError(
+                "--shared: found nothing, expected a folder that all nodes see; give one "
+                "(make: SHARED=/lab/x)"
+            )
+        if share:
+            raise StageError("--share: found beside --on, expected one of them; leave one away")
+        order = Order(on, str(shared), python, jobs or MOST, pack, shlex.split(options))
     try:
         check_git()
         check_one_disk()
         with exclusive("study"):
-            sys.exit(_run(jobs, list(first), list(names), published, share))
+            sys.exit(_run(jobs or 1, list(first), list(names), published, share, order))
     except KeyboardInterrupt:
         print(f"\nstopped; {GO_ON}", file=sys.stderr)
         sys.exit(130)
@@ -77,7 +142,9 @@ def command(
         ) from None
 
 
-def _run(jobs: int, first: list[str], names: list[str], published: bool, share: bool) -> int:
+def _run(
+    jobs: int, first: list[str], names: list[str], published: bool, share: bool, order: Order | None
+) -> int:
     """Bring the study (and the published run), or the cells `names`, up to date.
 
     Returns the exit status.
@@ -89,30 +156,34 @@ def _run(jobs: int, first: list[str], names: list[str], published: bool, share: 
     _check("--cells", names, [*study.every_cell])
     cells = names or [*(study.every_cell if published else study.cells)]
     _check("--first", first, cells)
-    cells = engine.in_order(study, cells, [*first, *names], jobs)
+    cells = in_order(study, cells, [*first, *names], order.at_once if order else jobs)
+    commit = preflight.clean_commit() if order else ""
     corpora = sorted({study.every_cell[cell].corpus_instance for cell in cells})
     corpus_text.check(study, cells)
-    before_cells = ["plan", *engine.corpus_targets(corpora)]
+    before_cells = ["plan", *corpus_targets(corpora)]
     files = pending.everything(study, published)
-    asked = [*before_cells, *engine.cell_targets(study, cells)] if names else files
-    code, stale = 0, engine.outdated(asked)
+    asked = [*before_cells, *cell_targets(study, cells)] if names else files
+    code, stale = 0, _stale(asked, order, commit)
     if not share:  # what others have computed costs nothing, and is not known before it is there
         _announce(study, pending.left(study, stale, asked))
     if stale & {*before_cells}:
-        code = engine.call(engine.repro(*before_cells, share=share))
-        stale = engine.outdated(asked) if code == 0 else set()
-    outcomes = _run_cells(engine.work(study, cells, stale), study, jobs, share) if code == 0 else []
-    if failures := engine.summary(outcomes):
-        print(failures, file=sys.stderr)
-        code = 1
+        code = call(repro(*before_cells, share=share))
+        stale = _stale(asked, order, commit) if code == 0 else set()
+    works = work(study, cells, stale) if code == 0 else []
+    if order:
+        code = _run_on_cluster(works, study, order, commit, stale, before_cells) or code
+    else:
+        code = _run_here(works, study, jobs, share) or code
     if code == 0 and stale and not names:
-        code = engine.call(engine.repro("--keep-going", *files, share=share))
+        code = call(
+            repro("--keep-going", *(["--allow-missing"] if order else []), *files, share=share)
+        )
     if code:
         print(f"not everything ran: see above; mend that and {GO_ON}", file=sys.stderr)
     if share:
         # Also after a failure: what the other cells made is worth having.
         # Without the files of what comes before the cells, others would have to make them anew.
-        code = engine.call([*DVC, "push", "--run-cache", *(asked if names else [])]) or code
+        code = call([*DVC, "push", "--run-cache", *(asked if names else [])]) or code
     if code == 0 and not names:
         record = {"stage": "study", "seconds": time.monotonic() - start}
         (SCRATCH / "times").mkdir(parents=True, exist_ok=True)
@@ -120,6 +191,20 @@ def _run(jobs: int, first: list[str], names: list[str], published: bool, share: 
         forget_old_states()
         print(results.overview(PUBLISHED if published else "", study))
     return code
+
+
+def _stale(asked: list[str], order: Order | None, commit: str) -> set[str]:
+    """The stages that are out of date; on a cluster, files need not be here that the shared folder
+    has."""
+    if order is None:
+        return outdated(asked)
+    locked = read_locks() if LOCK.exists() else {}
+    shared = order.folder(commit).shared
+    return {
+        name
+        for name, said in changes(asked).items()
+        if not coordinator.only_missing(said, locked.get(name.rpartition(":")[2], {}), shared)
+    }
 
 
 def _announce(study: Study, left: list[plan.Expanded]) -> None:
@@ -137,12 +222,40 @@ def _check(option: str, names: list[str], expected: list[str]) -> None:
         )
 
 
-def _run_cells(
-    cells: list[engine.Work], study: Study, jobs: int, share: bool
-) -> list[engine.Outcome]:
+def _run_here(works: list[Work], study: Study, jobs: int, share: bool) -> int:
+    """The cells on this machine. Returns the exit status."""
+
     def describe(cell: str, seconds: float) -> str:
         return results.line(cell, study, seconds)
 
-    if jobs > 1 and cells:
-        return engine.side_by_side(cells, jobs, share, describe)
-    return engine.one_by_one(cells, share, describe)
+    local = Local(jobs, share, describe)
+    if jobs == 1 or len(works) < 2:
+        return _tell(one_by_one(works, share, describe), local)
+    try:
+        local.submit(works)
+        return _tell(watch(local, works, 1.0, f"{jobs} at a time"), local)
+    finally:
+        local.cancel()
+
+
+def _run_on_cluster(
+    works: list[Work], study: Study, order: Order, commit: str, stale: set[str], before: list[str]
+) -> int:
+    """The cells on a cluster, and their small tables here. Returns the exit status."""
+    if not works:
+        return 0
+    try:
+        outcomes, engine = coordinator.run(order, commit, study, works, stale, before)
+    except KeyboardInterrupt:
+        print(f"\n{coordinator.detached()}", file=sys.stderr)
+        sys.exit(130)
+    code = _tell(outcomes, engine)
+    return coordinator.finish(engine.folder, study, outcomes) or code
+
+
+def _tell(outcomes: list[Outcome], engine: Engine) -> int:
+    """Say what failed, if anything did. Returns the exit status."""
+    failures = summary(outcomes, engine.log)
+    if failures:
+        print(failures, file=sys.stderr)
+    return 1 if failures else 0

@@ -2,8 +2,20 @@
 
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 from tqdm import tqdm
+
+from induction.pipeline import status
+
+
+class _Bar(tqdm):
+    """A bar that tells others, too, how far the stage is."""
+
+    def display(self, *arguments: Any, **named: Any) -> bool | None:
+        if self.total:
+            status.note_share(min(1.0, self.n / self.total))
+        return super().display(*arguments, **named)
 
 
 def progress(
@@ -14,7 +26,7 @@ def progress(
     `done` of `total` were there before: they count for the bar, not for the rate.
     """
     live = sys.stderr.isatty()
-    return tqdm(
+    return _Bar(
         items,
         desc=what,
         unit=unit,

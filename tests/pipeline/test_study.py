@@ -8,8 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from induction.pipeline import engine, layout
+from induction.pipeline import layout
+from induction.pipeline.engines import local
+from induction.pipeline.engines.engine import summary
 from induction.pipeline.settings import read_study, study_of
+from induction.pipeline.work import Work, in_order, work
 from induction.report import results
 from induction.tables.heads import HEADS
 from induction.tables.icl import ICL
@@ -113,11 +116,11 @@ def test_cells_come_as_they_are_named_then_as_in_params_or_longest_first():
     params = Project.committed()
     study = study_of(params)
     cells = [*params["cells"], *params["published"]]
-    assert engine.in_order(study, cells, [], jobs=1) == cells
+    assert in_order(study, cells, [], jobs=1) == cells
     first = ["mlp2_s4", "attn1_s0", "mlp2_s4"]
     others = [cell for cell in cells if cell not in first]
-    assert engine.in_order(study, cells, first, jobs=1) == ["mlp2_s4", "attn1_s0", *others]
-    ordered = engine.in_order(study, cells, ["attn1_s0"], jobs=2)
+    assert in_order(study, cells, first, jobs=1) == ["mlp2_s4", "attn1_s0", *others]
+    ordered = in_order(study, cells, ["attn1_s0"], jobs=2)
     assert ordered[0] == "attn1_s0" and set(ordered) == set(cells)
     layers = [params["models"][study.every_cell[cell].model]["n_layers"] for cell in ordered[1:]]
     assert layers == sorted(layers, reverse=True)
@@ -136,11 +139,11 @@ def test_only_what_is_out_of_date_is_asked_for():
     """If the rest alone is, the result was there before, and is not told again."""
     a, b, c = "attn1_s0", "attn2_s0", "smear1_s0"
     stale = {"plan", *of(a, "losses"), *of(b, "circuits"), "report"}
-    assert engine.work(STUDY, [c, b, a], stale) == [
-        engine.Work(b, [], of(b, *REST)),
-        engine.Work(a, of(a, *RESULT), of(a, *REST)),
+    assert work(STUDY, [c, b, a], stale) == [
+        Work(b, [], of(b, *REST)),
+        Work(a, of(a, *RESULT), of(a, *REST)),
     ]
-    assert engine.work(STUDY, [a, b, c], {"claims", "report"}) == []
+    assert work(STUDY, [a, b, c], {"claims", "report"}) == []
 
 
 def test_each_result_is_told_before_what_comes_next(monkeypatch, tmp_path, capsys):
@@ -153,17 +156,20 @@ def test_each_result_is_told_before_what_comes_next(monkeypatch, tmp_path, capsy
         events.append(" ".join(stages))
         return int(stages[0] == "train@b")
 
-    monkeypatch.setattr(engine, "call", call)
-    monkeypatch.setattr(engine, "say", events.append)
-    cells = [engine.Work(cell, of(cell, *RESULT), of(cell, *REST)) for cell in ("a", "b", "c")]
-    cells.append(engine.Work("d", [], of("d", *REST)))
-    outcomes = engine.one_by_one(cells, False, lambda cell, seconds: f"{cell}: {seconds:.0f} s")
+    monkeypatch.setattr(local, "call", call)
+    monkeypatch.setattr(local, "say", events.append)
+    cells = [Work(cell, of(cell, *RESULT), of(cell, *REST)) for cell in ("a", "b", "c")]
+    cells.append(Work("d", [], of("d", *REST)))
+    outcomes = local.one_by_one(cells, False, lambda cell, seconds: f"{cell}: {seconds:.0f} s")
     first, rest = ({cell: " ".join(of(cell, *each)) for cell in "abcd"} for each in (RESULT, REST))
     assert events == [
         first["a"], "a: 0 s", rest["a"], first["b"], first["c"], "c: 0 s", rest["c"], rest["d"],
     ]  # fmt: skip
     assert [each.error for each in outcomes] == ["", "stopped with status 1", "", ""]
-    assert engine.summary(outcomes).splitlines()[1] == "  b: stopped with status 1"
+    assert (
+        summary(outcomes, lambda cell: tmp_path / cell).splitlines()[1]
+        == "  b: stopped with status 1"
+    )
 
 
 def test_a_line_says_what_the_report_says(studied, monkeypatch):
