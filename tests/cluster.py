@@ -109,26 +109,52 @@ class SlurmCluster:
 
     @property
     def variables(self) -> dict[str, str]:
-        return {"SLURM_CONF": str(self.folder / "slurm.conf")}
+        return {"SLURM_CONF": self.conf}
+
+    @property
+    def conf(self) -> str:
+        return str(self.folder / "slurm.conf")
 
     def ask(self, *command: str) -> str:
         done = self._run(*command)
         return done.stdout
 
     def start_controller(self) -> None:
-        self._run("slurmctld", "-f", str(self.folder / "slurm.conf"))
+        self._run("slurmctld", "-f", self.conf)
 
     def start_node(self, name: str) -> None:
-        self._run("slurmd", "-f", str(self.folder / "slurm.conf"), "-N", name)
+        self._run("slurmd", "-f", self.conf, "-N", name)
 
     def kill_node(self, name: str) -> None:
         """Lose a node: its daemon and all that runs on it, with SIGKILL."""
-        daemon = psutil.Process(self._pid(f"slurmd.{name}"))
+        daemons = (
+            [psutil.Process(self._pid(f"slurmd.{name}"))]
+            if self._is_alive(f"slurmd.{name}")
+            else []
+        )
         jobs = [p for p in psutil.process_iter() if _is_of(p, name)]
-        for process in (daemon, *jobs):
+        for process in (*daemons, *jobs):
             for each in (*_children(process), process):
                 with suppress(psutil.Error):
                     each.kill()
+
+    def hide(self, folder: Path) -> None:
+        """Have no node see what is in a folder, as if it were on a disk of another machine."""
+        for name in NODES:
+            self.kill_node(name)
+            over = f"mount -t tmpfs none '{folder}' && exec slurmd -f '{self.conf}' -N {name}"
+            self._run("unshare", "--mount", "sh", "-c", over)
+        self._wait_for("idle", len(NODES))
+
+    def recover(self) -> None:
+        """Have all daemons run as at the beginning, and no job."""
+        if not self._is_alive("slurmctld"):
+            self.start_controller()
+        self._run("scancel", "--user", psutil.Process().username())
+        for name in NODES:
+            self.kill_node(name)
+            self.start_node(name)
+        self._wait_for("idle", len(NODES))
 
     def kill_controller(self) -> None:
         os.kill(self._pid("slurmctld"), signal.SIGKILL)
@@ -150,6 +176,9 @@ class SlurmCluster:
                 process.kill()
         left = [p for p in psutil.process_iter(["cmdline"]) if str(self.folder) in _line(p)]
         assert not left, left
+
+    def _is_alive(self, name: str) -> bool:
+        return psutil.pid_exists(self._pid(name))
 
     def _pid(self, name: str) -> int:
         return int((self.folder / f"{name}.pid").read_text())

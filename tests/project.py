@@ -127,13 +127,16 @@ class Project:
         more = {"cwd": self.folder, "capture_output": True, "text": True, **more}
         return run(command, every, **more)
 
-    def start(self, *command: str, **more) -> subprocess.Popen:
+    def start(
+        self, *command: str, variables: dict[str, str] | None = None, **more
+    ) -> subprocess.Popen:
         """Begin a command, in a process group of its own, and do not wait for it."""
+        every = {**self.variables, **(variables or {})}
         more = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **more}
         # Tests that run in the background of a script inherit that Ctrl-C is ignored.
         before = signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
-            return start(command, self.variables, cwd=self.folder, start_new_session=True, **more)
+            return start(command, every, cwd=self.folder, start_new_session=True, **more)
         finally:
             signal.signal(signal.SIGINT, before)
 

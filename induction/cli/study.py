@@ -14,7 +14,7 @@ from induction.config.paths import SCRATCH
 from induction.config.remedy import put_right
 from induction.config.study import Study
 from induction.pipeline import corpus_text, pending, plan
-from induction.pipeline.cluster import coordinator, preflight
+from induction.pipeline.cluster import coordinator
 from induction.pipeline.cluster.coordinator import Order
 from induction.pipeline.disks import check_one_disk
 from induction.pipeline.dvc_lock import LOCK, read_locks
@@ -157,7 +157,7 @@ def _run(
     cells = names or [*(study.every_cell if published else study.cells)]
     _check("--first", first, cells)
     cells = in_order(study, cells, [*first, *names], order.at_once if order else jobs)
-    commit = preflight.clean_commit() if order else ""
+    commit = coordinator.check(order) if order else ""
     corpora = sorted({study.every_cell[cell].corpus_instance for cell in cells})
     corpus_text.check(study, cells)
     before_cells = ["plan", *corpus_targets(corpora)]

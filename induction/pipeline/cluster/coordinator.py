@@ -76,6 +76,15 @@ def only_missing(said: list, locked: dict, shared: SharedFolder) -> bool:
     return all((shared.cache / "files" / "md5" / each[:2] / each[2:]).exists() for each in md5s)
 
 
+def check(order: Order) -> str:
+    """What can be checked at once. Returns the commit that is to be run; raises StageError if it
+    cannot be."""
+    commit = preflight.clean_commit()
+    preflight.create(order.folder(commit))
+    SCHEDULERS[order.engine]().test(order.options)
+    return commit
+
+
 def run(
     order: Order,
     commit: str,
@@ -90,7 +99,6 @@ def run(
     queued if it cannot go well.
     """
     folder = order.folder(commit)
-    preflight.create(folder)
     engine = open_engine(order, folder)
     content = {"order": asdict(order), "folder": str(folder.folder)}
     write(CURRENT, json.dumps(content, indent=2).encode())
@@ -141,7 +149,6 @@ def _prepare(
     left = pending.left(study, stale, targets)
     costs, _ = work_left(study, left)
     preflight.check_space(folder, sum(each.written for each in costs))
-    engine.scheduler.test(order.options)
     to_run = {stage.address for stage in left}
     hand_over(folder, commit, order.python, before, [t for t in targets if t not in to_run])
     preflight.check_node(folder, engine.scheduler, order.options, _largest(costs))

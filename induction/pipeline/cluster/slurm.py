@@ -39,6 +39,7 @@ if [ $code -eq 75 ] && [ "$again" ]; then scontrol requeue "$task"; fi
 exit $code
 """
 
+AWAY = "Unable to contact slurm controller"
 QUEUED = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 RUNNING = {"RUNNING", "CONFIGURING", "COMPLETING", "STAGE_OUT", "SUSPENDED", "STOPPED", "SIGNALING"}
 # How a task can end that would end so again.
@@ -136,7 +137,8 @@ def _sbatch(options: Sequence[str], script: str) -> str:
     done = _run(["sbatch", *options], script)
     if done.returncode:
         said = " ".join(done.stderr.replace("sbatch: error:", "").split())
-        raise StageError(f"sbatch {shlex.join(options)}: refused: {said}; correct SLURM")
+        remedy = "try again later" if AWAY in said else "correct SLURM"
+        raise StageError(f"sbatch {shlex.join(options)}: refused: {said}; {remedy}")
     return done.stdout
 
 
