@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
 from induction.pipeline.cluster import records
 from induction.pipeline.dvc_lock import hashes, read_lock
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 RAN = re.compile(r"Running stage '([^']+)'")
 GOES_ON = re.compile(r"goes on from step (\d+) of (\d+)")
-STEPS = 4_000  # of a training that is long enough to be disturbed
+STEPS = 6_000  # of a training that is long enough to be disturbed
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,7 @@ class Lab:
     def __init__(self, project: Project, shared: Path, cluster: SlurmCluster):
         self.project, self.shared, self.cluster = project, shared, cluster
         shared.mkdir()
+        self.begun: list[subprocess.Popen] = []
 
     def arguments(self, *more: str) -> tuple[str, ...]:
         return (*INDUCTION, "study", "--on", "slurm", "--shared", str(self.shared), *more)
@@ -63,9 +65,10 @@ class Lab:
         """The same, without waiting for its end."""
         with open(self.project.folder / "study.log", "w") as log:
             to_log = {"stdout": log, "stderr": log}
-            return self.project.start(
-                *self.arguments(*more), variables=self.cluster.variables, **to_log
-            )
+            variables = self.cluster.variables
+            process = self.project.start(*self.arguments(*more), variables=variables, **to_log)
+        self.begun.append(process)
+        return process
 
     def said(self) -> str:
         return (self.project.folder / "study.log").read_text()
@@ -77,8 +80,9 @@ class Lab:
 
     @property
     def run(self) -> Path:
-        (folder,) = (self.shared / "runs").iterdir()
-        return folder
+        """That of the last commit."""
+        revision = git(self.project.folder, "rev-parse", "HEAD")
+        return self.shared / "runs" / revision[:12]
 
     def log(self, cell: str) -> str:
         path = self.run / "logs" / f"{cell}.log"
@@ -100,17 +104,21 @@ class Lab:
 
 @pytest.fixture
 def lab(committed, cluster, tmp_path) -> Iterator[Lab]:
-    yield Lab(committed.copy(tmp_path / "login"), tmp_path / "lab", cluster)
+    created = Lab(committed.copy(tmp_path / "login"), tmp_path / "lab", cluster)
+    yield created
+    for process in created.begun:
+        process.kill()
+        process.wait()
     cluster.recover()
 
 
 def longer(params: dict) -> dict:
     """One cell, whose training takes about half a minute."""
-    tokens = 64 * 8 * STEPS
+    tokens = 64 * STEPS
     params["cells"] = {CELLS[0]: params["cells"][CELLS[0]]}
-    params["train"] |= {"tokens": tokens}
+    params["train"] |= {"tokens": tokens, "batch": 1}
     params["train"]["checkpoints"] = [{"until": tokens, "every": tokens // 4}]
-    params["corpus"] |= {"max_characters": 6_000_000}
+    params["corpus"] |= {"max_characters": 2_000_000}
     return params
 
 
@@ -123,7 +131,10 @@ def long_lab(lab) -> Lab:
 
 def trains(lab: Lab) -> bool:
     """Whether a training has kept a state that is worth going on from."""
-    return any(path.stat().st_size for path in (lab.shared / "train").glob("*/state.safetensors"))
+    for path in (lab.shared / "train").glob("*/state.safetensors"):
+        with safe_open(path, framework="np") as file:
+            return json.loads(file.metadata()["state"])["step"] > 0
+    return False
 
 
 def nothing_twice(lab: Lab, cell: str, again: tuple[str, ...] = ()) -> None:
