@@ -11,8 +11,8 @@ SHARED :=
 SLURM :=
 PACK :=
 NODE_PYTHON :=
-RUN = $(addprefix --jobs ,$(JOBS)) $(addprefix --first ,$(FIRST)) $(addprefix --on ,$(ON)) \
-	$(if $(SHARED),--shared "$(SHARED)") $(addprefix --pack ,$(PACK)) \
+RUN = $(addprefix --jobs ,$(JOBS)) $(addprefix --first ,$(FIRST)) \
+	$(if $(ON),--on $(ON) --shared "$(SHARED)") $(addprefix --pack ,$(PACK)) \
 	$(if $(SLURM),--options "$(SLURM)") $(if $(NODE_PYTHON),--python "$(NODE_PYTHON)")
 # Cells whose results should come first: make study FIRST="smear2_s0 attn1_s0".
 FIRST :=

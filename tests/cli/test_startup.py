@@ -77,18 +77,31 @@ def sources(tmp_path) -> Path:
     return folder
 
 
-def make(folder: Path, target: str, **more: str) -> subprocess.CompletedProcess:
+def make(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess:
     # `make test` itself leaves variables to the makes that it starts.
     empty = dict.fromkeys((name for name in os.environ if name.startswith("MAKE")), "")
     variables = {**empty, "GIT_CEILING_DIRECTORIES": str(folder.parent), **more}
-    return run(["make", target], variables, cwd=folder, capture_output=True, text=True)
+    return run(["make", *arguments], variables, cwd=folder, capture_output=True, text=True)
 
 
 def test_make_finds_its_environment_in_a_folder_with_a_space(sources):
     (sources / ".venv" / "installed").write_text(f"{sources}\n")
     done = make(sources, "study")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "induction study --jobs 1\n"
+    assert done.stdout.split() == ["induction", "study"]
+
+
+def test_make_passes_on_where_a_study_is_to_run(sources):
+    """The stub prints its arguments, without what a shell takes of their quotes."""
+    (sources / ".venv" / "installed").write_text(f"{sources}\n")
+    cluster = ("ON=slurm", "SHARED=/lab/my x", "SLURM=--mem=8G --time=1", "PACK=3")
+    done = make(sources, "study", "JOBS=20", "FIRST=a b", *cluster)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        *("induction", "study", "--jobs", "20", "--first", "a", "--first", "b"),
+        *("--on", "slurm", "--shared", "/lab/my", "x", "--pack", "3"),
+        *("--options", "--mem=8G", "--time=1"),
+    ]
 
 
 def test_make_installs_anew_where_the_folder_moved(sources):
