@@ -16,6 +16,7 @@ from induction.config.study import Study
 from induction.pipeline import corpus_text, pending, plan
 from induction.pipeline.cluster import coordinator
 from induction.pipeline.cluster.coordinator import Order
+from induction.pipeline.declarations import stages
 from induction.pipeline.disks import check_one_disk
 from induction.pipeline.dvc_lock import LOCK, read_locks
 from induction.pipeline.engines.engine import Engine, Outcome, summary, watch
@@ -163,21 +164,20 @@ def _run(
     before_cells = ["plan", *corpus_targets(corpora)]
     files = pending.everything(study, published)
     asked = [*before_cells, *cell_targets(study, cells)] if names else files
-    code, stale = 0, _stale(asked, order, commit)
-    if not share:  # what others have computed costs nothing, and is not known before it is there
+    code, stale = 0, _stale(asked, order)
+    # What others have computed costs nothing, and is not known before it is there.
+    if not share and not order:
         _announce(study, pending.left(study, stale, asked))
     if stale & {*before_cells}:
         code = call(repro(*before_cells, share=share))
-        stale = _stale(asked, order, commit) if code == 0 else set()
+        stale = _stale(asked, order) if code == 0 else set()
     works = work(study, cells, stale) if code == 0 else []
     if order:
         code = _run_on_cluster(works, study, order, commit, stale, before_cells) or code
     else:
         code = _run_here(works, study, jobs, share) or code
     if code == 0 and stale and not names:
-        code = call(
-            repro("--keep-going", *(["--allow-missing"] if order else []), *files, share=share)
-        )
+        code = call(_joining(study, files) if order else repro("--keep-going", *files, share=share))
     if code:
         print(f"not everything ran: see above; mend that and {GO_ON}", file=sys.stderr)
     if share:
@@ -193,17 +193,30 @@ def _run(
     return code
 
 
-def _stale(asked: list[str], order: Order | None, commit: str) -> set[str]:
-    """The stages that are out of date; on a cluster, files need not be here that the shared folder
-    has."""
+def _joining(study: Study, files: list[str]) -> list[str]:
+    """What joins cells whose checkpoints are elsewhere; nothing that is part of a cell."""
+    joins = [
+        stage.address
+        for stage in plan.expanded(study)
+        if stages()[stage.name].per == "grid" and str(stage.file) in files
+    ]
+    return repro("--keep-going", "--allow-missing", "--single-item", *joins)
+
+
+def _stale(asked: list[str], order: Order | None) -> set[str]:
+    """The stages that are out of date; on a cluster, what cells made need not be here if the shared
+    folder has it."""
     if order is None:
         return outdated(asked)
+    of_cells = {name for name, stage in stages().items() if stage.is_of_cell}
     locked = read_locks() if LOCK.exists() else {}
-    shared = order.folder(commit).shared
     return {
         name
         for name, said in changes(asked).items()
-        if not coordinator.only_missing(said, locked.get(name.rpartition(":")[2], {}), shared)
+        if name.rpartition(":")[2].partition("@")[0] not in of_cells
+        or not coordinator.only_missing(
+            said, locked.get(name.rpartition(":")[2], {}), order.shared_folder
+        )
     }
 
 

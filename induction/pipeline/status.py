@@ -16,12 +16,13 @@ SHARE_SECONDS = 5.0  # between two reports of a share: each is synced to disk
 
 @dataclass(frozen=True)
 class Status:
-    """The stage that ran last, and which share of it is done, where that is known; `error` is empty
-    unless it failed."""
+    """The stage that ran last, which share of it is done, where that is known, and whether it ended
+    well; `error` is empty unless it failed."""
 
     stage: str
     error: str = ""
     share: float = 0.0
+    ended: bool = False
 
 
 _running: tuple[Path, Status] | None = None  # of the stage that this process runs
@@ -48,6 +49,7 @@ def reported(stage: str, instance: str) -> Iterator[None]:
     _write(*_running)
     try:
         yield
+        _write(path, Status(stage, ended=True))
     except BaseException as error:
         _write(path, Status(stage, str(error) or type(error).__name__))
         raise

@@ -1,5 +1,6 @@
 """A study on a cluster, seen from the clone that began it: submit, watch, join."""
 
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from induction.pipeline.cluster.handing_over import hand_over
 from induction.pipeline.cluster.joining import join
 from induction.pipeline.cluster.shared_folder import RunFolder, SharedFolder
 from induction.pipeline.costs import Work as Cost
-from induction.pipeline.dvc_lock import hashes
+from induction.pipeline.dvc_lock import hashes, read_locks
 from induction.pipeline.engines.cluster import Cluster
 from induction.pipeline.engines.engine import Outcome, watch
 from induction.pipeline.engines.registry import SCHEDULERS
@@ -38,8 +39,9 @@ class Order:
     pack: int
     options: list[str]
 
-    def folder(self, commit: str) -> RunFolder:
-        return SharedFolder(Path(self.shared)).run(commit)
+    @property
+    def shared_folder(self) -> SharedFolder:
+        return SharedFolder(Path(self.shared))
 
 
 def open_engine(order: Order, folder: RunFolder) -> Cluster:
@@ -80,7 +82,7 @@ def check(order: Order) -> str:
     """What can be checked at once. Returns the commit that is to be run; raises StageError if it
     cannot be."""
     commit = preflight.clean_commit()
-    preflight.create(order.folder(commit))
+    preflight.check_shared(order.shared_folder)
     SCHEDULERS[order.engine]().test(order.options)
     return commit
 
@@ -98,7 +100,11 @@ def run(
     On Ctrl-C, raises KeyboardInterrupt; what runs goes on. Raises StageError before anything is
     queued if it cannot go well.
     """
-    folder = order.folder(commit)
+    locked = read_locks()
+    made = [hashes(locked[name.rpartition(":")[2]], "outs") for name in before]
+    digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
+    folder = order.shared_folder.run(commit, digest)
+    preflight.create(folder)
     engine = open_engine(order, folder)
     content = {"order": asdict(order), "folder": str(folder.folder)}
     write(CURRENT, json.dumps(content, indent=2).encode())

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from induction.config.errors import StageError
 from induction.pipeline.cluster.packages import differences
 from induction.pipeline.cluster.scheduler import Scheduler, Submission
-from induction.pipeline.cluster.shared_folder import RunFolder
+from induction.pipeline.cluster.shared_folder import RunFolder, SharedFolder
 from induction.pipeline.dvc_lock import LOCKS
 from induction.pipeline.engines.engine import Away
 from induction.pipeline.environment import run
@@ -50,14 +50,17 @@ def _git_status() -> list[str]:
     return paths
 
 
+def check_shared(shared: SharedFolder) -> None:
+    """Raises StageError, with the remedy, if there is no such folder."""
+    if not shared.root.is_dir():
+        raise StageError(
+            f"SHARED: found no folder {shared.root}, expected one that all nodes see; create it, "
+            "or correct SHARED"
+        )
+
+
 def create(folder: RunFolder) -> None:
     """Raises StageError, with the remedy, if the shared folder cannot be written."""
-    root = folder.shared.root
-    if not root.is_dir():
-        raise StageError(
-            f"SHARED: found no folder {root}, expected one that all nodes see; create it, or "
-            "correct SHARED"
-        )
     try:
         folder.create()
     except OSError as error:

@@ -3,8 +3,8 @@
 cache/                 DVC's cache, into which each clone links
 train/                 states of trainings, so that another machine can go on
 repository.git         the commits that were run
-runs/<commit>/         one study at one commit: its settings, jobs, and, for each cell, its
-                       record, status, log and locks
+runs/<commit>-<text>/  one study at one commit, on one text: its settings, jobs, and, for each cell,
+                       its record, status, log and locks
 """
 
 import json
@@ -43,13 +43,15 @@ class SharedFolder:
     def repository(self) -> Path:
         return self.root / "repository.git"
 
-    def run(self, commit: str) -> "RunFolder":
-        return RunFolder(self.root / "runs" / commit[:12])
+    def run(self, commit: str, before: str) -> "RunFolder":
+        """Of a study at a commit, on what the digest `before` stands for: a text need not be in
+        Git."""
+        return RunFolder(self.root / "runs" / f"{commit[:12]}-{before[:6]}")
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """What one study at one commit keeps in the shared folder."""
+    """What one study at one commit, on one text, keeps in the shared folder."""
 
     folder: Path
 

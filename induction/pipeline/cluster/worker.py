@@ -11,15 +11,17 @@ from pathlib import Path
 
 from induction.config.errors import StageError
 from induction.config.paths import SCRATCH, TRAINING_STATES
+from induction.config.study import Study
 from induction.pipeline import status
 from induction.pipeline.cluster import records
 from induction.pipeline.cluster.packages import differences, installed
 from induction.pipeline.cluster.records import Attempt
 from induction.pipeline.cluster.shared_folder import RunFolder, copy_locks
+from induction.pipeline.declarations import stages
 from induction.pipeline.engines.local import one_by_one, stop_children
 from induction.pipeline.environment import DVC, run
 from induction.pipeline.settings import read_study
-from induction.pipeline.work import cell_targets, work
+from induction.pipeline.work import Work, cell_targets, work
 from induction.tables.atomic import write
 
 GO_ON = 75  # exit status: stopped from outside, to be started again
@@ -78,7 +80,7 @@ def work_for(folder: RunFolder, cell: str, describe: Callable[[str, float], str]
     try:
         _set_up(folder, settings.corpora)
         study = read_study()
-        (outcome,) = one_by_one(work(study, [cell], {*cell_targets(study, [cell])}), False, tell)
+        (outcome,) = one_by_one([_work(study, cell)], False, tell)
         if stop.at:
             raise KeyboardInterrupt
     except KeyboardInterrupt:
@@ -99,6 +101,18 @@ def work_for(folder: RunFolder, cell: str, describe: Callable[[str, float], str]
         return end("failed", outcome.error)
     copy_locks(Path(), folder.locks_of(cell))
     return end("done")
+
+
+def _work(study: Study, cell: str) -> Work:
+    """All stages of a cell but those that join cells, of a suite: a report is made where it is
+    read."""
+    (every,) = work(study, [cell], {*cell_targets(study, [cell])})
+    joining = {name for name, stage in stages().items() if stage.per == "grid"}
+
+    def kept(targets: list[str]) -> list[str]:
+        return [t for t in targets if t.rpartition(":")[2].partition("@")[0] not in joining]
+
+    return Work(cell, kept(every.result), kept(every.rest))
 
 
 def look(folder: RunFolder) -> None:

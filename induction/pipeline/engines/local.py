@@ -147,6 +147,8 @@ def _error(cell: str, code: int) -> str:
     last = status.read(cell)
     if last is None:
         return f"stopped with status {code}"
+    if last.ended:
+        return f"DVC could not keep what {last.stage} made: see what it said"
     return last.error or (
         f"{last.stage} ended without an error of its own, as when the system ends what takes too "
         "much memory"
