@@ -10,11 +10,10 @@ def installed() -> list[str]:
     Python's patch level and builds (`+cpu`) are left out, as in provenance: they change no bits.
     """
     python = f"python=={'.'.join(platform.python_version_tuple()[:2])}"
-    packages = {
-        f"{each.name.lower().replace('_', '-')}=={each.version.split('+')[0]}"
-        for each in metadata.distributions()
-    }
-    return [python, *sorted(packages)]
+    versions: dict[str, str] = {}
+    for each in metadata.distributions():  # of two of a name, the first is the one that is imported
+        versions.setdefault(each.name.lower().replace("_", "-"), each.version.split("+")[0])
+    return [python, *(f"{name}=={version}" for name, version in sorted(versions.items()))]
 
 
 def differences(wanted: list[str], here: list[str]) -> list[str]:
