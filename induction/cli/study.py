@@ -13,12 +13,12 @@ from induction.config.remedy import put_right
 from induction.config.study import Study
 from induction.pipeline import corpus_text, engine, pending, plan
 from induction.pipeline.disks import check_one_disk
-from induction.pipeline.environment import DVC
 from induction.pipeline.estimate import worth_saying
 from induction.pipeline.locks import exclusive
 from induction.pipeline.recovery import forget_old_states, recover
 from induction.pipeline.repository import check_git
 from induction.pipeline.settings import read_published, read_study
+from induction.pipeline.sharing import REMOTE, push, repro
 from induction.report import cost, results
 
 GO_ON = "run the same command again: it goes on from there"
@@ -98,27 +98,46 @@ def _run(jobs: int, first: list[str], names: list[str], published: bool, share: 
     code, stale = 0, engine.outdated(asked)
     if not share:  # what others have computed costs nothing, and is not known before it is there
         _announce(study, pending.left(study, stale, asked))
-    if stale & {*before_cells}:
-        code = engine.call(engine.repro(*before_cells, share=share))
+    else:  # a run that was lost may have computed more than it could push
+        done = {*before_cells, *engine.cell_targets(study, cells)} - stale
+        code = REMOTE.give(sorted(done))
+    if code == 0 and stale & {*before_cells}:
+        code = (
+            REMOTE.run_each(before_cells, engine.call, engine.STOPPED.is_set)
+            if share
+            else engine.call(repro(*before_cells, share=False))
+        )
         stale = engine.outdated(asked) if code == 0 else set()
     outcomes = _run_cells(engine.work(study, cells, stale), study, jobs, share) if code == 0 else []
     if failures := engine.summary(outcomes):
         print(failures, file=sys.stderr)
         code = 1
     if code == 0 and stale and not names:
-        code = engine.call(engine.repro("--keep-going", *files, share=share))
+        code = engine.call(repro("--keep-going", *files, share=share and not REMOTE.is_left_alone))
     if code:
         print(f"not everything ran: see above; mend that and {GO_ON}", file=sys.stderr)
     if share:
         # Also after a failure: what the other cells made is worth having.
         # Without the files of what comes before the cells, others would have to make them anew.
-        code = engine.call([*DVC, "push", "--run-cache", *(asked if names else [])]) or code
+        code = _push(asked if names else []) or code
     if code == 0 and not names:
         record = {"stage": "study", "seconds": time.monotonic() - start}
         (SCRATCH / "times").mkdir(parents=True, exist_ok=True)
         (SCRATCH / "times" / "study.json").write_text(json.dumps(record), encoding="utf-8")
         forget_old_states()
         print(results.overview(PUBLISHED if published else "", study))
+    return code
+
+
+def _push(targets: list[str]) -> int:
+    """Give to the remote what it lacks; returns the exit status."""
+    code, problem = push(targets)
+    if code:
+        print(
+            f"error: not everything could be pushed: {problem}; what was computed is kept here. "
+            f"Put the remote right (docs/sharing.md) and {GO_ON}",
+            file=sys.stderr,
+        )
     return code
 
 

@@ -28,6 +28,7 @@ from induction.pipeline.declarations import stages, writer_of
 from induction.pipeline.environment import DVC, run, start
 from induction.pipeline.layout import label
 from induction.pipeline.progress import progress, say
+from induction.pipeline.sharing import REMOTE, repro
 from induction.tables.atomic import remove
 from induction.tables.heads import HEADS
 from induction.tables.icl import ICL
@@ -71,11 +72,6 @@ def corpus_targets(corpora: list[str]) -> list[str]:
 def cell_targets(study: Study, cells: list[str]) -> list[str]:
     """What DVC calls the stages of these cells."""
     return [address(label(name, cell)) for cell in cells for name in _stages_of(study, cell)]
-
-
-def repro(*arguments: str, share: bool) -> list[str]:
-    """`dvc repro`, beside other runs of it: it waits for DVC's lock, held only between stages."""
-    return [*DVC, "--wait-for-lock", "repro", *(["--pull"] if share else []), *arguments]
 
 
 def call(command: list[str]) -> int:
@@ -248,7 +244,11 @@ def _run_cell(
         if STOPPED.is_set():
             return Outcome(each.cell, time.monotonic() - begin, "stopped")
         if asked and code == 0:
-            code = execute(repro("--single-item", *asked, share=share))
+            code = (
+                REMOTE.run_each(asked, execute, STOPPED.is_set)
+                if share
+                else execute(repro("--single-item", *asked, share=False))
+            )
         if asked is each.result and asked and code == 0:
             say(describe(each.cell, time.monotonic() - begin))
     last = status.read(each.cell)
