@@ -20,14 +20,14 @@ from induction.pipeline.declarations import stages
 from induction.pipeline.disks import check_one_disk
 from induction.pipeline.dvc_lock import LOCK, read_locks
 from induction.pipeline.engines.engine import Engine, Outcome, summary, watch
-from induction.pipeline.engines.local import Local, call, handle_termination, one_by_one, repro
+from induction.pipeline.engines.local import STOPPED, Local, call, handle_termination, one_by_one
 from induction.pipeline.engines.registry import LOCAL, SCHEDULERS
-from induction.pipeline.environment import DVC
 from induction.pipeline.estimate import worth_saying
 from induction.pipeline.locks import exclusive
 from induction.pipeline.recovery import forget_old_states, recover
 from induction.pipeline.repository import check_git
 from induction.pipeline.settings import read_published, read_study
+from induction.pipeline.sharing import REMOTE, push, repro
 from induction.pipeline.work import (
     Work,
     cell_targets,
@@ -168,8 +168,15 @@ def _run(
     # What others have computed costs nothing, and is not known before it is there.
     if not share and not order:
         _announce(study, pending.left(study, stale, asked))
-    if stale & {*before_cells}:
-        code = call(repro(*before_cells, share=share))
+    if share:  # a run that was lost may have computed more than it could push
+        done = {*before_cells, *cell_targets(study, cells)} - stale
+        code = REMOTE.give(sorted(done))
+    if code == 0 and stale & {*before_cells}:
+        code = (
+            REMOTE.run_each(before_cells, call, STOPPED.is_set)
+            if share
+            else call(repro(*before_cells))
+        )
         stale = _stale(asked, order) if code == 0 else set()
     works = work(study, cells, stale) if code == 0 else []
     if order:
@@ -177,19 +184,33 @@ def _run(
     else:
         code = _run_here(works, study, jobs, share) or code
     if code == 0 and stale and not names:
-        code = call(_joining(study, files) if order else repro("--keep-going", *files, share=share))
+        is_shared = share and not REMOTE.is_left_alone
+        all_of = repro("--keep-going", *files, share=is_shared)
+        code = call(_joining(study, files) if order else all_of)
     if code:
         print(f"not everything ran: see above; mend that and {GO_ON}", file=sys.stderr)
     if share:
         # Also after a failure: what the other cells made is worth having.
         # Without the files of what comes before the cells, others would have to make them anew.
-        code = call([*DVC, "push", "--run-cache", *(asked if names else [])]) or code
+        code = _push(asked if names else []) or code
     if code == 0 and not names:
         record = {"stage": "study", "seconds": time.monotonic() - start}
         (SCRATCH / "times").mkdir(parents=True, exist_ok=True)
         (SCRATCH / "times" / "study.json").write_text(json.dumps(record), encoding="utf-8")
         forget_old_states()
         print(results.overview(PUBLISHED if published else "", study))
+    return code
+
+
+def _push(targets: list[str]) -> int:
+    """Give to the remote what it lacks; returns the exit status."""
+    code, problem = push(targets)
+    if code:
+        print(
+            f"error: not everything could be pushed: {problem}; what was computed is kept here. "
+            f"Put the remote right (docs/sharing.md) and {GO_ON}",
+            file=sys.stderr,
+        )
     return code
 
 

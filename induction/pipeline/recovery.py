@@ -12,7 +12,7 @@ from induction.config.errors import StageError
 from induction.config.paths import SCRATCH, TRAINING_STATES
 from induction.pipeline import locks
 from induction.pipeline.dvc_lock import LOCKS, read_lock
-from induction.tables.atomic import remove
+from induction.tables.atomic import remove, remove_abandoned
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 STATE_DAYS = 14  # a training state that nobody took up for so long is removed
@@ -25,6 +25,9 @@ def recover() -> None:
             with locks.exclusive(name):
                 pass
     remove(SCRATCH / "partial")
+    # The states may lie elsewhere, behind a link, and be those of several hosts.
+    for folder in (SCRATCH, TRAINING_STATES):
+        remove_abandoned(folder.rglob("*.partial"))
     recover_dvc()
 
 

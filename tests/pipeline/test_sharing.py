@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from induction.pipeline.environment import run, start
-from tests.project import CELLS, INDUCTION, PER_CELL, PER_GRID, Project, english
+from tests.project import CELLS, INDUCTION, PER_CELL, PER_GRID, ROOT, Project, english
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 MOTO = ("moto[s3]==5.2.5", "flask", "flask-cors")
 KEY, SECRET = "a-key-for-tests", "a-secret-for-tests"
 SMALL_TABLES = ("data/icl/", "data/pca/")
-LARGE = ("data/train/", "data/losses/")
+RAN = re.compile(r"Running stage '([^']+)'")
 
 
 class Checkout(Project):
@@ -45,7 +45,7 @@ class Checkout(Project):
 
     def ran(self, *arguments: str) -> set[str]:
         """The stages that `dvc repro` ran; those restored or skipped are not among them."""
-        return set(re.findall(r"Running stage '([^']+)'", self.dvc("repro", *arguments)))
+        return set(RAN.findall(self.dvc("repro", *arguments)))
 
     def remote(self, **options: str) -> None:
         """The default remote of this clone alone, as a user with keys sets it up."""
@@ -133,6 +133,7 @@ def study(tmp_path_factory, lab, mirror) -> Checkout:
         "stages",
         "induction",
         "params.yaml",
+        "constraints.txt",
         "dvc.yaml",
         "dvc.lock",
         ".dvc",
@@ -212,21 +213,47 @@ def test_small_tables_come_without_checkpoints(study, remote, tmp_path):
     assert clone.fetched() == md5s(wanted)
 
 
-@pytest.mark.parametrize("pulled", [(), ("icl", "pca")], ids=["nothing", "small tables"])
-def test_whoever_edits_a_query_runs_the_report_and_fetches_no_checkpoint(study, pulled, tmp_path):
-    """With what Git has: the mirror is the default remote, and needs no key."""
+def recipe(first: str) -> list[str]:
+    """The lines of the block of commands in docs/sharing.md whose first line begins so."""
+    text = (ROOT / "docs" / "sharing.md").read_text(encoding="utf-8")
+    (block,) = re.findall(rf"^```sh\n({re.escape(first)}.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return block.splitlines()
+
+
+def anonymous(page: bytes) -> bytes:
+    """A page without the hashes of code that it names."""
+    return re.sub(rb"<code>[0-9a-f]{12,64}</code>", b"", page)
+
+
+@pytest.mark.parametrize(
+    ("query", "ran"),
+    [
+        ("report/curves.sql", {"report"}),
+        ("claims/heads.sql", {"claims", "report"}),
+        ("phases/losses.sql", {"phases", "claims", "report"}),
+    ],
+)
+def test_whoever_edits_a_query_makes_the_report_and_fetches_no_checkpoint(
+    study, lab, query, ran, tmp_path
+):
+    """By the commands that docs/sharing.md gives, in a clone that has a remote and the text."""
     clone = study.clone(tmp_path / "clone")
-    if pulled:
-        clone.dvc("pull", *pulled)
-    query = clone.folder / "induction/sql/report/curves.sql"
-    query.write_text(query.read_text().replace("select", "select\n", 1))  # the same question
+    clone.remote(url=str(lab))
+    shutil.copytree(study.folder / "books", clone.folder / "books")
+    edit, *commands = recipe("$EDITOR induction/sql/")
+    assert edit.startswith("$EDITOR ")
+    path = clone.folder / "induction" / "sql" / query
+    path.write_text(path.read_text().replace("select", "select\n", 1))  # the same question
     shutil.rmtree(clone.folder / "reports")
-    assert clone.ran("--pull", "--allow-missing") == {"plan", "report"}
+    done = clone.run("sh", "-ec", "\n".join(commands))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(RAN.findall(done.stdout)) == {"plan", *ran}
     ours, theirs = clone.files("reports/"), study.files("reports/")
     assert ours.keys() == theirs.keys()
-    changed = {name for name in ours if ours[name] != theirs[name]}
-    assert changed == {"reports/provenance.json"}, "which alone names the code"
-    assert not clone.fetched() & md5s(study.files(*LARGE))
+    changed = {name for name in ours if anonymous(ours[name]) != anonymous(theirs[name])}
+    assert changed == {"reports/provenance.json"}, "which holds hashes of code"
+    assert not (clone.folder / "data" / "train").exists()
+    assert not clone.fetched() & md5s(study.files("data/train/"))
 
 
 @pytest.fixture(scope="module")

@@ -17,19 +17,15 @@ import psutil
 from induction.config.paths import SCRATCH
 from induction.pipeline import status
 from induction.pipeline.engines.engine import Outcome, State
-from induction.pipeline.environment import DVC, run, start
+from induction.pipeline.environment import run, start
 from induction.pipeline.progress import say
+from induction.pipeline.sharing import REMOTE, repro
 from induction.pipeline.work import Work
 from induction.tables.atomic import remove
 
 LOGS = SCRATCH / "logs"
 STOPPED = threading.Event()
 Describe = Callable[[str, float], str]  # the result of a cell in a line, given its seconds so far
-
-
-def repro(*arguments: str, share: bool = False) -> list[str]:
-    """`dvc repro`, beside other runs of it: it waits for DVC's lock, held only between stages."""
-    return [*DVC, "--wait-for-lock", "repro", *(["--pull"] if share else []), *arguments]
 
 
 def call(command: list[str]) -> int:
@@ -136,7 +132,11 @@ def _run_cell(
         if STOPPED.is_set():
             return Outcome(each.cell, time.monotonic() - begin, "stopped")
         if asked and code == 0:
-            code = execute(repro("--single-item", *asked, share=share))
+            code = (
+                REMOTE.run_each(asked, execute, STOPPED.is_set)
+                if share
+                else execute(repro("--single-item", *asked))
+            )
         if asked is each.result and asked and code == 0:
             tell(each.cell, time.monotonic() - begin)
     return Outcome(each.cell, time.monotonic() - begin, _error(each.cell, code) if code else "")
