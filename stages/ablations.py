@@ -9,7 +9,6 @@ from torch import Tensor
 
 from induction.config.ablations import AblationSettings
 from induction.config.icl import IclWindows
-from induction.config.losses import LossSettings
 from induction.interp.ablation import WHOLE_MODEL, ablated_nll, head_outputs, substitutes
 from induction.interp.losses import joined, sequence_losses, short_context
 from induction.models.model import Model
@@ -48,7 +47,6 @@ class Ablations(Measure):
         params = job.params
         self.ablations = ablations = params.section("ablations", AblationSettings)
         self.windows = windows = params.section("icl.windows", IclWindows)
-        batch = params.section("losses", LossSettings).batch
         tokens = evaluation.sequences(job.source(EVAL), ablations.sequences).to(device)
         self.tokens = tokens
         sampled = evaluation.sampled_positions(
@@ -59,7 +57,7 @@ class Ablations(Measure):
         columns = (tokens, short_context(tokens, windows, job.bos), sampled)
 
         def first(count: int) -> list[Part]:
-            split = (column[:count].split(batch) for column in columns)
+            split = (column[:count].split(self.batch) for column in columns)
             return [Part(*part) for part in zip(*split, strict=True)]
 
         self.zeroed, self.others = first(ablations.sequences), first(ablations.other_sequences)

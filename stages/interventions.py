@@ -11,7 +11,6 @@ from torch import Tensor
 from induction.config.errors import StageError
 from induction.config.icl import IclWindows
 from induction.config.interventions import InterventionSettings
-from induction.config.losses import LossSettings
 from induction.config.remedy import rebuild
 from induction.interp.activations import Head
 from induction.interp.interventions import HeadEdits, Rules, interventions
@@ -50,7 +49,6 @@ class Interventions(Measure):
         self.learned: dict[int, dict[Head, str]] = {}
         self.settings = settings = params.section("interventions", InterventionSettings)
         self.windows = windows = params.section("icl.windows", IclWindows)
-        batch = params.section("losses", LossSettings).batch
         self.tokens = tokens = evaluation.sequences(job.source(EVAL), settings.sequences).to(device)
         sampled = evaluation.sampled_positions(
             job.source(EVAL_SEQUENCES), tokens.shape[1], settings.sequences
@@ -61,7 +59,7 @@ class Interventions(Measure):
         seeds = (settings.seed, (settings.seed, 1))
         rng, rng_short = (np.random.default_rng(seed) for seed in seeds)
         columns = (tokens, short_context(tokens, windows, job.bos), sampled)
-        split = (each.split(batch) for each in columns)
+        split = (each.split(self.batch) for each in columns)
         self.parts = [
             Part(whole, Rules(whole, rng), short, Rules(short, rng_short), positions)
             for whole, short, positions in zip(*split, strict=True)

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from induction.config.icl import IclWindows
-from induction.config.losses import LossSettings
 from induction.interp.losses import short_context, token_nll
 from induction.models.model import Model
 from induction.models.workers import Workers
@@ -29,7 +28,6 @@ PARAMS = ("device", "icl.windows", "losses")
 class Losses(Measure):
     def __init__(self, job: Job, device: torch.device, workers: Workers):
         super().__init__(job, device, workers)
-        self.batch = job.params.section("losses", LossSettings).batch
         self.windows = job.params.section("icl.windows", IclWindows)
         self.tokens = evaluation.sequences(job.source(EVAL)).to(device)
         self.windows.check_fits("icl.windows", self.tokens.shape[1])

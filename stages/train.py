@@ -1,20 +1,21 @@
 """Train a cell and keep checkpoints on a schedule and a log"""
 
-import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from induction.config.errors import StageError
 from induction.config.model import Architecture
 from induction.config.names import PUBLISHED, PUBLISHED_TRAIN
+from induction.config.train import TrainSettings
 from induction.models import checkpoints
 from induction.models import device as devices
 from induction.models.checkpoints import Header
-from induction.models.training import Trainer, TrainingWindows, Update, shuffled
+from induction.models.other_states import why_from_zero
+from induction.models.training import Trainer, TrainingWindows, shuffled
+from induction.models.training_log import TrainingLog
 from induction.models.training_state import TrainingState
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
@@ -22,6 +23,7 @@ from induction.pipeline import code_digests
 from induction.pipeline.artifacts import CHECKPOINTS, TRAIN_TOKENS
 from induction.pipeline.job import Job, run
 from induction.pipeline.progress import progress
+from induction.pipeline.termination import termination
 from induction.tables.provenance import Provenance, versions
 from induction.tables.train import LOG
 from induction.text.stream import load_stream
@@ -31,14 +33,12 @@ INPUTS = (TRAIN_TOKENS,)
 OUTPUTS = (CHECKPOINTS, LOG)
 PARAMS = ("device", "corpus.n_ctx", "corpus.vocab_size", "models.{model}", "train")
 
-LOGGED = ("learning_rate", "loss", "grad_norm")
-
 
 def main(job: Job) -> None:
     params = job.params
     key, cell = job.cell
     arch = params.section(f"models.{cell.model}", Architecture)
-    train = job.train.changed(cell.train, f"{key}.train")
+    train = job.train.of_cell(cell.train, key)
     n_ctx, vocab_size = params.integer("corpus.n_ctx"), params.integer("corpus.vocab_size")
     device = devices.pick(params.get("device"))
     job.device = devices.name(device)
@@ -61,34 +61,46 @@ def main(job: Job) -> None:
         )
 
     # Bits, not only statistics: the same seed on the same machine gives the same files.
-    torch.use_deterministic_algorithms(device.type == "cpu")
+    devices.make_deterministic()
     model = Transformer(arch, vocab_size, n_ctx)
     model.init_weights(cell.seed)
     model.to(device)
-    # All that decides about the weights of a step, and nothing of how many steps there will be.
-    length = ("tokens", "checkpoints")
-    weight_inputs = {
-        "code": code_digests.combine(code_digests.digests(weight_code())),
-        "versions": versions(),
-        "device": [job.device, job.dtype],
-        "model": [cell.model, cell.seed, arch, n_ctx, vocab_size],
-        "train": {name: value for name, value in asdict(train).items() if name not in length},
-        "stream": stream_hash,
-    }
-    state = TrainingState(job.instance, weight_inputs)
+    state = TrainingState(job.instance, weight_inputs(job, train, arch, stream_hash))
     with job.outputs() as outputs, Workers(device) as workers:
-        updates = advance(Trainer(model, windows, train, workers), state, steps, schedule, job)
+        log = advance(Trainer(model, windows, train, workers), state, steps, schedule, job)
         state.publish(schedule, outputs.path(CHECKPOINTS), job.provenance)
         done = np.arange(1, steps + 1, dtype=np.int32)
-        columns = {name: np.array([getattr(u, name) for u in updates]) for name in LOGGED}
         outputs.write(
             LOG,
             {
                 "step": done,
                 "tokens_seen": done.astype(np.int64) * train.batch * n_ctx,
-                **{name: values.astype(np.float32) for name, values in columns.items()},
+                **log.columns(),
             },
         )
+
+
+def weight_inputs(job: Job, train: TrainSettings, arch: Architecture, stream: str) -> dict:
+    """All that decides about the weights of a step, and nothing of how many steps there will be.
+
+    `stream` is the hash of the training tokens.
+    """
+    _, cell = job.cell
+    without = ["tokens", "checkpoints"]
+    if job.device == "cpu":
+        without.append("micro_batch")  # a CPU has one sequence per pass
+    return {
+        "code": code_digests.combine(code_digests.digests(weight_code())),
+        "versions": dict(version.split("==") for version in versions()),
+        "device": job.device,
+        "dtype": job.dtype,
+        "model": asdict(arch),
+        "seed": cell.seed,
+        "n_ctx": job.params.integer("corpus.n_ctx"),
+        "vocab_size": job.params.integer("corpus.vocab_size"),
+        "train": {name: value for name, value in asdict(train).items() if name not in without},
+        "stream": stream,
+    }
 
 
 def weight_code() -> list[Path]:
@@ -97,29 +109,28 @@ def weight_code() -> list[Path]:
     It is not all that this stage imports: a better error message, or a column in a table, is a
     reason to publish again, and not to train again.
     """
-    names = ["models/checkpoints", "models/training_state", "text/stream", "models/device"]
-    files = [Path("stages/train.py"), *(Path(f"induction/{name}.py") for name in names)]
+    names = ["checkpoints", "device", "training_log", "training_state"]
+    files = [Path("stages/train.py"), Path("induction/text/stream.py")]
+    files += [Path(f"induction/models/{name}.py") for name in names]
     return [*files, *code_digests.closure("induction.models.training")]
 
 
 def advance(
     trainer: Trainer, state: TrainingState, steps: int, schedule: list[int], job: Job
-) -> list[Update]:
+) -> TrainingLog:
     """Train up to `steps`, from the kept state where there is one; every update since the start.
 
-    Leaves all checkpoints of the schedule in `state`. Raises StageError if training diverges.
+    Leaves all checkpoints of the schedule in `state`. Raises StageError if training diverges, and
+    KeyboardInterrupt after SIGTERM, when the step at hand is done and kept.
     """
     per_step = trainer.settings.batch * trainer.model.n_ctx
-    updates: list[Update] = []
+    log = TrainingLog(steps, trainer.workers.on_gpu)
 
     def keep() -> None:
-        log = {name: [getattr(update, name) for update in updates] for name in LOGGED}
-        tensors = {
-            f"log.{n}": torch.tensor(values, dtype=torch.float64) for n, values in log.items()
-        }
-        state.save(trainer.step, trainer.state() | tensors)
+        state.save(trainer.step, log.state() | trainer.state())
 
     def checkpoint() -> None:
+        log.read()  # which refuses weights that are no numbers
         checkpoints.save(
             state.folder, trainer.model, header(trainer, trainer.step * per_step, job.provenance)
         )
@@ -127,30 +138,29 @@ def advance(
 
     if kept := state.load(schedule):
         step, tensors = kept
-        log = [tensors.pop(f"log.{name}").tolist() for name in LOGGED]
-        updates = [Update(i, *values) for i, values in enumerate(zip(*log, strict=True), start=1)]
+        log.restore(tensors)
         trainer.restore(step, tensors)
         print(f"{job.label}: goes on from step {min(step, steps)} of {steps}", file=sys.stderr)
     else:
+        if why := why_from_zero(state, schedule):
+            print(f"{job.label}: starts from step 0: {why}", file=sys.stderr)
         checkpoint()
     scheduled = set(schedule)
     total, done = steps * per_step, min(trainer.step, steps) * per_step
-    with progress(None, f"train {job.instance}", "tok", total, done) as bar:
+    bar = progress(None, f"train {job.instance}", "tok", total, done)
+    with termination() as asked, bar:
         while trainer.step < steps:
-            update = trainer.advance()
-            if not (math.isfinite(update.loss) and math.isfinite(update.grad_norm)):
-                raise StageError(
-                    f"diverged at step {update.step} of {steps}: loss {update.loss}, gradient "
-                    f"norm {update.grad_norm}; lower train.muon_lr or train.adamw_lr, or lengthen "
-                    "train.warmup_steps"
-                )
-            updates.append(update)
-            if update.step in scheduled:
+            log.add(trainer.advance())
+            is_stopping = asked.is_set()
+            if trainer.step in scheduled:
                 checkpoint()
-            elif state.is_due:
+            elif is_stopping or state.is_due:
                 keep()
             bar.update(per_step)
-    return updates[:steps]
+            if is_stopping:
+                print(f"{job.label}: SIGTERM: kept at step {trainer.step}", file=sys.stderr)
+                raise KeyboardInterrupt
+    return log
 
 
 def header(trainer: Trainer, tokens_seen: int, provenance: Provenance) -> Header:

@@ -141,7 +141,7 @@ def describe(
     """
     rows = []
     for name, cell in cells.items():
-        model, training = models[cell.model], train.changed(cell.train, f"{name}.train")
+        model, training = models[cell.model], train.of_cell(cell.train, name)
         changes = [key for key, value in asdict(cell.train).items() if value is not None]
         changes += [model.variation] if model.variation else []
         rows.append(

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from statistics import median
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim import Muon, Optimizer
 from torch.utils.flop_counter import FlopCounterMode
 
+from induction.cli import bench_gpu
 from induction.config.circuits import CircuitSettings
 from induction.config.losses import LossSettings
 from induction.config.model import Architecture
@@ -89,6 +90,9 @@ class ThisThread(Workers):
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> list[B]:
         return [work(item) for item in items]
 
+    def each(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+        return map(work, items)
+
 
 def multiplications(work: Callable[[], object]) -> int:
     """Floating-point operations of all matrix products of some work in this thread."""
@@ -150,7 +154,9 @@ def reading_cost(
 
 @click.command
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
-def command(names: tuple[str, ...]) -> None:
+@click.option("--gpu", is_flag=True, help="Measure the GPU instead: see docs/gpus.md.")
+@click.option("--small", is_flag=True, help="Of --gpu: try it at tiny sizes, even on a CPU.")
+def command(names: tuple[str, ...], gpu: bool, small: bool) -> None:
     """Time the inner loops alone, on random weights and tokens at the size of the default study,
     for the models named; for all of params.yaml without a name.
 
@@ -158,6 +164,9 @@ def command(names: tuple[str, ...]) -> None:
     differ and are shared: trust the ratio, not the rate. While others use the machine, trust
     neither: threads that share one operation wait for one another, so the plain way loses more.
     """
+    if gpu:
+        bench_gpu.measure(small)
+        return
     params = Params()
     train = params.section("train", TrainSettings)
     models = params.sections("models", Architecture)

@@ -14,7 +14,7 @@ from induction.config.icl import IclSettings
 from induction.config.interventions import InterventionSettings
 from induction.config.losses import LossSettings
 from induction.config.model import Architecture
-from induction.config.names import PUBLISHED, PUBLISHED_TRAIN, SUITES
+from induction.config.names import PUBLISHED, SUITES
 from induction.config.pca import PcaSettings
 from induction.config.phases import PhaseSettings
 from induction.config.report import ReportSettings
@@ -105,9 +105,9 @@ class Study:
     def trained_as(self, cell: str) -> TrainSettings:
         """Section `train` as this cell has it."""
         if cell in self.cells:
-            return self.train.changed(self.cells[cell].train, f"cells.{cell}.train")
-        longer = self.train.changed(self.published_train, PUBLISHED_TRAIN)
-        return longer.changed(self.published[cell].train, f"{PUBLISHED}.{cell}.train")
+            return self.train.of_cell(self.cells[cell].train, f"cells.{cell}")
+        longer = self.train.of_published(self.published_train)
+        return longer.of_cell(self.published[cell].train, f"{PUBLISHED}.{cell}")
 
     def _check_name(self, section: str, name: str) -> None:
         """Raise ParamsError if the name stands for something else in DVC's names of stages."""

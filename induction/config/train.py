@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from induction.config.errors import require
+from induction.config.names import PUBLISHED_TRAIN
 from induction.config.strict import Listed, changed, settings, within
 
 MAX_CHECKPOINTS = 10_000
@@ -51,7 +52,9 @@ class TrainLength:
 @settings
 class TrainSettings:
     tokens: Tokens
-    batch: Annotated[int, within(1, 65_536, "a step holds all sequences in memory")]
+    batch: Annotated[int, within(1, 65_536, "more need more than one machine")]
+    micro_batch: Annotated[int, within(1, 65_536, "a pass holds all its sequences in memory")]
+    compile: bool
     text: TextKind
     shuffle_span: Span
     period: Span
@@ -67,6 +70,14 @@ class TrainSettings:
     checkpoints: Listed[CheckpointSpacing]
 
     def __post_init__(self) -> None:
+        require(
+            self.batch % self.micro_batch == 0,
+            "micro_batch",
+            self.micro_batch,
+            f"a number of sequences that divides those of a step (batch: {self.batch}), so that "
+            "all passes are alike",
+            "correct it",
+        )
         untils = [stretch.until for stretch in self.checkpoints]
         require(
             len(untils) > 0 and untils == sorted(set(untils)),
@@ -88,9 +99,13 @@ class TrainSettings:
             "raise `every` or lower `until`",
         )
 
-    def changed(self, changes: TrainChanges | TrainLength, key: str) -> "TrainSettings":
-        """As one cell, or all of the published run, is trained; the changes stand at `key`."""
-        return changed(self, changes, key)
+    def of_cell(self, changes: TrainChanges, key: str) -> "TrainSettings":
+        """As a cell is trained whose entry of params.yaml is `key`."""
+        return changed(self, changes, f"{key}.train")
+
+    def of_published(self, length: TrainLength) -> "TrainSettings":
+        """As all cells of the published run are trained, but for what they change themselves."""
+        return changed(self, length, PUBLISHED_TRAIN)
 
     def check_fits(self, key: str, n_ctx: int) -> None:
         """Steps are numbered with six digits in the names of checkpoints, whose order counts."""

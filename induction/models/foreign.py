@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from induction.models.attention import causal_attention, causal_pattern
+from induction.models.causal_heads import CausalHeads
 
 Vectors = Float[Tensor, "batch some_head pos d_head"]
 Cosines = Float[Tensor, "n_ctx dim"]
@@ -30,11 +30,10 @@ def rotated(x: Vectors, cos: Cosines, sin: Cosines) -> Vectors:
     return torch.cat([part * cos[:n_pos] + turned * sin[:n_pos], rest], -1)
 
 
-class ForeignAttention(nn.Module):
+class ForeignAttention(CausalHeads):
     """One attention layer, as `induction.models.transformer.Attention` but for the smearing.
 
-    Heads stand side by side in the rows of q, k and v, and in the columns of o. With grouped
-    queries k and v have fewer heads: each serves several heads of q in a row.
+    With grouped queries k and v have fewer heads: each serves several heads of q in a row.
     """
 
     cos: Tensor
@@ -64,9 +63,6 @@ class ForeignAttention(nn.Module):
         for name, table in zip(("cos", "sin"), rotary or (), strict=False):
             self.register_buffer(name, table)
 
-    def _heads(self, x: Float[Tensor, "batch pos width"]) -> Vectors:
-        return x.unflatten(-1, (-1, self.d_head)).transpose(1, 2)
-
     def _of_every_head(self, grouped: Tensor, axis: int) -> Tensor:
         """Keys or values, repeated for all heads that share them."""
         repeats = self.heads_per_key
@@ -88,31 +84,6 @@ class ForeignAttention(nn.Module):
     ) -> Float[Tensor, "batch head pos d_head"]:
         return self._of_every_head(self._heads(self.v(x)), 1)
 
-    def pattern(
-        self, q: Float[Tensor, "batch head pos d_head"], k: Float[Tensor, "batch head pos d_head"]
-    ) -> Float[Tensor, "batch head query key"]:
-        """Attention patterns: causal; rows sum to one."""
-        return causal_pattern(q, k)
-
-    def z(
-        self,
-        q: Float[Tensor, "batch *head pos d_head"],
-        k: Float[Tensor, "batch *head pos d_head"],
-        v: Float[Tensor, "batch *head pos d_head"],
-    ) -> Float[Tensor, "batch *head pos d_head"]:
-        """Mixed values before W_O (`hook_z`); the whole pattern is never formed."""
-        return causal_attention(q, k, v)
-
-    def out(self, z: Float[Tensor, "batch head pos d_head"]) -> Float[Tensor, "batch pos d_model"]:
-        return self.o(z.transpose(1, 2).flatten(2))
-
-    def head_out(
-        self, z: Float[Tensor, "batch head pos d_head"], head: int
-    ) -> Float[Tensor, "batch pos d_model"]:
-        """One head's output, z_h W_O[h]; the bias of the layer's output belongs to no head."""
-        rows = slice(head * self.d_head, (head + 1) * self.d_head)
-        return z[:, head] @ self.o.weight[:, rows].T
-
     @property
     def W_Q(self) -> Float[Tensor, "head d_model d_head"]:
         """With the factor by which this layer's scores depart from 1/sqrt(d_head)."""
@@ -125,10 +96,6 @@ class ForeignAttention(nn.Module):
     @property
     def W_V(self) -> Float[Tensor, "head d_model d_head"]:
         return self._of_every_head(self.v.weight.unflatten(0, (-1, self.d_head)).mT, 0)
-
-    @property
-    def W_O(self) -> Float[Tensor, "head d_head d_model"]:
-        return self.o.weight.mT.unflatten(0, (-1, self.d_head))
 
 
 class ForeignBlock(nn.Module):

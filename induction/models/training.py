@@ -1,18 +1,23 @@
 """Training: optimisers, warm-up, the order of the windows, and one step."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int, UInt16
+from jaxtyping import Float, Int, UInt16
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from induction.config.train import TrainSettings
+from induction.models.compiling import compiled
 from induction.models.muon import CpuMuon
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
+
+# Model, tokens, targets, whether in bf16 -> the sum of their losses.
+SummedLoss = Callable[[nn.Module, Tensor, Tensor, bool], Tensor]
 
 
 def optimizers(model: nn.Module, settings: TrainSettings, workers: Workers) -> list[Optimizer]:
@@ -128,47 +133,64 @@ class TrainingWindows:
         return tokens[:, :-1], tokens[:, 1:]
 
 
+def summed_loss(
+    model: nn.Module,
+    tokens: Int[Tensor, "batch pos"],
+    targets: Int[Tensor, "batch pos"],
+    in_bf16: bool,
+) -> Float[Tensor, ""]:
+    """Sum of the cross-entropies [nats] of all tokens, in fp32; `in_bf16` autocasts the model."""
+    with torch.autocast(tokens.device.type, torch.bfloat16, enabled=in_bf16):
+        logits = model(tokens)
+    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
+
+
 def set_gradients(
-    model: Transformer,
+    model: nn.Module,
     tokens: Int[Tensor, "batch pos"],
     targets: Int[Tensor, "batch pos"],
     workers: Workers,
-) -> float:
-    """Set every weight's gradient of the mean cross-entropy, and return that mean [nats].
+    micro_batch: int | None = None,
+    summed_loss: SummedLoss = summed_loss,
+) -> Float[Tensor, ""]:
+    """Set every weight's gradient of the mean cross-entropy, and return that mean [nats], in fp64
+    and on the device: who reads it waits for the GPU.
 
     On a CPU each sequence is a shard, and shards are added in their order, so that the bits do not
-    depend on the number of cores. On a GPU the batch is one shard, under bf16 autocast; a CPU
-    stays in fp32, whose bits are easier to reproduce.
+    depend on the number of cores. On a GPU a shard has `micro_batch` sequences, or all of them, and
+    runs under bf16 autocast; a CPU stays in fp32, whose bits are easier to reproduce.
     """
     weights = list(model.parameters())
-    shards = [(tokens, targets)]
-    if not workers.on_gpu:
-        shards = list(zip(tokens.split(1), targets.split(1), strict=True))
+    size = (micro_batch or len(tokens)) if workers.on_gpu else 1
 
     def shard_gradients(shard: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=workers.on_gpu):
-            logits = model(shard[0])
-        total = F.cross_entropy(logits.float().flatten(0, 1), shard[1].flatten(), reduction="sum")
-        mean = total / tokens.numel()
+        mean = summed_loss(model, *shard, workers.on_gpu) / tokens.numel()
         return mean.detach(), torch.autograd.grad(mean, weights)
 
-    losses, gradients = zip(*workers.map(shard_gradients, shards), strict=True)
-    for weight, *parts in zip(weights, *gradients, strict=True):
-        weight.grad = sum(parts[1:], start=parts[0])
-    return sum(loss.item() for loss in losses)
+    shards = zip(tokens.split(size), targets.split(size), strict=True)
+    results = workers.each(shard_gradients, shards)
+    first, gradients = next(results)
+    loss = first.double()
+    for mean, parts in results:
+        loss += mean
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient += part
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = gradient
+    return loss
 
 
 class Update(NamedTuple):
     """The log of one optimiser step.
 
     `learning_rate` is AdamW's, `loss` that of the batch before the step [nats per token],
-    `grad_norm` the norm of all gradients before clipping.
+    `grad_norm` the norm of all gradients before clipping. Both lie on the device.
     """
 
     step: int
     learning_rate: float
-    loss: float
-    grad_norm: float
+    loss: Float[Tensor, ""]
+    grad_norm: Float[Tensor, ""]
 
 
 class Trainer:
@@ -187,19 +209,31 @@ class Trainer:
         self.model, self.windows, self.settings, self.workers = model, windows, settings, workers
         self.optimizers = optimizers(model, settings, workers)
         self.warmup = WarmUp(self.optimizers, settings.warmup_steps)
+        self.device = model.head.weight.device
+        self.summed_loss: SummedLoss = summed_loss
+        if settings.compile:
+            self.summed_loss = compiled(summed_loss, self.device)
         self.step = 0
 
     def advance(self) -> Update:
-        """Take the next step. The caller checks whether the loss is still finite."""
-        device = self.model.head.weight.device
+        """Take the next step, without waiting for a GPU. The caller checks whether the loss is
+        still finite."""
         self.step += 1
         rate = self.warmup.set(self.step)
-        tokens, targets = (part.to(device, non_blocking=True) for part in self.windows[self.step])
-        loss = set_gradients(self.model, tokens, targets, self.workers)
+        tokens, targets = map(self._on_device, self.windows[self.step])
+        micro_batch = self.settings.micro_batch
+        loss = set_gradients(
+            self.model, tokens, targets, self.workers, micro_batch, self.summed_loss
+        )
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         for optimizer in self.optimizers:
             optimizer.step()
-        return Update(self.step, rate, loss, norm.item())
+        return Update(self.step, rate, loss, norm)
+
+    def _on_device(self, tokens: Tensor) -> Tensor:
+        # From memory that the system may move, a copy waits for what the GPU has to do before.
+        tokens = tokens.pin_memory() if self.device.type == "cuda" else tokens
+        return tokens.to(self.device, non_blocking=True)
 
     def state(self) -> dict[str, Tensor]:
         """Weights as `model.<name>`, and optimiser tensors as `optimizer.<i>.<weight>.<name>`."""

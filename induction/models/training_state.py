@@ -23,35 +23,42 @@ from induction.tables.atomic import write
 from induction.tables.provenance import Provenance
 
 KEY = "state"
+STATE, INPUTS = "state.safetensors", "inputs.json"
+# What reading a damaged state, or one that is not there, raises.
+UNREADABLE = (SafetensorError, OSError, ValueError, AttributeError, LookupError, TypeError)
 SAVE_INTERVAL = 10.0  # seconds; a state is also saved with every checkpoint
 
 
 class TrainingState:
     """The latest state of one training, and its checkpoints so far.
 
-    `weight_inputs` is everything that affects the weights.
+    `weight_inputs` is everything that affects the weights. It is kept beside the state, to say why
+    another training does not take it up.
     """
 
     def __init__(self, cell: str, weight_inputs: dict):
-        text = json.dumps(weight_inputs, sort_keys=True, default=str)
+        self.cell = cell
+        text = json.dumps(weight_inputs, sort_keys=True)
         self.key = hashlib.sha256(text.encode()).hexdigest()
         self.folder = TRAINING_STATES / f"{cell}-{self.key[:16]}"
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / INPUTS).exists():
+            write(self.folder / INPUTS, text.encode())
         # The age of the folder tells when it was last used.
         os.utime(self.folder)
-        self._path = self.folder / "state.safetensors"
+        self._path = self.folder / STATE
         self._next = time.monotonic() + SAVE_INTERVAL
 
     def load(self, needed: list[int]) -> tuple[int, dict[str, Tensor]] | None:
         """(steps done, tensors), or None unless each checkpoint in `needed` up to there exists."""
         try:
             with safe_open(self._path, framework="pt") as file:
-                header = json.loads((file.metadata() or {}).get(KEY, "{}"))
+                header = _header(file)
                 if header.get("key") != self.key:
                     return None
                 tensors = read_tensors(file)
                 step = int(header["step"])
-        except (SafetensorError, OSError, ValueError, AttributeError, LookupError, TypeError):
+        except UNREADABLE:
             return None
         if not all(self.checkpoint(n).exists() for n in needed if n <= step):
             return None
@@ -83,6 +90,19 @@ class TrainingState:
                 _link(source, checkpoints.path_of(folder, step))
             else:
                 checkpoints.restamp(source, folder, provenance)
+
+
+def step_of(folder: Path) -> int | None:
+    """The steps done of the state in a folder; None if there is none that can be read."""
+    try:
+        with safe_open(folder / STATE, framework="pt") as file:
+            return int(_header(file)["step"])
+    except UNREADABLE:
+        return None
+
+
+def _header(file: safe_open) -> dict:
+    return json.loads((file.metadata() or {}).get(KEY, "{}"))
 
 
 def _link(source: Path, target: Path) -> None:

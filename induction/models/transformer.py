@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from induction.config.model import Architecture
-from induction.models.attention import causal_attention, causal_pattern
+from induction.models.causal_heads import CausalHeads
 
 
 def sinusoids(n_ctx: int, d_model: int) -> Float[Tensor, "pos d_model"]:
@@ -55,7 +55,7 @@ def smear(
     return s * k + (1 - s) * previous
 
 
-class Attention(nn.Module):
+class Attention(CausalHeads):
     """One attention layer without biases; z = pattern @ v per head, out = z W_O."""
 
     # TransformerLens passes `pattern_fn` only to an attention that says it calls it.
@@ -65,7 +65,7 @@ class Attention(nn.Module):
 
     def __init__(self, arch: Architecture, n_ctx: int):
         super().__init__()
-        self.arch = arch
+        self.arch, self.d_head = arch, arch.d_head
         d = arch.d_model
         self.q = nn.Linear(d, d, bias=False)
         self.k = nn.Linear(d, d, bias=False)
@@ -76,11 +76,6 @@ class Attention(nn.Module):
         if arch.positions == "qk_sinusoidal":
             table = arch.sinusoid_amplitude * sinusoids(n_ctx, d)
             self.register_buffer("sinusoids", table, persistent=False)
-
-    def _heads(
-        self, x: Float[Tensor, "batch pos d_model"]
-    ) -> Float[Tensor, "batch head pos d_head"]:
-        return x.unflatten(-1, (self.arch.n_heads, self.arch.d_head)).transpose(1, 2)
 
     def qk(
         self, x: Float[Tensor, "batch pos d_model"], smear_gate: Float[Tensor, "head"] | None = None
@@ -105,48 +100,17 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "batch head pos d_head"]:
         return self._heads(self.v(x))
 
-    def pattern(
-        self, q: Float[Tensor, "batch head pos d_head"], k: Float[Tensor, "batch head pos d_head"]
-    ) -> Float[Tensor, "batch head query key"]:
-        """Attention patterns: softmax(q k^T / sqrt(d_head)), causal; rows sum to one."""
-        return causal_pattern(q, k)
-
-    def z(
-        self,
-        q: Float[Tensor, "batch *head pos d_head"],
-        k: Float[Tensor, "batch *head pos d_head"],
-        v: Float[Tensor, "batch *head pos d_head"],
-    ) -> Float[Tensor, "batch *head pos d_head"]:
-        """Mixed values before W_O (`hook_z`); the whole pattern is never formed."""
-        return causal_attention(q, k, v)
-
-    def out(self, z: Float[Tensor, "batch head pos d_head"]) -> Float[Tensor, "batch pos d_model"]:
-        return self.o(z.transpose(1, 2).flatten(2))
-
-    def head_out(
-        self, z: Float[Tensor, "batch head pos d_head"], head: int
-    ) -> Float[Tensor, "batch pos d_model"]:
-        """One head's output, z_h W_O[h]; subtracting it from the residual ablates the head."""
-        d_head = self.arch.d_head
-        return z[:, head] @ self.o.weight[:, head * d_head : (head + 1) * d_head].T
-
-    # Heads stand side by side in the rows of q, k and v, and in the columns of o.
-
     @property
     def W_Q(self) -> Float[Tensor, "head d_model d_head"]:
-        return self.q.weight.unflatten(0, (self.arch.n_heads, self.arch.d_head)).mT
+        return self.q.weight.unflatten(0, (-1, self.d_head)).mT
 
     @property
     def W_K(self) -> Float[Tensor, "head d_model d_head"]:
-        return self.k.weight.unflatten(0, (self.arch.n_heads, self.arch.d_head)).mT
+        return self.k.weight.unflatten(0, (-1, self.d_head)).mT
 
     @property
     def W_V(self) -> Float[Tensor, "head d_model d_head"]:
-        return self.v.weight.unflatten(0, (self.arch.n_heads, self.arch.d_head)).mT
-
-    @property
-    def W_O(self) -> Float[Tensor, "head d_head d_model"]:
-        return self.o.weight.mT.unflatten(0, (self.arch.n_heads, self.arch.d_head))
+        return self.v.weight.unflatten(0, (-1, self.d_head)).mT
 
     def forward(self, hidden_states, attention_mask=None, position_ids=None, pattern_fn=None, **_):
         """(output, pattern). With `pattern_fn`, the pattern is passed through it before the values

@@ -96,7 +96,7 @@ class Job:
         section = self.cell[0].partition(".")[0] if self.stage.is_of_cell else self.instance
         if section != PUBLISHED:
             return train
-        return train.changed(self.params.section(PUBLISHED_TRAIN, TrainLength), PUBLISHED_TRAIN)
+        return train.of_published(self.params.section(PUBLISHED_TRAIN, TrainLength))
 
     @property
     def suite_name(self) -> str:

@@ -2,6 +2,7 @@
 stages: steps of training, losses, and losses without each head, of models with random weights."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -51,8 +52,10 @@ class Rate:
         self.modes = params.section("ablations", AblationSettings).modes
         self.device = devices.pick(params.get("device"))
         self.cores = torch.get_num_threads()
-        batch = params.section("losses", LossSettings).batch
-        sequences = self.train.batch if kind == "train" else self.cores * batch
+        on_gpu = self.device.type == "cuda"
+        batch = params.section("losses", LossSettings).batch_of(on_gpu)
+        at_once = batch if on_gpu else self.cores * batch
+        sequences = self.train.batch if kind == "train" else at_once
         self.whole = Piece(model.arch, sequences, params.integer("corpus.n_ctx"))
 
     def measured(self, seconds: float) -> float:
@@ -94,6 +97,7 @@ class Rate:
             while len(times) < MOST_RUNS and (not times or time.perf_counter() < end):
                 begin = time.perf_counter()
                 work()
+                devices.wait(self.device)
                 times.append(time.perf_counter() - begin)
         # The first meets cold caches.
         return self.flop(piece) / median(times[1:] or times)
@@ -105,7 +109,11 @@ class Rate:
             size = MOST_RUNS * piece.sequences * length + 1
             stream = rng.integers(0, vocab_size, size, dtype=np.uint16)
             windows = TrainingWindows(stream, length, piece.sequences, seed=0)
-            settings = replace(self.train, batch=piece.sequences)
+            # Of a batch that fits the time; to compile would take longer.
+            micro_batch = math.gcd(self.train.micro_batch, piece.sequences)
+            settings = replace(
+                self.train, batch=piece.sequences, micro_batch=micro_batch, compile=False
+            )
             return Trainer(model, windows, settings, workers).advance
         tokens = torch.from_numpy(rng.integers(0, vocab_size, (piece.sequences, length)))
         parts = tokens.to(self.device).chunk(1 if workers.on_gpu else self.cores)

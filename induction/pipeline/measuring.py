@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from induction.config.losses import LossSettings
 from induction.config.paths import SCRATCH
 from induction.models import checkpoints
 from induction.models import device as devices
@@ -38,6 +39,11 @@ class Measure(ABC):
 
     def __init__(self, job: Job, device: torch.device, workers: Workers):
         self.job, self.device, self.workers = job, device, workers
+
+    @cached_property
+    def batch(self) -> int:
+        """Sequences per forward pass, of a stage that reads section `losses`."""
+        return self.job.params.section("losses", LossSettings).batch_of(self.workers.on_gpu)
 
     @property
     @abstractmethod

@@ -1,12 +1,21 @@
 """One training step: its gradients, its data, its rates."""
 
+import itertools
+import json
+import os
+import shutil
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from induction.cli.bench import ThisThread
+from induction.config.errors import ParamsError
 from induction.config.train import CheckpointSpacing, TrainSettings
 from induction.models.muon import CpuMuon
 from induction.models.training import (
@@ -17,14 +26,19 @@ from induction.models.training import (
     periodic,
     set_gradients,
     shuffled,
+    summed_loss,
 )
 from induction.models.transformer import Transformer
 from induction.models.workers import Workers
+from induction.pipeline.environment import run
 from tests.conftest import KINDS, N_CTX, VOCAB, random_model
+from tests.project import ROOT
 
 TRAIN = TrainSettings(
     tokens=1000,
     batch=4,
+    micro_batch=4,
+    compile=False,
     text="stream",
     shuffle_span=1,
     period=5,
@@ -79,18 +93,113 @@ def test_bits_do_not_depend_on_the_number_of_cores(tokens):
     assert all(torch.equal(a, b) for a, b in zip(results[0][1], results[1][1], strict=True))
 
 
-def test_the_way_of_a_gpu_is_close(tokens, workers):
-    """The whole batch at once under bf16 autocast, exercised here on the CPU."""
+def test_gradients_are_sums_in_order_whoever_is_done_first(any_model, tokens):
+    """Bit for bit: sequence by sequence in one thread, against threads that overtake each other."""
+    whole = torch.cat([tokens] * 3)
+    inputs, targets = whole[:, :-1], whole[:, 1:]
+    delays = itertools.cycle([0.02, 0.01, 0])
+
+    def delayed(*arguments):
+        time.sleep(next(delays))
+        return summed_loss(*arguments)
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    with Workers(torch.device("cpu")) as workers:
+        loss = set_gradients(any_model, inputs, targets, workers, summed_loss=delayed)
+    got, weights = gradients(any_model), list(any_model.parameters())
+    means = [
+        summed_loss(any_model, *shard, False) / inputs.numel()
+        for shard in zip(inputs.split(1), targets.split(1), strict=True)
+    ]
+    each = [torch.autograd.grad(mean, weights) for mean in means]
+    torch.set_num_threads(threads)
+    assert loss.item() == sum(mean.item() for mean in means)
+    for gradient, parts in zip(got, zip(*each, strict=True), strict=True):
+        assert torch.equal(gradient, sum(parts[1:], start=parts[0]))
+
+
+@pytest.mark.parametrize("micro_batch", [None, 3, 1])
+def test_the_way_of_a_gpu_is_close(micro_batch, tokens, workers):
+    """The batch at once, or in parts that are added up, under bf16 autocast; here on the CPU."""
     model = random_model()
-    exact = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers)
+    exact = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers).item()
     expected = gradients(model)
-    workers.on_gpu = True
-    assert set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers) == pytest.approx(
-        exact, rel=0.01
-    )
+    workers.on_gpu, sizes = True, []
+
+    def noted(model, tokens, *more):
+        sizes.append(len(tokens))
+        return summed_loss(model, tokens, *more)
+
+    loss = set_gradients(model, tokens[:, :-1], tokens[:, 1:], workers, micro_batch, noted)
+    assert sizes == ([3] if micro_batch != 1 else [1, 1, 1])
+    assert loss.item() == pytest.approx(exact, rel=0.01)
     for bf16, fp32 in zip(gradients(model), expected, strict=True):
         assert bf16.dtype == torch.float32
         assert F.cosine_similarity(bf16.flatten(), fp32.flatten(), dim=0) > 0.99
+
+
+class NothingRead(TorchDispatchMode):
+    """Fails where a value leaves the device, for which the processor would wait for a GPU."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func is not torch.ops.aten._local_scalar_dense.default, "a value was read"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_a_step_of_a_gpu_waits_for_nothing(optimizer):
+    windows = TrainingWindows(np.arange(2000, dtype=np.uint16) % VOCAB, n_ctx=20, batch=4, seed=0)
+    train = replace(TRAIN, optimizer=optimizer, micro_batch=2)
+    with ThisThread(torch.device("cpu")) as workers:
+        workers.on_gpu = True
+        trainer = Trainer(random_model(), windows, train, workers)
+        with NothingRead():
+            update = trainer.advance()
+            trainer.advance()
+            with pytest.raises(AssertionError, match="a value was read"):
+                update.loss.item()
+
+
+# In a process of its own: torch cannot compile functions whose shapes the tests check.
+COMPILED = """
+import json, os, sys
+from dataclasses import replace
+import numpy as np
+import torch
+from induction.models.training import Trainer, TrainingWindows
+from induction.models.workers import Workers
+from tests.conftest import VOCAB, random_model
+from tests.models.test_training import TRAIN
+os.environ["TORCHINDUCTOR_CACHE_DIR"] = sys.argv[1]
+windows = TrainingWindows(np.arange(2000, dtype=np.uint16) % VOCAB, n_ctx=20, batch=4, seed=0)
+with Workers(torch.device("cpu")) as workers:
+    for workers.on_gpu in (False, True):
+        for compile in (False, True):
+            train = replace(TRAIN, compile=compile)
+            trainer = Trainer(random_model(n_layers=1), windows, train, workers)
+            print(json.dumps([trainer.advance().loss.item() for _ in range(3)]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no compiler")
+def test_a_compiled_training_is_close(tmp_path):
+    alone = {"PYTHONPATH": str(ROOT), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    command = [sys.executable, "-c", COMPILED, str(tmp_path)]
+    done = run(command, alone, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    plain, compiled, bf16, compiled_bf16 = map(json.loads, done.stdout.splitlines())
+    assert compiled == pytest.approx(plain, abs=1e-5) and compiled != plain
+    assert compiled_bf16 == pytest.approx(bf16, abs=0.01), "it rounds less often"
+    assert any(tmp_path.rglob("*.so")), "code was compiled"
+
+
+def test_where_there_is_no_compiler_it_is_said(workers, monkeypatch):
+    windows = TrainingWindows(np.arange(2000, dtype=np.uint16) % VOCAB, n_ctx=20, batch=4, seed=0)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ParamsError, match=r"train\.compile: found True.*no compiler no-such-comp"):
+        Trainer(random_model(), windows, replace(TRAIN, compile=True), workers)
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
@@ -206,6 +315,7 @@ def test_schedule_holds_both_ends_and_the_stretches():
         TRAIN,
         tokens=1000,
         batch=2,
+        micro_batch=2,
         checkpoints=(CheckpointSpacing(200, 50), CheckpointSpacing(1000, 400)),
     )
     assert train.steps(n_ctx=5) == 100

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -109,14 +110,44 @@ def test_a_longer_training_goes_on_and_equals_one_that_was_that_long(edited):
 
 
 @pytest.mark.slow
+def test_sigterm_ends_a_training_after_the_step_at_hand(edited):
+    """As Ctrl-C does, but nothing of the training is lost; the bytes are those of an undisturbed
+    one."""
+    train = ("python", "-m", "stages.train", "--cell", "attn1_s0")
+    one = {"batch": 1, "micro_batch": 1}
+    edited.edit(lambda params: longer(params | {"train": params["train"] | one}, 64 * 1200))
+    states = edited.folder / ".scratch" / "train"
+    edited.run("rm", "-rf", str(states))
+    with edited.start(*train, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.time() + 60
+        while not list(states.glob("attn1_s0-*/step_000040*")):
+            assert time.time() < deadline and process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        errors = process.stderr.read()
+    assert process.returncode == 130
+    assert "interrupted" in errors and "Traceback" not in errors
+    (step,) = re.findall(r"train@attn1_s0: SIGTERM: kept at step (\d+)", errors)
+    assert 40 <= int(step) < 1200
+    assert f"goes on from step {step} of 1200" in edited.run(*train, check=True).stderr
+    resumed = steps_of(edited, "attn1_s0")
+    edited.run("rm", "-r", str(states))
+    assert "goes on" not in edited.run(*train, check=True).stderr
+    assert steps_of(edited, "attn1_s0") == resumed
+
+
+@pytest.mark.slow
 def test_another_setting_never_takes_up_a_state(edited):
     train = ("python", "-m", "stages.train", "--cell", "attn1_s0")
     edited.run(*train, check=True)
     before = edited.params()
-    for change in ({"batch": 4}, {"muon_lr": 0.01}, {"warmup_steps": 6}, {}):
+    for change in ({"batch": 4, "micro_batch": 4}, {"muon_lr": 0.01}, {"warmup_steps": 6}, {}):
         edited.edit(lambda _, change=change: before | {"train": before["train"] | change})
         took_up = "goes on" in edited.run(*train, check=True).stderr
         assert took_up == (not change)
+    # A CPU has one sequence per pass, whatever is set for a GPU.
+    edited.edit(lambda _: before | {"train": before["train"] | {"micro_batch": 2}})
+    assert "goes on" in edited.run(*train, check=True).stderr
 
 
 @pytest.mark.slow

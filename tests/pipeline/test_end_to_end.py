@@ -324,7 +324,8 @@ def test_a_cell_that_dvc_yaml_does_not_know_is_pointed_out(spoiled):
 
 
 def test_ctrl_c_leaves_one_line_and_no_debris(spoiled):
-    spoiled.edit(lambda params: {**params, "train": params["train"] | {"batch": 1}})
+    one = {"batch": 1, "micro_batch": 1}
+    spoiled.edit(lambda params: {**params, "train": params["train"] | one})
     folder = spoiled.folder / "data" / "train" / "attn1_s0"
     before = sorted(path.name for path in folder.iterdir())
     process = spoiled.start(

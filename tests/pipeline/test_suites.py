@@ -315,7 +315,7 @@ def test_changed_text_is_measured_again(project, counts):
 
 def test_other_weights_are_noticed(project):
     """A stage that has to fetch again refuses weights that are not those that fetch saw."""
-    project.edit(lambda params: params | {"losses": {"batch": 3}})
+    project.edit(lambda params: params | {"losses": {"batch": 3, "gpu_batch": 3}})
     weights = project.folder / "exported" / "step5" / WEIGHTS
     shutil.copy(project.folder / "exported" / "step10" / WEIGHTS, weights)
     with pytest.raises(StageError, match=r"the weights of exported are no longer those that it"):
@@ -520,7 +520,7 @@ def test_one_checkpoint_of_a_hub_is_on_this_disk_at_a_time(exported, tmp_path, h
         stage(project, name, "hubbed")
     assert len(hub.asked) == asked and len(counts.measured) == measured
     # What has to be measured again is fetched again, one by one.
-    project.edit(lambda params: params | {"losses": {"batch": 3}})
+    project.edit(lambda params: params | {"losses": {"batch": 3, "gpu_batch": 3}})
     stage(project, "losses", "hubbed")
     assert [*zip(*[iter(there[-2 * len(STEPS) :])] * 2, strict=True)] == [(0, 1)] * len(STEPS)
     assert counts.measured[measured:] == every(["losses"], STEPS) and weights_of(project) == []
@@ -540,7 +540,7 @@ def test_weights_of_a_hub_are_kept_if_asked(exported, tmp_path, hub, counts):
     assert len(hub.paths(WEIGHTS)) == len(STEPS)
     hub.branches.clear()
     hub.files.clear()
-    project.edit(lambda params: params | {"losses": {"batch": 3}})
+    project.edit(lambda params: params | {"losses": {"batch": 3, "gpu_batch": 3}})
     counts.measured.clear()
     stage(project, "losses", "hubbed")
     assert counts.measured == every(["losses"], STEPS), "of what was kept"

@@ -25,6 +25,7 @@ from induction.tables.atomic import remove
 
 LOGS = SCRATCH / "logs"
 STOPPED = threading.Event()
+ENDING = 60.0  # seconds for a step of training, and its state, until all has to have ended
 Describe = Callable[[str, float], str]  # the result of a cell in a line, given its seconds so far
 
 
@@ -39,15 +40,27 @@ def call(command: list[str]) -> int:
 
 
 def stop_children(*_: object) -> None:
-    """On SIGTERM, which reaches this process alone: end what works for the cells, too.
+    """On SIGTERM, which reaches this process alone: end what works for the cells, too, and wait
+    until it has, as training keeps what it has done first.
 
     Not with SIGINT: processes that were started in the background ignore it.
     """
     STOPPED.set()
-    for child in psutil.Process().children(recursive=True):
+    children = psutil.Process().children(recursive=True)
+    for child in children:
         with suppress(psutil.Error):
             child.terminate()
+    end = time.monotonic() + ENDING
+    while any(map(_is_at_work, children)) and time.monotonic() < end:
+        time.sleep(0.05)
     raise KeyboardInterrupt
+
+
+def _is_at_work(process: psutil.Process) -> bool:
+    """Whether it has not ended. Not by waiting for it, which whoever started it does."""
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def handle_termination() -> None:
