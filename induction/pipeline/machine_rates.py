@@ -53,7 +53,8 @@ class Rate:
         self.cores = torch.get_num_threads()
         batch = params.section("losses", LossSettings).batch
         sequences = self.train.batch if kind == "train" else self.cores * batch
-        self.whole = Piece(model.arch, sequences, params.integer("corpus.n_ctx"))
+        length = "corpus.n_ctx" if kind == "train" else "corpus.evaluation.tokens"
+        self.whole = Piece(model.arch, sequences, params.integer(length))
 
     def measured(self, seconds: float) -> float:
         """In so many seconds: first what is small enough for any machine, then what fits."""
