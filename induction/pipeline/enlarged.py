@@ -27,7 +27,7 @@ from induction.tables.source import Source
 
 FOLDER = SCRATCH / "bench" / "tables"
 MADE_FROM = FOLDER / "made_from.json"
-NOISE = 0.01  # nats; standard deviation
+NOISE = 0.01  # of a loss; standard deviation
 
 
 def enlarge(views: Views, stages: Collection[str], rows: int) -> Views:
@@ -85,6 +85,8 @@ def _place(source: Source) -> Path:
 def _copied(source: Source, groups: list[Columns], copies: int) -> Iterator[Columns]:
     """Row groups with each checkpoint so many times, at the steps after its own; the last of all
     once. What is a row group of several checkpoints stays one."""
+    if not groups:  # one layer has no pairs of heads
+        return
     steps = np.unique(np.concatenate([group["step"] for group in groups]))
     least = int(np.diff(steps).min(initial=copies))
     if least < copies:
@@ -102,7 +104,7 @@ def _copied(source: Source, groups: list[Columns], copies: int) -> Iterator[Colu
                 copy = part | {"step": part["step"] + np.int32(i)}
                 if i and "loss" in part:
                     noise = rng.standard_normal(end - first, np.float32)
-                    copy["loss"] = np.asarray(part["loss"] + NOISE * noise, part["loss"].dtype)
+                    copy["loss"] = np.asarray(part["loss"] * (1 + NOISE * noise), part["loss"].dtype)
                 parts.append(copy)
         if len(firsts) == 1:
             yield from parts

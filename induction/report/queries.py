@@ -44,10 +44,12 @@ def run(
 ) -> Results:
     """The rows of every query, over the views of `connection`."""
     values = prepare(connection, params, grid, tokens_per_step)
-    return {
-        name: answer(connection, name, values).to_pylist()
-        for name in progress(in_order(), "report: queries", "query")
-    }
+    results = {}
+    for name in progress(in_order(), "report: queries", "query"):
+        result = answer(connection, name, values)
+        keep(connection, name, result)
+        results[name] = result.to_pylist()
+    return results
 
 
 def prepare(
@@ -70,12 +72,15 @@ def prepare(
 def answer(
     connection: duckdb.DuckDBPyConnection, name: str, values: dict[str, Any]
 ) -> pa.Table:
-    """The result of a query, which later queries can read."""
+    """The result of a query, after those whose results it reads."""
     text = (SQL / "report" / f"{name}.sql").read_text("utf-8")
     bound = {parameter: values[parameter] for parameter in PARAMETER.findall(text)}
-    result = query(connection, f"report/{name}", bound)
+    return query(connection, f"report/{name}", bound)
+
+
+def keep(connection: duckdb.DuckDBPyConnection, name: str, result: pa.Table) -> None:
+    """Let later queries read the result of one."""
     connection.register(f"{name}_result", result)
-    return result
 
 
 def in_order() -> list[str]:

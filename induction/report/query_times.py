@@ -18,7 +18,7 @@ class QueryTime:
 
     name: str
     seconds: float
-    scanned: int
+    scanned: int | None
 
 
 @settings
@@ -26,9 +26,9 @@ class QueryTimes:
     """`rows` are those of the losses; `report` has the queries of the report, `stages` others that
     read the large tables."""
 
-    machine: str
     cores: int
     rows: int
+    cells: int
     checkpoints: int
     sequences: int
     report: Listed[QueryTime]

@@ -59,11 +59,11 @@ def _number(head: str, number: float) -> str:
 def _queries(times: QueryTimes | None) -> str:
     if times is None:
         return "queries: not measured yet; `induction bench --queries` does"
-    slow = max(times.report, key=lambda each: each.seconds)
+    slowest = times.slowest
     return (
         f"queries of the report, measured over {times.rows:,} rows of losses on {times.cores} "
-        f"cores: {times.together:.1f} s for all {len(times.report)}, the slowest, {slow.name}, "
-        f"{slow.seconds:.2f} s"
+        f"cores: {times.together:.1f} s for all {len(times.report)}, of which the slowest, "
+        f"{slowest.name}, takes {slowest.seconds:.2f} s"
     )
 
 
