@@ -29,7 +29,15 @@ from induction.tables.source import Source
 PER = "grid"
 INPUTS = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS, FETCHED)
 OUTPUTS = (CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW_DRAWS, WINDOWS)
-PARAMS = ("ablations", "corpus.evaluation.tokens", "corpus.n_ctx", "icl", "models", "phases", "train")
+PARAMS = (
+    "ablations",
+    "corpus.evaluation.tokens",
+    "corpus.n_ctx",
+    "icl",
+    "models",
+    "phases",
+    "train",
+)
 
 MEASURED = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS)
 

@@ -102,7 +102,9 @@ def _of_report(
 def _of_cell(views: Views, params: Params) -> list[QueryTime]:
     """What stages ask about one cell, the first."""
     cell = next(source.cell for sources in views.values() for source in sources if source.cell)
-    some = {table: [s for s in sources if s.cell in (cell, None)] for table, sources in views.items()}
+    some = {
+        table: [s for s in sources if s.cell in (cell, None)] for table, sources in views.items()
+    }
     connection = connect(some)
     icl = params.section("icl", IclSettings)
     ((n_seq,),) = connection.sql("select count(*) from eval_sequences").fetchall()
@@ -122,9 +124,7 @@ def _of_cell(views: Views, params: Params) -> list[QueryTime]:
     ]
 
 
-def _of_claims(
-    views: Views, params: Params, grid: dict[str, Cell], per_step: int
-) -> QueryTime:
+def _of_claims(views: Views, params: Params, grid: dict[str, Cell], per_step: int) -> QueryTime:
     """All queries of the claims together, once."""
     connection = connect(views)
     icl, claims = params.section("icl", IclSettings), params.section("claims", ClaimSettings)

@@ -104,7 +104,9 @@ def _copied(source: Source, groups: list[Columns], copies: int) -> Iterator[Colu
                 copy = part | {"step": part["step"] + np.int32(i)}
                 if i and "loss" in part:
                     noise = rng.standard_normal(end - first, np.float32)
-                    copy["loss"] = np.asarray(part["loss"] * (1 + NOISE * noise), part["loss"].dtype)
+                    copy["loss"] = np.asarray(
+                        part["loss"] * (1 + NOISE * noise), part["loss"].dtype
+                    )
                 parts.append(copy)
         if len(firsts) == 1:
             yield from parts

@@ -69,9 +69,7 @@ def prepare(
     return _parameters(connection, params, icl) | {"tokens_per_step": tokens_per_step}
 
 
-def answer(
-    connection: duckdb.DuckDBPyConnection, name: str, values: dict[str, Any]
-) -> pa.Table:
+def answer(connection: duckdb.DuckDBPyConnection, name: str, values: dict[str, Any]) -> pa.Table:
     """The result of a query, after those whose results it reads."""
     text = (SQL / "report" / f"{name}.sql").read_text("utf-8")
     bound = {parameter: values[parameter] for parameter in PARAMETER.findall(text)}

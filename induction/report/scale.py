@@ -72,7 +72,9 @@ def as_json(file: str, scale: Scale, rates: Rates, times: QueryTimes | None) -> 
     cells = [
         asdict(each)
         | dict(
-            zip(("training_hours", "measuring_hours"), map(_rounded, each.hours(rates)), strict=True)
+            zip(
+                ("training_hours", "measuring_hours"), map(_rounded, each.hours(rates)), strict=True
+            )
         )
         for each in scale.cells
     ]
