@@ -87,7 +87,8 @@ def main(job: Job) -> None:
         raise StageError(
             f"params.yaml: corpus.evaluation.sequences: found {params.evaluation.sequences}, but "
             f"the {held_out} held-out document(s) have room for {len(chosen)} windows of "
-            f"{params.evaluation.tokens} tokens; lower it, raise corpus.evaluation.held_out, or add text"
+            f"{params.evaluation.tokens} tokens; lower it, raise corpus.evaluation.held_out, or "
+            "add text"
         )
     evaluation = np.stack([tokens[d][start : start + n_text] for d, start in chosen])
     if job.bos is not None:

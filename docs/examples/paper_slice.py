@@ -40,13 +40,14 @@ def slice_of(params: dict, cells: list[str], tokens: int) -> dict:
     return params
 
 
-def shrunk(params: dict, width: int, vocabulary: int, context: int, ablated: int) -> dict:
+def shrunk(params: dict, options: argparse.Namespace) -> dict:
     """`params` with models that are less wide, read less at once, and know fewer tokens; heads are
-    removed on fewer sequences. A step reads as many tokens as before."""
+    removed on fewer sequences. A step reads about as many tokens as before."""
     for model in params["models"].values():
-        model |= {"d_model": width, "d_mlp": 4 * width}
-    params["train"]["batch"] = params["corpus"]["n_ctx"] // context
-    params["corpus"] |= {"vocab_size": vocabulary, "n_ctx": context}
+        model |= {"d_model": options.width, "d_mlp": 4 * options.width, "n_heads": options.heads}
+    params["train"]["batch"] = params["corpus"]["n_ctx"] // options.context
+    params["corpus"] |= {"vocab_size": options.vocabulary, "n_ctx": options.context}
+    ablated = options.ablated
     params["ablations"] |= {"sequences": ablated, "other_sequences": ablated // 4}
     params["interventions"]["sequences"] = ablated
     params["losses"]["batch"] = 4
@@ -60,9 +61,10 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=1_000, help="divide them by this")
     parser.add_argument("--packages", action="store_true", help="the text of params.yaml")
     parser.add_argument("--width", type=int, help="d_model, in place of 768")
-    parser.add_argument("--vocabulary", type=int, default=2_048, help="with --width")
-    parser.add_argument("--context", type=int, default=1_024, help="with --width")
-    parser.add_argument("--ablated", type=int, default=32, help="sequences, with --width")
+    parser.add_argument("--heads", type=int, default=4, help="with --width, in place of 12")
+    parser.add_argument("--vocabulary", type=int, default=1_024, help="with --width")
+    parser.add_argument("--context", type=int, default=576, help="with --width")
+    parser.add_argument("--ablated", type=int, default=16, help="sequences, with --width")
     options = parser.parse_args()
     params = slice_of(
         yaml.safe_load(Path("params.paper.yaml").read_text("utf-8")), options.cells, options.tokens
@@ -72,7 +74,7 @@ def main() -> None:
         names = ("source", "packages", "exclude_names", "files")
         params["corpus"] |= {name: ours[name] for name in names}
     if options.width:
-        params = shrunk(params, options.width, options.vocabulary, options.context, options.ablated)
+        params = shrunk(params, options)
     yaml.safe_dump(params, sys.stdout, sort_keys=False, width=100)
 
 

@@ -60,8 +60,8 @@ def bench(rows: int = ROWS) -> QueryTimes:
 def table(times: QueryTimes) -> str:
     """A row per query, the slowest first."""
     lines = [
-        f"{times.rows:,} rows of losses: {times.cells} cells, {times.checkpoints} checkpoints each, "
-        f"{times.sequences} sequences; median of {RUNS} runs on {times.cores} cores"
+        f"{times.rows:,} rows of losses: {times.cells} cells, {times.checkpoints} checkpoints "
+        f"each, {times.sequences} sequences; median of {RUNS} runs on {times.cores} cores"
     ]
     for title, some in (("report", times.report), ("stages", times.stages)):
         lines += ["", f"{title:<28}{'seconds':>10}{'rows scanned':>16}"]

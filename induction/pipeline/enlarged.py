@@ -1,8 +1,9 @@
 """The tables of the study, as large as those of a study with more checkpoints would be.
 
 Between two checkpoints of the study lie copies of the first, so that its last step and the ends of
-its windows stay what they were. Copies of losses have noise on them: equal row groups would make the
-file smaller than a real one. They lie in .scratch/, and are reused while what they are made of stays.
+its windows stay what they were. Copies of losses have noise on them, because losses that repeat
+could be packed better than real ones. The files lie in .scratch/, and are reused while what they
+are made of stays.
 """
 
 import json
@@ -43,7 +44,7 @@ def enlarge(views: Views, stages: Collection[str], rows: int) -> Views:
     grown = {
         table: [source for source in files if source.stage.partition("@")[0] in stages]
         for table, files in views.items()
-        if STEP == table.keys[0]
+        if table.keys[0] == STEP
     }
     files = [(table, source) for table, some in grown.items() for source in some]
     made_from = {"copies": copies} | {
@@ -82,7 +83,7 @@ def _place(source: Source) -> Path:
     return FOLDER / source.path.relative_to(DATA)
 
 
-def _copied(source: Source, groups: list[Columns], copies: int) -> Iterator[Columns]:
+def _copied(source: Source, groups: list[dict[str, np.ndarray]], copies: int) -> Iterator[Columns]:
     """Row groups with each checkpoint so many times, at the steps after its own; the last of all
     once. What is a row group of several checkpoints stays one."""
     if not groups:  # one layer has no pairs of heads
@@ -108,7 +109,7 @@ def _copied(source: Source, groups: list[Columns], copies: int) -> Iterator[Colu
                         part["loss"] * (1 + NOISE * noise), part["loss"].dtype
                     )
                 parts.append(copy)
-        if len(firsts) == 1:
-            yield from parts
-        else:
-            yield {name: np.concatenate([part[name] for part in parts]) for name in group}
+        if len(firsts) > 1:
+            parts = [{name: np.concatenate([part[name] for part in parts]) for name in group}]
+        for part in parts:
+            yield {**part}

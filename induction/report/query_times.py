@@ -1,7 +1,7 @@
 """How long queries take over a large losses table, as `induction bench --queries` measured it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from induction.config.errors import StageError
