@@ -27,7 +27,7 @@ def slice_of(params: dict, cells: list[str], tokens: int) -> dict:
     warm_up = train["warmup_steps"] * train["batch"] / tokens
     train |= {"tokens": length, "batch": 1, "warmup_steps": max(1, round(warm_up))}
     spacing = [
-        {name: each[name] // tokens * (SNAPSHOTS if name == "every" else 1) for name in each}
+        {"until": each["until"] // tokens, "every": each["every"] * SNAPSHOTS // tokens}
         for each in train["checkpoints"]
     ]
     train["checkpoints"] = spacing
