@@ -17,7 +17,7 @@ def test_every_query_is_timed_over_enlarged_tables_and_the_times_are_kept(studie
     assert 20_000 <= times["rows"] < 30_000 and times["cells"] == 2
     assert {each["name"] for each in times["report"]} == {*in_order()}
     by_name = {each["name"]: each for each in (*times["report"], *times["stages"])}
-    assert by_name["token_losses"]["scanned"] >= times["rows"]
+    assert by_name["token_losses"]["scanned"] > times["rows"] / 2
     assert by_name["icl/positions"]["scanned"] * 2 >= times["rows"]
     assert "rows of losses: 2 cells" in done.stdout
     cost = project.run(*INDUCTION, "cost", "--params", "params.yaml").stdout

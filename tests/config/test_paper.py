@@ -67,7 +67,8 @@ def test_a_slice_has_two_cells_a_thousandth_of_the_tokens_and_valid_params(optio
     study, whole = read_study(file), read_study(PAPER)
     assert list(study.cells) == ["attn1_s0", "attn2_s0"]
     assert study.train.tokens == whole.train.tokens // 1000
-    assert len(study.train.schedule(study.corpus.n_ctx)) == 41
+    # The untrained model, 40 snapshots, and the last step where it is not that of a snapshot.
+    assert len(study.train.schedule(study.corpus.n_ctx)) in (41, 42)
     assert study.corpus.evaluation.sequences == 250
     model = study.models["attn2"]
     if options:
