@@ -18,7 +18,7 @@ from induction.config.model import Architecture
 from induction.config.params import Params
 from induction.config.train import TrainSettings
 from induction.pipeline import layout
-from induction.pipeline.declarations import stages
+from induction.pipeline.declarations import stages, writer_of
 from induction.pipeline.enlarged import enlarge
 from induction.pipeline.progress import progress
 from induction.pipeline.views import Views
@@ -79,7 +79,7 @@ def _views(grid: dict[str, Cell]) -> Views:
         for artifact in stages()[stage].artifacts_read
         if isinstance(artifact, Table)
     ]
-    instances = {table: grid if layout.writer_of(table).is_of_cell else [""] for table in tables}
+    instances = {table: grid if writer_of(table).is_of_cell else [""] for table in tables}
     sources = {
         table: [layout.source_of(table, name) for name in names]
         for table, names in instances.items()

@@ -8,7 +8,7 @@ from induction.cli.project import PathOfCaller
 from induction.pipeline import engine, pending, plan
 from induction.pipeline.estimate import estimate, work_left
 from induction.pipeline.repository import check_git
-from induction.pipeline.scale import Rates, scale_of
+from induction.pipeline.scale import Gpu, scale_of
 from induction.pipeline.settings import read_published, read_study
 from induction.report import cost, query_times, scale
 
@@ -52,8 +52,8 @@ def command(
     with hours on a GPU that reaches a share of its peak. Nothing is measured for it, or written.
     """
     if path:
-        rates = Rates(peak * scale.TERA, measuring_peak * scale.TERA, share)
-        asked = scale_of(read_study(path), published), rates, query_times.load()
+        gpu = Gpu(peak * scale.TERA, measuring_peak * scale.TERA, share)
+        asked = scale_of(read_study(path), published), gpu, query_times.load()
         print(scale.as_json(str(path), *asked) if as_json else scale.table(str(path), *asked))
         return
     check_git()

@@ -12,9 +12,9 @@ from induction.pipeline.row_counts import row_count
 
 
 @dataclass(frozen=True)
-class Rates:
-    """The FLOP per second that a GPU is said to do at most, in training (bf16) and in what measures
-    (fp32), and the share of them that is reached."""
+class Gpu:
+    """FLOP per second that a GPU does at most in training (bf16) and in what measures (fp32), as its
+    maker says, and the share of them that is reached."""
 
     training: float
     measuring: float
@@ -31,10 +31,10 @@ class CellScale:
     checkpoints: int
     written: float
 
-    def hours(self, rates: Rates) -> tuple[float, float]:
+    def hours(self, gpu: Gpu) -> tuple[float, float]:
         """On one GPU, of training and of measuring."""
-        training = self.training / (rates.training * rates.share)
-        return training / 3600, self.measuring / (rates.measuring * rates.share) / 3600
+        training = self.training / (gpu.training * gpu.share)
+        return training / 3600, self.measuring / (gpu.measuring * gpu.share) / 3600
 
 
 @dataclass(frozen=True)

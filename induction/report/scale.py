@@ -3,19 +3,19 @@
 import json
 from dataclasses import asdict
 
-from induction.pipeline.scale import Rates, Scale
+from induction.pipeline.scale import Gpu, Scale
 from induction.report.query_times import QueryTimes
 
 TERA, GB = 1e12, 1e9
 
 
-def table(file: str, scale: Scale, rates: Rates, times: QueryTimes | None) -> str:
+def table(file: str, scale: Scale, gpu: Gpu, times: QueryTimes | None) -> str:
     """A row per cell, a row per table, and the queries that were measured."""
     lines = [
         f"{file}: all of it, from nothing. Operations and bytes are worked out, none of it was "
         "run.",
-        f"Hours are those of one GPU at {rates.share:.0%} of {rates.training / TERA:,.0f} TFLOP/s "
-        f"in training (bf16), and of {rates.measuring / TERA:,.0f} TFLOP/s in what measures "
+        f"Hours are those of one GPU at {gpu.share:.0%} of {gpu.training / TERA:,.0f} TFLOP/s "
+        f"in training (bf16), and of {gpu.measuring / TERA:,.0f} TFLOP/s in what measures "
         "(fp32).",
         "",
     ]
@@ -25,9 +25,9 @@ def table(file: str, scale: Scale, rates: Rates, times: QueryTimes | None) -> st
             each.cell,
             (
                 each.training,
-                each.hours(rates)[0],
+                each.hours(gpu)[0],
                 each.measuring,
-                each.hours(rates)[1],
+                each.hours(gpu)[1],
                 each.checkpoints / GB,
                 each.written / GB,
             ),
@@ -67,20 +67,18 @@ def _queries(times: QueryTimes | None) -> str:
     )
 
 
-def as_json(file: str, scale: Scale, rates: Rates, times: QueryTimes | None) -> str:
+def as_json(file: str, scale: Scale, gpu: Gpu, times: QueryTimes | None) -> str:
     """The same numbers."""
     cells = [
         asdict(each)
         | dict(
-            zip(
-                ("training_hours", "measuring_hours"), map(_rounded, each.hours(rates)), strict=True
-            )
+            zip(("training_hours", "measuring_hours"), map(_rounded, each.hours(gpu)), strict=True)
         )
         for each in scale.cells
     ]
     answer = {
         "params": file,
-        "rates": asdict(rates),
+        "gpu": asdict(gpu),
         "cells": cells,
         "tables": [asdict(each) for each in scale.tables],
         "corpora": scale.corpora,

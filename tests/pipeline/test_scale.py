@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from induction.pipeline.scale import Rates, Scale, scale_of
+from induction.pipeline.scale import Gpu, Scale, scale_of
 from induction.pipeline.settings import read_study
 
-H100 = Rates(989e12, 67e12, 0.4)
+H100 = Gpu(989e12, 67e12, 0.4)
 
 
 @pytest.fixture(scope="module")
