@@ -13,8 +13,8 @@ from induction.pipeline.row_counts import row_count
 
 @dataclass(frozen=True)
 class Gpu:
-    """FLOP per second that a GPU does at most in training (bf16) and in what measures (fp32), as its
-    maker says, and the share of them that is reached."""
+    """FLOP per second that a GPU does at most in training (bf16) and in what measures (fp32), by
+    what its maker says, and the share of them that is reached."""
 
     training: float
     measuring: float
