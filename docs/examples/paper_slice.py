@@ -48,7 +48,7 @@ def shrunk(params: dict, options: argparse.Namespace) -> dict:
     params["train"]["batch"] = params["corpus"]["n_ctx"] // options.context
     params["corpus"] |= {"vocab_size": options.vocabulary, "n_ctx": options.context}
     ablated = options.ablated
-    params["ablations"] |= {"sequences": ablated, "other_sequences": ablated // 4}
+    params["ablations"] |= {"sequences": ablated, "other_sequences": max(2, ablated // 4)}
     params["interventions"]["sequences"] = ablated
     params["losses"]["batch"] = 4
     params["device"] = "auto"
