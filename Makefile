@@ -62,8 +62,9 @@ lint: $(VENV)/installed ## linter, types, and whether dvc.yaml is up to date
 	@induction plan --check
 	@pyright --pythonpath "$(BIN)/python"
 
-bench: $(VENV)/installed ## the inner loops alone: training, losses, ablations
+bench: $(VENV)/installed ## the inner loops alone (training, losses, ablations), then queries over 10^8 rows
 	@induction bench
+	@induction bench --queries
 
 sql: $(VENV)/installed ## a prompt with one view per table
 	@induction query

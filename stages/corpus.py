@@ -71,7 +71,7 @@ def main(job: Job) -> None:
     tokenizer = tokenizer_of(job.instance, suite) if suite else trained(training, params)
     vocab_size = tokenizer.get_vocab_size()
     # A model that was trained to find a token first is given it in place of one of the text.
-    n_text = params.n_ctx - (job.bos is not None)
+    n_text = params.evaluation.tokens - (job.bos is not None)
     tokens: list[np.ndarray] = []
     with progress(None, "corpus: encode", "doc", total=len(documents)) as bar:
         for i in range(0, len(documents), ENCODE_BATCH):
@@ -87,14 +87,15 @@ def main(job: Job) -> None:
         raise StageError(
             f"params.yaml: corpus.evaluation.sequences: found {params.evaluation.sequences}, but "
             f"the {held_out} held-out document(s) have room for {len(chosen)} windows of "
-            f"{params.n_ctx} tokens; lower it, raise corpus.evaluation.held_out, or add text"
+            f"{params.evaluation.tokens} tokens; lower it, raise corpus.evaluation.held_out, or "
+            "add text"
         )
     evaluation = np.stack([tokens[d][start : start + n_text] for d, start in chosen])
     if job.bos is not None:
         evaluation = np.insert(evaluation, 0, job.bos, axis=1)
     in_training = np.concatenate(tokens[held_out:]) if suite else join_documents(tokens[held_out:])
 
-    n_seq, n_ctx = evaluation.shape
+    n_seq, length = evaluation.shape
     counts = np.bincount(in_training, minlength=vocab_size)
     with job.outputs() as outputs:
         if not suite:
@@ -104,8 +105,8 @@ def main(job: Job) -> None:
         outputs.write(
             EVAL,
             {
-                "seq": np.repeat(np.arange(n_seq, dtype=np.int16), n_ctx),
-                "pos": np.tile(np.arange(n_ctx, dtype=np.int16), n_seq),
+                "seq": np.repeat(np.arange(n_seq, dtype=np.int16), length),
+                "pos": np.tile(np.arange(length, dtype=np.int16), n_seq),
                 "token": evaluation.reshape(-1),
             },
         )
@@ -115,7 +116,7 @@ def main(job: Job) -> None:
                 "seq": np.arange(n_seq, dtype=np.int16),
                 "document": np.array([d for d, _ in chosen], np.int32),
                 "start": np.array([start for _, start in chosen], np.int32),
-                "sampled_pos": rng.integers(0, n_ctx - 1, n_seq).astype(np.int16),
+                "sampled_pos": rng.integers(0, length - 1, n_seq).astype(np.int16),
             },
         )
         outputs.write(
@@ -151,7 +152,7 @@ def main(job: Job) -> None:
             "train_tokens": len(in_training),
             "evaluation_sequences": n_seq,
             "vocab_size": vocab_size,
-            "n_ctx": n_ctx,
+            "evaluation_tokens": length,
             "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
             "tokenizer_sha256": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
             "provenance": asdict(job.provenance),

@@ -12,12 +12,12 @@ from induction.tables.losses import LOSSES, LOSSES_SHORT
 PER = "cell"
 INPUTS = (LOSSES, LOSSES_SHORT, EVAL_SEQUENCES)
 OUTPUTS = (ICL, POSITIONS, SAMPLED)
-PARAMS = ("corpus.n_ctx", "icl")
+PARAMS = ("corpus.evaluation.tokens", "icl")
 
 
 def main(job: Job) -> None:
     icl = job.params.section("icl", IclSettings)
-    icl.check_fits("icl", job.params.integer("corpus.n_ctx"))
+    icl.check_fits("icl", job.params.integer("corpus.evaluation.tokens"))
     connection = connect(job.views())
     n_seq = connection.execute("select count(*) from eval_sequences").fetchall()[0][0]
     connection.register("draws", draws(n_seq, icl.bootstrap_draws, icl.bootstrap_seed))

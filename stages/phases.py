@@ -29,7 +29,15 @@ from induction.tables.source import Source
 PER = "grid"
 INPUTS = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS, FETCHED)
 OUTPUTS = (CURVES, DATE_DRAWS, OVERLAPS, PHASES, WINDOW_DRAWS, WINDOWS)
-PARAMS = ("ablations", "corpus.n_ctx", "icl", "models", "phases", "train")
+PARAMS = (
+    "ablations",
+    "corpus.evaluation.tokens",
+    "corpus.n_ctx",
+    "icl",
+    "models",
+    "phases",
+    "train",
+)
 
 MEASURED = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS)
 
@@ -37,8 +45,7 @@ MEASURED = (LOSSES, LOSSES_SHORT, SAMPLED, HEADS, PROBES, ABLATIONS)
 def main(job: Job) -> None:
     params = job.params
     icl, rule = params.section("icl", IclSettings), params.section("phases", PhaseSettings)
-    n_ctx = params.integer("corpus.n_ctx")
-    icl.check_fits("icl", n_ctx)
+    icl.check_fits("icl", params.integer("corpus.evaluation.tokens"))
     modes = params.section("ablations", AblationSettings).modes
     # View A of the paper preserves patterns.
     mode = "pattern" if "pattern" in modes else "full"

@@ -203,7 +203,7 @@ def study(folder: Path, cells: tuple[str, ...] = CELLS, changing: tuple[str, ...
         "train_tokens": 1000,
         "vocab_size": 300,
         "evaluation_sequences": 2,
-        "n_ctx": 64,
+        "evaluation_tokens": 64,
         "sha256": "0",
         "tokenizer_sha256": "1",
         "left_out": [

@@ -37,7 +37,7 @@ def small(params: dict) -> dict:
         "tokenizer_characters": 100_000,
         "vocab_size": 300,
         "n_ctx": 64,
-        "evaluation": {"sequences": 12, "held_out": 0.2},
+        "evaluation": {"sequences": 12, "tokens": 64, "held_out": 0.2},
     }
     for model in params["models"].values():
         model |= {"n_heads": 2, "d_model": 16}

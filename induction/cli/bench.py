@@ -1,4 +1,4 @@
-"""Time the inner loops against the plain ways of doing the same."""
+"""Time the inner loops against the plain ways of doing the same, or queries over large tables."""
 
 import copy
 import time
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import Muon, Optimizer
 from torch.utils.flop_counter import FlopCounterMode
 
-from induction.cli import bench_gpu
+from induction.cli import bench_gpu, bench_queries
 from induction.config.circuits import CircuitSettings
 from induction.config.losses import LossSettings
 from induction.config.model import Architecture
@@ -29,6 +29,7 @@ from induction.models.muon import CpuMuon
 from induction.models.training import optimizers, set_gradients
 from induction.models.transformer import Transformer
 from induction.models.workers import A, B, Workers
+from induction.report import query_times
 
 ROUNDS = 5
 # Sequences per training step and per batch of the plain ways, and those whose losses are measured.
@@ -156,16 +157,26 @@ def reading_cost(
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
 @click.option("--gpu", is_flag=True, help="Measure the GPU instead: see docs/gpus.md.")
 @click.option("--small", is_flag=True, help="Of --gpu: try it at tiny sizes, even on a CPU.")
-def command(names: tuple[str, ...], gpu: bool, small: bool) -> None:
+@click.option("--queries", "is_of_queries", is_flag=True, help="The queries over the tables alone.")
+@click.option("--rows", default=bench_queries.ROWS, help="Rows of losses, with --queries.")
+def command(names: tuple[str, ...], gpu: bool, small: bool, is_of_queries: bool, rows: int) -> None:
     """Time the inner loops alone, on random weights and tokens at the size of the default study,
     for the models named; for all of params.yaml without a name.
 
     Each line compares our way with the plain way of doing the same, in one run, because machines
     differ and are shared: trust the ratio, not the rate. While others use the machine, trust
     neither: threads that share one operation wait for one another, so the plain way loses more.
+
+    With --queries: how long each query of the report takes over the tables of the study, enlarged
+    in .scratch/bench to 10⁸ rows of losses (0.4 GB); writes reports/query_times.json.
     """
     if gpu:
         bench_gpu.measure(small)
+        return
+    if is_of_queries:
+        times = bench_queries.bench(rows)
+        query_times.save(times)
+        print(bench_queries.table(times))
         return
     params = Params()
     train = params.section("train", TrainSettings)

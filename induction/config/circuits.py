@@ -59,16 +59,16 @@ class CircuitSettings:
     min_seen: Count
     shown: ShownSettings
 
-    def check_fits(self, key: str, n_ctx: int, eval_sequences: int) -> None:
+    def check_fits(self, key: str, tokens: int, eval_sequences: int) -> None:
         for name in ("sequences", "trial_sequences"):
             check_available(f"{key}.{name}", getattr(self, name), eval_sequences)
         shown = self.shown
         lengths = {"block": shown.probe_length, "text": shown.text, "offsets": shown.offsets}
         for name, length in lengths.items():
             require(
-                length < n_ctx,
+                length < tokens,
                 f"{key}.shown.{name}",
                 getattr(shown, name),
-                f"fewer than corpus.n_ctx = {n_ctx} tokens, got {length}",
+                f"fewer than corpus.evaluation.tokens = {tokens}, got {length}",
                 "lower it",
             )

@@ -31,16 +31,21 @@ Split = Annotated[
 ]
 COMMIT = re.compile(r"[0-9a-f]{40}")
 Source = Literal["packages", "docstrings", "files", "hub"]
-MAX_CHARACTERS = 10**9  # of all text together
-Characters = Annotated[int, within(1, MAX_CHARACTERS, "text is held in memory")]
+# Of all text together, unless max_characters asks for more.
+MAX_CHARACTERS = 10**9
+Characters = Annotated[int, within(1, 10**11, "text is held in memory")]
 MAX_EVALUATION = 10**8  # tokens, each of which has a loss at every checkpoint
 
 
 @settings
 class Evaluation:
-    """The fixed evaluation set: `sequences` windows of n_ctx tokens from held-out documents."""
+    """The fixed evaluation set: `sequences` windows of `tokens` tokens from held-out documents.
+
+    The paper's models read 8,192 tokens, and are evaluated on 512 (Data Collection (1)).
+    """
 
     sequences: Annotated[int, within(2, 32_767, "the tables number them in 16 bits")]
+    tokens: Annotated[int, within(16, 32_767, "the tables number positions in 16 bits")]
     held_out: Share
 
 
@@ -90,7 +95,7 @@ class CorpusSettings:
     max_lost: Annotated[float, within(0, 1)]
     tokenizer_characters: Characters
     # 256 bytes and the end-of-text token are always in a byte-level vocabulary.
-    vocab_size: Annotated[int, within(258, 65_535, "ids are stored in 16 bits")]
+    vocab_size: Annotated[int, within(258, 65_536, "ids are stored in 16 bits")]
     n_ctx: Annotated[int, within(16, 32_767, "the tables number positions in 16 bits")]
     seed: Seed
     evaluation: Evaluation
@@ -118,14 +123,21 @@ class CorpusSettings:
             "a mapping of dataset, configuration, revision and split, because source is 'hub'",
             "write one, or set corpus.source: packages",
         )
-        tokens = self.evaluation.sequences * self.n_ctx
+        require(
+            self.evaluation.tokens <= self.n_ctx,
+            "evaluation.tokens",
+            self.evaluation.tokens,
+            f"at most corpus.n_ctx = {self.n_ctx}, of which no model reads more",
+            "lower it or raise n_ctx",
+        )
+        tokens = self.evaluation.sequences * self.evaluation.tokens
         require(
             tokens <= MAX_EVALUATION,
             "evaluation.sequences",
             self.evaluation.sequences,
             f"at most {MAX_EVALUATION:,} tokens of evaluation, not {tokens:,} (each has a loss at "
             "every checkpoint)",
-            "lower it or n_ctx",
+            "lower it or evaluation.tokens",
         )
 
     def changed(self, changes: CorpusChanges, key: str) -> "CorpusSettings":

@@ -8,7 +8,8 @@ from induction.config.errors import require
 from induction.config.strict import Listed, Seed, settings, within
 
 Threshold = Annotated[float, within(0, 1, "scores are shares")]
-# The patterns of all sequences of a kind are in memory together: n_ctx² numbers per head.
+# The patterns of all sequences of a kind are in memory together: for each head, as many numbers as
+# the square of their length.
 Sequences = Annotated[int, within(1, 1_000, "all their attention patterns are in memory at once")]
 
 

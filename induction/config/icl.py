@@ -6,7 +6,7 @@ from induction.config.errors import require
 from induction.config.strict import Pair, Seed, Share, settings, within
 
 # A 0-based index into the loss vector of the longest context that the tables can number.
-Position = Annotated[int, within(0, 32_765, "corpus.n_ctx is bounded")]
+Position = Annotated[int, within(0, 32_765, "corpus.evaluation.tokens is bounded")]
 
 
 @settings
@@ -41,13 +41,18 @@ class IclWindows:
         )
 
     @property
+    def length(self) -> int:
+        """Positions of each of them."""
+        return self.late[1] - self.late[0] + 1
+
+    @property
     def shift(self) -> int:
         """By how many tokens the text is cut short for the matched score."""
         return self.late[0] - self.early[0]
 
-    def check_fits(self, key: str, n_ctx: int) -> None:
-        """A sequence of n_ctx tokens has n_ctx - 1 losses, at positions 0 … n_ctx - 2."""
-        _check_reach(f"{key}.late", list(self.late), self.late[1], n_ctx)
+    def check_fits(self, key: str, tokens: int) -> None:
+        """An evaluation sequence of so many tokens has one loss less, from position 0 on."""
+        _check_reach(f"{key}.late", list(self.late), self.late[1], tokens)
 
 
 @settings
@@ -68,17 +73,17 @@ class IclSettings:
             "move one of them",
         )
 
-    def check_fits(self, key: str, n_ctx: int) -> None:
+    def check_fits(self, key: str, tokens: int) -> None:
         """All positions must lie in the loss vector."""
-        self.windows.check_fits(f"{key}.windows", n_ctx)
-        _check_reach(f"{key}.late_point", self.late_point, self.late_point, n_ctx)
+        self.windows.check_fits(f"{key}.windows", tokens)
+        _check_reach(f"{key}.late_point", self.late_point, self.late_point, tokens)
 
 
-def _check_reach(key: str, value: object, last: int, n_ctx: int) -> None:
+def _check_reach(key: str, value: object, last: int, tokens: int) -> None:
     require(
-        last <= n_ctx - 2,
+        last <= tokens - 2,
         key,
         value,
-        f"positions up to {n_ctx - 2}, because corpus.n_ctx is {n_ctx}",
-        f"raise corpus.n_ctx to at least {last + 2} or move it",
+        f"positions up to {tokens - 2}, because corpus.evaluation.tokens is {tokens}",
+        f"raise corpus.evaluation.tokens to at least {last + 2} or move it",
     )

@@ -11,7 +11,7 @@ from induction.config.strict import parse, parse_named, within
 
 T = TypeVar("T")
 
-Size = Annotated[int, within(1, 65_535, "the tables number them in 16 bits")]
+Size = Annotated[int, within(1, 65_536, "the tables number them in 16 bits")]
 
 
 class Params:

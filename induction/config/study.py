@@ -25,7 +25,7 @@ from induction.config.train import TrainLength, TrainSettings
 # Numbers that are in memory at once, 4 bytes each (weights in training: 16).
 MAX_WEIGHTS = 10**9
 MAX_PATTERNS = 10**10
-MAX_LOGITS = 5 * 10**8
+MAX_LOGITS = 2**29
 MAX_DRAWS = 10**8
 
 
@@ -53,17 +53,18 @@ class Study:
 
     def __post_init__(self) -> None:
         """Raise ParamsError for combinations that no stage could run."""
-        n_ctx, sequences = self.corpus.n_ctx, self.corpus.evaluation.sequences
+        n_ctx, evaluation = self.corpus.n_ctx, self.corpus.evaluation
+        sequences = evaluation.sequences
         self._check_cells(n_ctx)
         self._check_suites()
         for name, changes in self.corpora.items():
             self._check_name("corpora", name)
             self.corpus.changed(changes, f"corpora.{name}")
-        self.icl.check_fits("icl", n_ctx)
+        self.icl.check_fits("icl", evaluation.tokens)
         self.heads.check_fits("heads", n_ctx, self.corpus.vocab_size)
         self.ablations.check_fits("ablations", sequences)
         self.interventions.check_fits("interventions", sequences)
-        self.circuits.check_fits("circuits", n_ctx, sequences)
+        self.circuits.check_fits("circuits", evaluation.tokens, sequences)
         most = 2 * self.heads.largest_block
         require(
             self.circuits.shown.block <= most,
@@ -215,7 +216,8 @@ class Study:
             "lower it",
         )
         heads = self.heads
-        in_text, in_probes = heads.text_sequences * n_ctx**2, heads.sequences * heads.longest**2
+        in_text = heads.text_sequences * self.corpus.evaluation.tokens**2
+        in_probes = heads.sequences * heads.longest**2
         for name, model in self.models.items():
             fit(
                 model.n_weights(vocab_size, n_ctx),

@@ -36,7 +36,7 @@ class Header:
     format: Literal[1]  # FORMAT
     step: Annotated[int, within(0, 2**31 - 1)]
     tokens_seen: Annotated[int, within(0, 2**53)]
-    vocab_size: Annotated[int, within(1, 65_535)]
+    vocab_size: Annotated[int, within(1, 65_536)]
     n_ctx: Annotated[int, within(1, 32_767)]
     model: Architecture
     provenance: Provenance

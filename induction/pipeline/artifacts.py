@@ -84,6 +84,11 @@ TRAIN_TOKENS = File(
     "train_tokens.safetensors",
     "all training tokens in order",
     # Params of the corpus that decide about the evaluation set alone.
-    without=("corpus.n_ctx", "corpus.seed", "corpus.evaluation.sequences"),
+    without=(
+        "corpus.n_ctx",
+        "corpus.seed",
+        "corpus.evaluation.sequences",
+        "corpus.evaluation.tokens",
+    ),
 )
 CHECKPOINTS = File("", "step_<steps>.safetensors, one per checkpoint, and the training log")

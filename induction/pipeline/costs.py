@@ -126,20 +126,20 @@ def _of_checkpoints(
     study: Study, stage: str, cell: str, sizes: Sizes, model: Model, checkpoints: int
 ) -> Work:
     """The work of a stage that measures checkpoints, or reads what was measured."""
-    n_ctx, n_seq = study.corpus.n_ctx, study.corpus.evaluation.sequences
+    length, n_seq = study.corpus.evaluation.tokens, study.corpus.evaluation.sequences
     early = study.icl.windows.early
     # Positions that the model reads, of a whole sequence and of one with a short context.
-    lengths = (n_ctx - 1, early[1] + 1)
+    lengths = (length - 1, early[1] + 1)
     flop, rows, seconds = 0, 0.0, 0.0
     if stage == "losses":
         flop = n_seq * sum(map(sizes.forward, lengths))
-        rows = n_seq * (n_ctx - 1 + early[1] - early[0] + 1)
+        rows = n_seq * (length - 1 + study.icl.windows.length)
     elif stage == "icl":
-        rows = n_ctx + n_seq
-        seconds = ICL_SECONDS * n_seq * (n_ctx - 1)
+        rows = length + n_seq
+        seconds = ICL_SECONDS * n_seq * (length - 1)
     elif stage == "heads":
         settings = study.heads
-        flop = sizes.head_scores(settings, n_ctx)
+        flop = sizes.head_scores(settings, length)
         probes = 2 * len(settings.lengths) * settings.repeats * settings.sequences
         rows = sizes.heads * (1 + settings.sequences) + sizes.pairs + probes
         seconds = HEAD_SECONDS * sizes.heads

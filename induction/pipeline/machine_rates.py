@@ -56,7 +56,8 @@ class Rate:
         batch = params.section("losses", LossSettings).batch_of(on_gpu)
         at_once = batch if on_gpu else self.cores * batch
         sequences = self.train.batch if kind == "train" else at_once
-        self.whole = Piece(model.arch, sequences, params.integer("corpus.n_ctx"))
+        length = "corpus.n_ctx" if kind == "train" else "corpus.evaluation.tokens"
+        self.whole = Piece(model.arch, sequences, params.integer(length))
 
     def measured(self, seconds: float) -> float:
         """In so many seconds: first what is small enough for any machine, then what fits."""

@@ -17,20 +17,20 @@ def row_count(study: Study, table: str, instance: str, documents: dict[str, int]
 
     `documents` is what the manifests of the corpora say that could be read.
     """
-    n_ctx, n_seq = study.corpus.n_ctx, study.corpus.evaluation.sequences
+    n_seq, length = study.corpus.evaluation.sequences, study.corpus.evaluation.tokens
     is_suite = instance in study.suites
     if table in ("documents", "vocabulary", "eval", "eval_sequences"):
         return {
             "documents": documents.get(instance),
             "vocabulary": None if is_suite else study.corpus.vocab_size,
-            "eval": n_seq * n_ctx,
+            "eval": n_seq * length,
             "eval_sequences": n_seq,
         }[table]
     if instance in study.cells and study.suite_of(instance):
         return None  # how many checkpoints there are, and how many heads, was found out
     # The cells of a grid are trained for as long.
     cell = study.grids()[instance][0] if table in OF_GRIDS else instance
-    steps = study.trained_as(cell).schedule(n_ctx)
+    steps = study.trained_as(cell).schedule(study.corpus.n_ctx)
     if table in OF_GRIDS:
         grid, compared = study.grids()[instance], study.comparable(instance)
         return {
@@ -47,9 +47,10 @@ def row_count(study: Study, table: str, instance: str, documents: dict[str, int]
     pairs = model.n_heads**2 * model.n_layers * (model.n_layers - 1) // 2
     return {
         "log": steps[-1],
-        "losses": len(steps) * n_seq * (n_ctx - 1),
+        "losses": len(steps) * n_seq * (length - 1),
+        "losses_short": len(steps) * n_seq * study.icl.windows.length,
         "icl": len(steps),
-        "icl_positions": len(steps) * (n_ctx - 1),
+        "icl_positions": len(steps) * (length - 1),
         "icl_sampled": len(steps) * n_seq,
         "heads": len(steps) * heads,
         "compositions": len(steps) * pairs,

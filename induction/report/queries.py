@@ -43,6 +43,22 @@ def run(
     tokens_per_step: int,
 ) -> Results:
     """The rows of every query, over the views of `connection`."""
+    values = prepare(connection, params, grid, tokens_per_step)
+    results = {}
+    for name in progress(in_order(), "report: queries", "query"):
+        result = answer(connection, name, values)
+        keep(connection, name, result)
+        results[name] = result.to_pylist()
+    return results
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection,
+    params: Params,
+    grid: dict[str, Cell],
+    tokens_per_step: int,
+) -> dict[str, Any]:
+    """Make what queries read beside the views of `connection`; returns what they can bind."""
     icl = params.section("icl", IclSettings)
     connection.register("cells", pa.Table.from_pylist(panels(grid)))
     for name, table in DRAWS.items():
@@ -50,23 +66,26 @@ def run(
         # Without an edge to cut, edge_ablations has no sequence.
         connection.register(name, draws(max(count, 1), icl.bootstrap_draws, icl.bootstrap_seed))
     define(connection, MACROS)
-    values = _parameters(connection, params, icl) | {"tokens_per_step": tokens_per_step}
-    results = {}
-    for name, parameters in progress(_in_order().items(), "report: queries", "query"):
-        bound = {parameter: values[parameter] for parameter in parameters}
-        result = query(connection, f"report/{name}", bound)
-        connection.register(f"{name}_result", result)
-        results[name] = result.to_pylist()
-    return results
+    return _parameters(connection, params, icl) | {"tokens_per_step": tokens_per_step}
 
 
-def _in_order() -> dict[str, list[str]]:
-    """Every query with its parameters; a query comes after those whose results it reads."""
+def answer(connection: duckdb.DuckDBPyConnection, name: str, values: dict[str, Any]) -> pa.Table:
+    """The result of a query, after those whose results it reads."""
+    text = (SQL / "report" / f"{name}.sql").read_text("utf-8")
+    bound = {parameter: values[parameter] for parameter in PARAMETER.findall(text)}
+    return query(connection, f"report/{name}", bound)
+
+
+def keep(connection: duckdb.DuckDBPyConnection, name: str, result: pa.Table) -> None:
+    """Let later queries read the result of one."""
+    connection.register(f"{name}_result", result)
+
+
+def in_order() -> list[str]:
+    """Every query, after those whose results it reads."""
     paths = sorted({*(SQL / "report").glob("*.sql")} - {SQL / f"{MACROS}.sql"})
-    texts = {path.stem: path.read_text("utf-8") for path in paths}
-    reads = {name: dict.fromkeys(RESULT.findall(text)) for name, text in texts.items()}
-    order = TopologicalSorter(reads).static_order()
-    return {name: list(dict.fromkeys(PARAMETER.findall(texts[name]))) for name in order}
+    reads = {path.stem: dict.fromkeys(RESULT.findall(path.read_text("utf-8"))) for path in paths}
+    return [*TopologicalSorter(reads).static_order()]
 
 
 def _parameters(

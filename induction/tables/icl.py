@@ -32,7 +32,7 @@ POSITIONS = Table(
     "mean loss per position of the context, per checkpoint",
     (STEP, POS),
     (float64("loss", "nats; mean over sequences"),),
-    without=("corpus.n_ctx", "icl"),
+    without=("corpus.evaluation.tokens", "icl"),
 )
 
 SAMPLED = Table(
@@ -40,5 +40,5 @@ SAMPLED = Table(
     "the loss vectors of PCA: the loss at one fixed position of every sequence",
     (STEP, SEQ),
     (float32("loss", "nats, at the sequence's sampled position"),),
-    without=("corpus.n_ctx", "icl"),
+    without=("corpus.evaluation.tokens", "icl"),
 )

@@ -35,6 +35,8 @@ def read(settings: CorpusSettings, ignored: Ignored = nothing) -> tuple[list[Doc
     where = f"params.yaml: {visible(_where(settings), 300)}: found"
     kept, characters = [], 0
     most = settings.max_characters if settings.source == "hub" else math.inf
+    # Who asks for more says that there is memory for it.
+    limit = max(MAX_CHARACTERS, settings.max_characters)
     for count, document in enumerate(_documents(settings, ignored, left_out), start=1):
         if count > MAX_RECORDS:
             raise StageError(f"{where} more than {MAX_RECORDS:,} records; {NARROW}")
@@ -49,10 +51,10 @@ def read(settings: CorpusSettings, ignored: Ignored = nothing) -> tuple[list[Doc
         else:
             kept.append(document)
             characters += len(document.text)
-        if characters > MAX_CHARACTERS:
+        if characters > limit:
             raise StageError(
-                f"{where} more than {MAX_CHARACTERS:,} characters, which would have to be in "
-                f"memory at once; {NARROW}"
+                f"{where} more than {limit:,} characters, which would have to be in memory at "
+                f"once; {NARROW}"
             )
     says = visible(sentence(rows(left_out)), 500)
     if not kept:

@@ -123,7 +123,12 @@ HUB = {"dataset": "a/b", "configuration": "", "revision": "0" * 40, "split": "tr
         ("models.attn2.n_layers", 0, r"models\.attn2\.n_layers: found 0"),
         ("models.attn2.positions", "alibi", r"models\.attn2\.positions: .*'rotary'"),
         ("models.attn2.init.o_gain", -1.0, r"models\.attn2\.init\.o_gain: found -1"),
-        ("corpus.n_ctx", 256, r"icl\.windows\.late: found \[490, 510\].*n_ctx.*512"),
+        ("corpus.n_ctx", 256, r"corpus\.evaluation\.tokens: found 512, .*corpus\.n_ctx = 256"),
+        (
+            "corpus.evaluation.tokens",
+            256,
+            r"icl\.windows\.late: found \[490, 510\].*evaluation\.tokens.*512",
+        ),
         ("icl.windows.late", [491, 511], r"icl\.windows\.late: .*up to 510"),
         ("icl.windows.late", [490, 509], r"icl\.windows\.late: .*as many positions as early"),
         ("icl.windows.late", [50, 60], r"icl\.windows\.late: .*after early"),
@@ -289,11 +294,11 @@ def test_an_evaluation_beyond_memory_is_refused():
     params["corpus"] |= {"n_ctx": 32_767, "vocab_size": 65_535}
     with pytest.raises(ParamsError, match=r"corpus\.n_ctx: found 32767, .*not 2,147,385,345"):
         study_of(params)
-    params["corpus"] |= {"n_ctx": 16_384}
-    params["corpus"]["evaluation"]["sequences"] = 10_000
+    params["corpus"] |= {"n_ctx": 16_384, "vocab_size": 512}
+    params["corpus"]["evaluation"] |= {"sequences": 10_000, "tokens": 16_384}
     with pytest.raises(ParamsError, match=r"corpus\.evaluation\.sequences: .*not 163,840,000"):
         study_of(params)
-    params["corpus"] |= {"n_ctx": 512}
+    params["corpus"]["evaluation"]["tokens"] = 512
     params["icl"]["bootstrap_draws"] = 100_000
     with pytest.raises(ParamsError, match=r"icl\.bootstrap_draws: .*not 1,000,000,000"):
         study_of(params)
@@ -470,7 +475,7 @@ def test_a_pipe_or_a_folder_in_place_of_the_file_is_named(tmp_path):
 @pytest.mark.parametrize("value", [10**30, -1, 0, "512", True, None])
 def test_sizes_that_other_stages_read_are_bounded_there_too(tmp_path, value):
     path = file_of(tmp_path, json.dumps({"corpus": {"n_ctx": value}}))
-    with pytest.raises(ParamsError, match=r"corpus\.n_ctx: found .*(65,535|an integer)"):
+    with pytest.raises(ParamsError, match=r"corpus\.n_ctx: found .*(65,536|an integer)"):
         Params(path).integer("corpus.n_ctx")
 
 

@@ -229,7 +229,7 @@ def spoiled(project):
         ),
         (
             "corpus",
-            {"evaluation": {"sequences": 30_000, "held_out": 0.2}},
+            {"evaluation": {"sequences": 30_000, "tokens": 64, "held_out": 0.2}},
             r"corpus\.evaluation\.sequences: found 30000, but .* have room for \d+ windows",
         ),
     ],

@@ -70,7 +70,7 @@ def with_suite(params: dict) -> dict:
     """The one entry, and its cell; nothing is trained here."""
     params["suites"] = {CELL: {"source": "trainer", "at": "run", "bos": "none"}}
     params["cells"] = {CELL: {"suite": CELL}}
-    params["corpus"]["n_ctx"] = N_CTX
+    params["corpus"]["n_ctx"] = params["corpus"]["evaluation"]["tokens"] = N_CTX
     params["icl"] |= {
         "windows": {"early": [10, 20], "late": [116, 126]},
         "early_point": 15,

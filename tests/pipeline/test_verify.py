@@ -313,11 +313,12 @@ def test_code_younger_than_the_process_is_refused(project):
 
 
 def test_params_that_do_not_decide_are_not_hashed():
-    def hashed(n_ctx: int, sequences: int, held_out: float) -> str:
-        section = {"n_ctx": n_ctx, "evaluation": {"sequences": sequences, "held_out": held_out}}
+    def hashed(n_ctx: int, sequences: int, tokens: int, held_out: float) -> str:
+        evaluation = {"sequences": sequences, "tokens": tokens, "held_out": held_out}
+        section = {"n_ctx": n_ctx, "evaluation": evaluation}
         return hash_params({"corpus": section}, TRAIN_TOKENS.without)
 
-    assert hashed(64, 10, 0.2) == hashed(32, 20, 0.2) != hashed(64, 10, 0.3)
+    assert hashed(64, 10, 64, 0.2) == hashed(32, 20, 32, 0.2) != hashed(64, 10, 64, 0.3)
     assert hash_params({"a": 1, "b": 2}) != hash_params({"a": 2, "b": 1})
 
 

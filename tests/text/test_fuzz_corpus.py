@@ -37,7 +37,7 @@ def check(kind: str, files: str) -> list[str]:
     """Read the glob, hold the outcome to what a user may see, and return the texts."""
     params = CorpusSettings(
         "files", (), (), "texts/*.txt", None, "text", 10**6, 1, 1.0, 10**5, 300, 32, 0,
-        Evaluation(4, 0.2),
+        Evaluation(4, 32, 0.2),
     )  # fmt: skip
     # Settings refuse absolute globs, but the folders of these tests lie outside the project.
     object.__setattr__(params, "files", files)

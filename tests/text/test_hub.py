@@ -24,7 +24,7 @@ from induction.config.errors import StageError
 from induction.text import sources
 hub, column, most = json.loads(sys.argv[1])
 settings = CorpusSettings(
-    "hub", (), (), "", Hub(**hub), column, most, 5, 1.0, 1_000, 300, 32, 0, Evaluation(4, 0.2)
+    "hub", (), (), "", Hub(**hub), column, most, 5, 1.0, 1_000, 300, 32, 0, Evaluation(4, 32, 0.2)
 )
 sources.versions(settings), sources.digest(settings), sources.check(settings)
 assert not {"datasets", "huggingface_hub"} & set(sys.modules), "these take seconds to import"

@@ -35,7 +35,7 @@ FILES = CorpusSettings(
     vocab_size=300,
     n_ctx=32,
     seed=0,
-    evaluation=Evaluation(4, 0.2),
+    evaluation=Evaluation(4, 32, 0.2),
 )
 
 
@@ -353,7 +353,13 @@ def test_more_than_fits_is_refused_by_name(tmp_path, monkeypatch, limit, value, 
         path.write_text(" ".join(rows))
     monkeypatch.setattr(opening if limit == "MAX_FILE" else sources, limit, value)
     with pytest.raises(StageError, match=wanted):
-        read(tmp_path)
+        read(tmp_path, max_characters=10)
+
+
+def test_who_asks_for_more_text_than_the_limit_gets_it(tmp_path, monkeypatch):
+    (tmp_path / "big.txt").write_text(" ".join(ROWS))
+    monkeypatch.setattr(sources, "MAX_CHARACTERS", 99)
+    assert len(read(tmp_path, max_characters=1_000)[0]) == 1
 
 
 def test_a_record_that_is_too_long_is_skipped_alone(tmp_path, monkeypatch):
