@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from induction.pipeline.cluster import records
 from induction.pipeline.dvc_lock import hashes, read_lock
+from induction.tables.atomic import remove
 from tests.cluster import SlurmCluster, slurm
 from tests.git import git
 from tests.project import CELLS, INDUCTION, PER_CELL, PER_GRID, Project, english
@@ -37,6 +38,8 @@ def committed(tmp_path_factory) -> Project:
     """The small study, of which nothing has run, as a commit."""
     project = Project(tmp_path_factory.mktemp("committed"))
     english(project.folder / "books")
+    with open(project.folder / ".git" / "info" / "exclude", "a") as file:
+        file.write("/books/\n")  # a text need not be in Git
     commit(project)
     return project
 
@@ -169,6 +172,18 @@ def test_a_study_on_slurm_gives_the_bytes_of_one_here(lab, studied):
     assert not {*PER_CELL} & {name.partition("@")[0] for name in RAN.findall(done.stdout)}
     listed = lab.jobs()
     assert all(re.search(rf"^{cell} +done ", listed, re.MULTILINE) for cell in CELLS)
+
+    # Another clone of that commit fetches what it needs to report, and trains nothing.
+    another = lab.project.copy(lab.shared.with_name("another"))
+    for name in ("data", ".dvc/cache", ".dvc/config.local", ".scratch"):
+        remove(another.folder / name)
+    mine, lab.project = lab.project, another
+    done = lab.study()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not {*PER_CELL} & {name.partition("@")[0] for name in RAN.findall(done.stdout)}
+    assert (another.folder / "data" / "icl" / CELLS[0] / "icl.parquet").exists()
+    assert not (another.folder / "data" / "train" / CELLS[0]).exists()
+    lab.project = mine
 
     # Once more: nothing is out of date, though the checkpoints are not here, and nothing is queued.
     before = (lab.run / "jobs.json").read_text()

@@ -13,7 +13,6 @@ from induction.config.study import Study
 from induction.pipeline import pending
 from induction.pipeline.cluster import preflight
 from induction.pipeline.cluster.handing_over import hand_over
-from induction.pipeline.cluster.joining import join
 from induction.pipeline.cluster.shared_folder import RunFolder, SharedFolder
 from induction.pipeline.costs import Work as Cost
 from induction.pipeline.dvc_lock import hashes, read_locks
@@ -131,12 +130,6 @@ def detached() -> str:
         "detached: the jobs go on. `induction jobs` lists them, the same command attaches again, "
         f"`{cancel}` ends them"
     )
-
-
-def finish(folder: RunFolder, study: Study, outcomes: Sequence[Outcome]) -> int:
-    """Join the cells that went well. Returns an exit status."""
-    done = [each.cell for each in outcomes if not each.error]
-    return join(folder, study, done) if done else 0
 
 
 def _prepare(

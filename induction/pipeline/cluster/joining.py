@@ -9,7 +9,7 @@ from induction.config.remedy import address
 from induction.config.study import Study
 from induction.pipeline.artifacts import CHECKPOINTS
 from induction.pipeline.cluster.handing_over import REMOTE, add_remote
-from induction.pipeline.cluster.shared_folder import RunFolder
+from induction.pipeline.cluster.shared_folder import RunFolder, SharedFolder
 from induction.pipeline.declarations import stages, writer_of
 from induction.pipeline.dvc_lock import LOCKS, hashes, params_of, read_lock
 from induction.pipeline.engines.local import call
@@ -19,11 +19,11 @@ from induction.pipeline.work import stages_of
 from induction.tables.atomic import write
 
 
-def join(folder: RunFolder, study: Study, cells: Sequence[str]) -> int:
-    """Take the stages of these cells into our locks, and fetch the tables that join cells.
+def join(folder: RunFolder, cells: Sequence[str]) -> None:
+    """Take the stages of these cells from the locks of their workers into ours.
 
-    Returns the exit status of `dvc pull`. Raises StageError, before anything is changed, if two
-    workers have different answers for the same stage.
+    Raises StageError, before anything is changed, if two workers have different answers for the
+    same stage.
     """
     ours = {lock: read_lock(lock) if lock.exists() else {} for lock in LOCKS}
     answers: dict[str, tuple[str, dict]] = {}
@@ -38,7 +38,11 @@ def join(folder: RunFolder, study: Study, cells: Sequence[str]) -> int:
         if locked:
             text = yaml.safe_dump({"schema": "2.0", "stages": locked}, sort_keys=False, width=10**6)
             write(lock, text.encode())
-    add_remote(folder.shared)
+
+
+def fetch_tables(shared: SharedFolder, study: Study, cells: Sequence[str]) -> int:
+    """Fetch the tables that join cells from the shared folder. Returns the status of `dvc pull`."""
+    add_remote(shared)
     targets = tables_that_join(study, cells)
     return call([*DVC, "pull", "--quiet", "--remote", REMOTE, *targets]) if targets else 0
 

@@ -26,8 +26,6 @@ def folder(tmp_path, monkeypatch) -> RunFolder:
     created = RunFolder(tmp_path / "lab" / "runs" / "abc")
     created.shared.root.mkdir()
     created.create()
-    monkeypatch.setattr(joining, "add_remote", lambda shared: None)
-    monkeypatch.setattr(joining, "call", lambda command: 0)
     return created
 
 
@@ -42,7 +40,7 @@ def test_each_cell_comes_from_its_worker(folder):
     locked(folder, "attn1_s0", {"plan": stage("p" * 32), "icl@attn1_s0": stage("1" * 32)})
     locked(folder, "attn2_s0", {"plan": stage("p" * 32), "icl@attn2_s0": stage("2" * 32)})
     locked(folder, "smear1_s0", {"icl@smear1_s0": stage("3" * 32)})
-    assert joining.join(folder, STUDY, ["attn1_s0", "attn2_s0"]) == 0
+    joining.join(folder, ["attn1_s0", "attn2_s0"])
     wanted = {"plan": "p", "icl@attn1_s0": "1", "icl@attn2_s0": "2"}
     assert read_lock(LOCK) == {name: stage(digit * 32) for name, digit in wanted.items()}
 
@@ -51,14 +49,14 @@ def test_two_answers_to_one_question_are_refused(folder):
     locked(folder, "attn1_s0", {"icl@attn1_s0": stage("1" * 32)})
     locked(folder, "attn2_s0", {"icl@attn1_s0": stage("2" * 32)})
     with pytest.raises(StageError, match=r"two answers, of the workers for attn1_s0 and for attn2"):
-        joining.join(folder, STUDY, ["attn1_s0", "attn2_s0"])
+        joining.join(folder, ["attn1_s0", "attn2_s0"])
     assert not LOCK.exists(), "nothing was changed"
 
 
 def test_answers_to_different_questions_are_no_conflict(folder):
     locked(folder, "attn1_s0", {"icl@attn1_s0": stage("1" * 32)})
     locked(folder, "attn2_s0", {"icl@attn1_s0": stage("2" * 32, dep="e" * 32)})
-    assert joining.join(folder, STUDY, ["attn1_s0", "attn2_s0"]) == 0
+    joining.join(folder, ["attn1_s0", "attn2_s0"])
     assert read_lock(LOCK)["icl@attn1_s0"] == stage("1" * 32)
 
 

@@ -11,6 +11,7 @@ from induction.pipeline import status
 from induction.pipeline.cluster import records, worker
 from induction.pipeline.cluster.packages import installed
 from induction.pipeline.cluster.shared_folder import RunFolder, Settings
+from induction.pipeline.engines import local
 from induction.pipeline.engines.engine import Outcome
 
 CELL = "attn1_s0"
@@ -28,6 +29,7 @@ def folder(tmp_path, monkeypatch) -> RunFolder:
     monkeypatch.setattr(worker, "_set_up", lambda folder, corpora: None)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
     yield created
+    local.STOPPED.clear()
     for number, handler in before.items():
         signal.signal(number, handler)
 
