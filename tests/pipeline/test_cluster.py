@@ -387,6 +387,14 @@ def test_what_slurm_refuses_is_told_before_anything_is_queued(lab, options, want
     assert not [*lab.shared.iterdir()]
 
 
+def test_what_slurm_takes_and_never_starts_fails(lab):
+    """As a partition's time limit is not looked at before: nothing of it stays in the queue."""
+    done = lab.study("--options=--partition=short --time=10")
+    assert done.returncode == 1
+    assert done.stderr.count("asks for more --time than the partition allows; lower it in") == 4
+    assert not lab.cluster.ask("squeue", "--noheader").strip()
+
+
 def test_what_is_not_in_the_commit_is_told(lab):
     lab.project.append("stages/icl.py", "# changed\n")
     done = lab.study()

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from induction.pipeline.cluster.shared_folder import RunFolder, SharedFolder
 from induction.pipeline.costs import Work as Cost
 from induction.pipeline.dvc_lock import hashes, read_locks
 from induction.pipeline.engines.cluster import Cluster
-from induction.pipeline.engines.engine import Outcome, watch
+from induction.pipeline.engines.engine import Away, Outcome, watch
 from induction.pipeline.engines.registry import SCHEDULERS
 from induction.pipeline.estimate import work_left
 from induction.pipeline.work import MISSING, Work, cell_targets
@@ -117,7 +118,10 @@ def run(
     say = [f"{len(new)} cells submitted"] if new else []
     say += [f"attached to {len(attached)} that run already or are done"] if attached else []
     print(f"{order.engine}: {', '.join(say)}; `induction jobs` lists them", file=sys.stderr)
-    return watch(engine, works, PAUSE, f"on {order.engine}"), engine
+    outcomes = watch(engine, works, PAUSE, f"on {order.engine}")
+    with suppress(Away):
+        engine.cancel_stuck()
+    return outcomes, engine
 
 
 def detached() -> str:

@@ -30,9 +30,10 @@ class Task:
 @dataclass(frozen=True)
 class TaskState:
     """What a scheduler knows of a task; `says` is why it waits or how it ended, in words. One that
-    `failed` would fail again, as one that ran out of memory does."""
+    `failed` would fail again, as one that ran out of memory does; one that is `stuck` waits for
+    what will never be."""
 
-    phase: Literal["queued", "running", "ended", "failed"]
+    phase: Literal["queued", "stuck", "running", "ended", "failed"]
     node: str = ""
     says: str = ""
 

@@ -62,15 +62,18 @@ REASONS = {
     "BeginTime": "starts again in a moment",
     "Cleaning": "its last node is being cleaned up",
     "Dependency": "waits for another job",
-    "PartitionTimeLimit": "asks for more --time than the partition allows: it will never start",
-    "PartitionNodeLimit": "asks for more nodes than the partition has: it will never start",
     "PartitionDown": "the partition is down",
     "PartitionInactive": "the partition is inactive",
     "NodeDown": "the node it asks for is down",
-    "BadConstraints": "no node has what it asks for: it will never start",
     "JobHeldUser": "held; `scontrol release` lets it go on",
     "JobHeldAdmin": "held by an administrator",
     "ReqNodeNotAvail": "the nodes it may use are down or reserved",
+}
+# Why a task will never start. Slurm takes such jobs all the same, if it is not told otherwise.
+STUCK = {
+    "PartitionTimeLimit": "asks for more --time than the partition allows; lower it in SLURM",
+    "PartitionNodeLimit": "asks for more nodes than the partition has; lower that in SLURM",
+    "BadConstraints": "asks for what no node has; correct SLURM",
 }
 
 
@@ -122,6 +125,8 @@ class Slurm:
 
 
 def _state(state: str, node: str, reason: str) -> TaskState:
+    if state in QUEUED and reason in STUCK:
+        return TaskState("stuck", says=STUCK[reason])
     if state in QUEUED:
         held = reason.startswith(("launch failed", "JobHold"))
         says = "its start failed, and Slurm holds it; see the log" if held else reason

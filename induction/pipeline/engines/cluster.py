@@ -63,6 +63,12 @@ class Cluster:
     def cancel(self) -> None:
         self.scheduler.cancel(self.jobs)
 
+    def cancel_stuck(self) -> None:
+        """Cancel what will never start."""
+        known = self.scheduler.states(self.name)
+        if stuck := [f"{t.job}_{t.index}" for t, state in known.items() if state.phase == "stuck"]:
+            self.scheduler.cancel(stuck)
+
     def log(self, cell: str) -> Path:
         path = self.folder.log_of(cell)
         task = dict(self._tasks()).get(cell)
@@ -103,6 +109,8 @@ class Cluster:
             return state("failed", f"{last.says} (on {last.node})")
         if known and known.phase == "queued":
             return state("queued", known.says)
+        if known and known.phase == "stuck":
+            return state("failed", known.says)
         if known and known.phase == "running" and not (last and is_of_task and last.end):
             return State("running", self._at(cell), known.node, record.seconds, record.result)
         if known and known.phase == "failed":

@@ -120,11 +120,12 @@ def _take(
 
 
 def _summary(states: dict[str, State], wanted: dict[str, Work]) -> str:
-    """What runs, and how many wait."""
+    """What runs, how many wait, and why the first of them does."""
     running = [f"{states[c].says}@{c}" for c in wanted if states[c].phase == "running"]
-    queued = sum(states[cell].phase == "queued" for cell in wanted)
+    queued = [states[cell].says for cell in wanted if states[cell].phase == "queued"]
+    waiting = f"{len(queued)} wait{f' ({queued[0]})' if queued and queued[0] else ''}"
     shown = ", ".join(running[:4]) + (f" and {len(running) - 4} more" if running[4:] else "")
-    return "; ".join(part for part in (shown, f"{queued} wait" if queued else "") if part)
+    return "; ".join(part for part in (shown, waiting if queued else "") if part)
 
 
 def summary(outcomes: Sequence[Outcome], log: Callable[[str], Path]) -> str:

@@ -75,6 +75,7 @@ ENDED = TaskState("ended", "n1", "its node was lost")
     ("known", "ends", "wanted"),
     [
         (TaskState("queued", says="no node is free"), [], ("queued", "no node is free")),
+        (TaskState("stuck", says="asks for too much"), [], ("failed", "asks for too much")),
         (TaskState("running", "n1"), [("n1", "1_0", "", "")], ("running", "")),
         # Another cell of its task still runs.
         (TaskState("running", "n1"), [("n1", "1_0", "done", "")], ("done", "")),
