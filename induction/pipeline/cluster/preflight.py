@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -90,8 +91,7 @@ def check_node(
     name = f"induction-check-{folder.folder.name}"
     logs = folder.folder / "logs"
     command = ["bash", str(folder.script), str(folder.folder), CHECK]
-    for log in (folder.log_of(CHECK), *logs.glob("check-*.out")):
-        log.unlink(missing_ok=True)
+    folder.log_of(CHECK).unlink(missing_ok=True)
     # The last of two options of a name counts.
     job = scheduler.submit(Submission(name, [command], 1, [*options, f"--time={MINUTES}"], logs))
     probe, node = _wait(folder, scheduler, name, job)
@@ -141,6 +141,8 @@ def _wait(folder: RunFolder, scheduler: Scheduler, name: str, job: str) -> tuple
             state = states[0] if states else None
             if not states or (state and state.phase in ("ended", "failed")):
                 return None, (state.node if state else "") or node
+            if state and state.phase == "stuck":
+                raise StageError(f"SLURM: a short job, to look at a node, {state.says}")
             if state:
                 node = state.node or node
                 if state.phase == "queued" and state.says not in (said, ""):
@@ -148,5 +150,6 @@ def _wait(folder: RunFolder, scheduler: Scheduler, name: str, job: str) -> tuple
                     tqdm.write(f"a short job, to look at a node, waits: {said}")
             time.sleep(1)
     except BaseException:
-        scheduler.cancel([job])
+        with suppress(Away):
+            scheduler.cancel([job])
         raise

@@ -37,7 +37,7 @@ class Record:
 
     @property
     def is_done(self) -> bool:
-        return bool(self.attempts) and self.attempts[-1].end == "done"
+        return any(each.end == "done" for each in self.attempts)
 
     @property
     def seconds(self) -> float:
@@ -54,5 +54,15 @@ def read(path: Path) -> Record:
     return Record([Attempt(**each) for each in content["attempts"]], content["result"])
 
 
-def save(path: Path, record: Record) -> None:
+def note(path: Path, attempt: Attempt, result: str = "") -> None:
+    """Add an attempt to a cell's record, or what is new of it, and of the result.
+
+    The record is read again: a machine that was believed lost may write to it, too.
+    """
+    record = read(path)
+    record.result = result or record.result
+    others = [
+        each for each in record.attempts if (each.job, each.begun) != (attempt.job, attempt.begun)
+    ]
+    record.attempts = sorted([*others, attempt], key=lambda each: each.begun)
     write(path, json.dumps(asdict(record), indent=2).encode())

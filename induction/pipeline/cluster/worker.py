@@ -52,23 +52,22 @@ def work_for(folder: RunFolder, cell: str, describe: Callable[[str, float], str]
     """Run what is left of a cell, and record how it ends. Returns an exit status: 0 if there is no
     more to do here, whether it went well or not, GO_ON if it was stopped."""
     path = folder.record_of(cell)
-    record = records.read(path)
-    if record.is_done:
+    before_us = records.read(path)
+    if before_us.is_done:
         return 0
     attempt = Attempt(os.environ.get(NODE, ""), os.environ.get(JOB, ""), time.time())
-    record.attempts.append(attempt)
-    records.save(path, record)
+    records.note(path, attempt)
 
     def end(how: records.End, says: str = "") -> int:
         attempt.ended, attempt.end, attempt.says = time.time(), how, says
-        records.save(path, record)
+        records.note(path, attempt)
         print(f"{cell}: {how}{f': {says}' if says else ''}", flush=True)
         return GO_ON if how == "stopped" else 0
 
     def tell(_: str, seconds: float) -> str:
-        record.result = describe(cell, record.seconds + seconds)
-        records.save(path, record)
-        return record.result
+        line = describe(cell, before_us.seconds + seconds)
+        records.note(path, attempt, line)
+        return line
 
     settings = folder.settings
     if wrong := differences(settings.packages, installed()):
@@ -97,6 +96,9 @@ def work_for(folder: RunFolder, cell: str, describe: Callable[[str, float], str]
         return end("failed", str(error))
     except OSError as error:
         return end("failed", f"{error.filename or 'a file'}: {error.strerror or error}")
+    except Exception as error:
+        end("failed", f"{type(error).__name__}: {error} (a bug; the log has more)")
+        raise
     if outcome.error:
         return end("failed", outcome.error)
     copy_locks(Path(), folder.locks_of(cell))
@@ -149,4 +151,4 @@ def _dvc(*arguments: str) -> None:
     done = run([*DVC, *arguments], capture_output=True, text=True, errors="replace")
     if done.returncode:
         said = " ".join(done.stderr.split())
-        raise StageError(f"dvc {arguments[0]}: {said}; run the same command again, which gives it")
+        raise StageError(f"dvc {arguments[0]}: {said}; `make study ON=…` hands it over anew")

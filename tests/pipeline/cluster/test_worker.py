@@ -75,6 +75,28 @@ def test_errors_are_recorded(monkeypatch, folder, error, wanted):
     assert end(folder) == ("failed", "broken")
 
 
+def test_a_bug_is_recorded_and_keeps_its_traceback(monkeypatch, folder):
+    with pytest.raises(ZeroDivisionError):
+        works(monkeypatch, folder, lambda tell: 1 / 0)
+    assert end(folder) == (
+        "failed",
+        "ZeroDivisionError: division by zero (a bug; the log has more)",
+    )
+
+
+def test_a_machine_that_was_believed_lost_takes_nothing_from_the_record(monkeypatch, folder):
+    """Another one works for the cell meanwhile, and ends first."""
+    path = folder.record_of(CELL)
+
+    def do(tell):
+        records.note(path, records.Attempt("n2", "7_0", time.time(), time.time(), "done"), "line")
+        return Outcome(CELL, 1.0, "broken")
+
+    works(monkeypatch, folder, do)
+    assert [each.end for each in records.read(path).attempts] == ["failed", "done"]
+    assert records.read(path).is_done
+
+
 def test_other_packages_are_refused(monkeypatch, folder):
     folder.write_settings(Settings("abc", "python", [*installed(), "zzz==1"], []))
     assert works(monkeypatch, folder, lambda tell: pytest.fail("run")) == 0

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from induction.pipeline.cluster import records
-from induction.pipeline.cluster.records import Attempt, Record
+from induction.pipeline.cluster.records import Attempt
 from induction.pipeline.cluster.scheduler import Submission, Task, TaskState
 from induction.pipeline.cluster.shared_folder import RunFolder
 from induction.pipeline.engines.cluster import MOST_LOST, MOST_REFUSED, Cluster
@@ -53,8 +53,9 @@ def works(*cells: str) -> list[Work]:
 
 def record(engine: Cluster, cell: str, *ends: tuple[str, str, str, str]) -> None:
     """(node, job, end, says) of each attempt."""
-    attempts = [Attempt(n, j, 10.0, 12.0 if e else 0.0, e, s) for n, j, e, s in ends]
-    records.save(engine.folder.record_of(cell), Record(attempts, "line"))
+    for i, (n, j, e, s) in enumerate(ends):
+        attempt = Attempt(n, j, 10.0 + i, 12.0 + i if e else 0.0, e, s)
+        records.note(engine.folder.record_of(cell), attempt, "line")
 
 
 def test_cells_are_packed_in_their_order(engine, scheduler):
