@@ -150,7 +150,7 @@ class SlurmCluster:
         """Have all daemons run as at the beginning, and no job."""
         if not self._is_alive("slurmctld"):
             self.start_controller()
-        self._run("scancel", "--user", psutil.Process().username())
+        self._run("scancel", "--quiet", "--user", psutil.Process().username())
         for name in NODES:
             self.kill_node(name)
             self.start_node(name)

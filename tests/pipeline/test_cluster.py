@@ -123,7 +123,7 @@ def longer(params: dict) -> dict:
     """One cell, whose training takes about half a minute."""
     tokens = 64 * STEPS
     params["cells"] = {CELLS[0]: params["cells"][CELLS[0]]}
-    params["train"] |= {"tokens": tokens, "batch": 1}
+    params["train"] |= {"tokens": tokens, "batch": 1, "micro_batch": 1}
     params["train"]["checkpoints"] = [{"until": tokens, "every": tokens // 4}]
     params["corpus"] |= {"max_characters": 2_000_000}
     return params

@@ -115,7 +115,7 @@ class Slurm:
         return states
 
     def cancel(self, jobs: Sequence[str]) -> None:
-        _ask(["scancel", *jobs])
+        _ask(["scancel", "--quiet", *jobs])  # which minds no job that has ended
 
     def cancel_command(self, jobs: Sequence[str]) -> str:
         return shlex.join(["scancel", *jobs])
