@@ -64,7 +64,7 @@ SlurmdLogFile={folder}/slurmd.%n.log
 {nodes}
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=20
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
-PartitionName=short Nodes=ALL MaxTime=1 State=UP PriorityTier=1
+PartitionName=short Nodes=ALL MaxTime=10 State=UP PriorityTier=1
 """
 
 

@@ -15,6 +15,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def start(stage: str, cell: str, at_step: int = 0, after: float = 0.0) -> tuple[
 
             def watch(event: str, args: tuple) -> None:
                 nonlocal steps
-                if event in STEPS and str(os.path.abspath(os.fsdecode(args[0]))).startswith(here):
+                # Pipes are opened by their numbers.
+                is_path = event in STEPS and not isinstance(args[0], int)
+                if is_path and os.path.abspath(os.fsdecode(args[0])).startswith(here):
                     steps += 1
                     if steps == at_step:
                         os.kill(os.getpid(), signal.SIGKILL)
@@ -71,6 +74,8 @@ def start(stage: str, cell: str, at_step: int = 0, after: float = 0.0) -> tuple[
             if after:
                 signal.setitimer(signal.ITIMER_REAL, after)
             run(module.main)
+        except Exception:
+            traceback.print_exc()
         except SystemExit as error:
             signal.setitimer(signal.ITIMER_REAL, 0)
             code = 2 if error.code else 0

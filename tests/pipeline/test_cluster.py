@@ -389,7 +389,7 @@ def test_what_slurm_refuses_is_told_before_anything_is_queued(lab, options, want
 
 def test_what_slurm_takes_and_never_starts_fails(lab):
     """As a partition's time limit is not looked at before: nothing of it stays in the queue."""
-    done = lab.study("--options=--partition=short --time=10")
+    done = lab.study("--options=--partition=short --time=20")
     assert done.returncode == 1
     assert done.stderr.count("asks for more --time than the partition allows; lower it in") == 4
     assert not lab.cluster.ask("squeue", "--noheader").strip()

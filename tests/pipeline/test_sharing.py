@@ -58,6 +58,10 @@ class Checkout(Project):
         self.git("clone", "--quiet", "--branch", revision, url, str(folder))
         return Checkout(folder)
 
+    def takes_text_of(self, other: Project) -> None:
+        """The text is in no remote, and not in Git here."""
+        shutil.copytree(other.folder / "books", self.folder / "books")
+
     def files(self, *prefixes: str) -> dict[str, bytes]:
         """What the stages and DVC wrote, by path; of it, what begins with one of the prefixes."""
         written = [p for top in ("data", "reports") for p in (self.folder / top).rglob("*")]
@@ -200,6 +204,7 @@ def test_a_clone_pulls_every_byte_and_has_nothing_to_do(study, remote, tmp_path)
     clone.remote(**remote)
     clone.dvc("pull")
     assert clone.files() == study.files()
+    clone.takes_text_of(study)
     assert "Data and pipelines are up to date." in clone.dvc("status")
     assert clone.ran() == set()
 
@@ -239,7 +244,7 @@ def test_whoever_edits_a_query_makes_the_report_and_fetches_no_checkpoint(
     """By the commands that docs/sharing.md gives, in a clone that has a remote and the text."""
     clone = study.clone(tmp_path / "clone")
     clone.remote(url=str(lab))
-    shutil.copytree(study.folder / "books", clone.folder / "books")
+    clone.takes_text_of(study)
     edit, *commands = recipe("$EDITOR induction/sql/")
     assert edit.startswith("$EDITOR ")
     path = clone.folder / "induction" / "sql" / query
@@ -283,6 +288,7 @@ def test_the_cells_of_two_workers_join_into_the_serial_run(study, workers, kind,
     coordinator.remote(**store)
     assert coordinator.ran("--pull") == {*PER_GRID}
     assert coordinator.files() == study.files()
+    coordinator.takes_text_of(study)
     assert "Data and pipelines are up to date." in coordinator.dvc("status")
 
 
