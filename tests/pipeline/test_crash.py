@@ -257,11 +257,11 @@ run(module.main)
 @pytest.mark.parametrize(
     "stage",
     [
-        "train",
+        "icl",
         *(
             pytest.param(name, marks=pytest.mark.slow)
             for name in ("corpus", *PER_CELL, *PER_GRID)
-            if name != "train"
+            if name != "icl"
         ),
     ],
 )

@@ -114,6 +114,7 @@ def test_the_same_seed_gives_the_same_bytes(project):
     assert project.repro() == set()
 
 
+@pytest.mark.slow
 def test_a_comment_anywhere_reruns_the_digests_alone(project):
     for path, comment in (
         ("stages/losses.py", "# x\n"),
@@ -244,6 +245,7 @@ def test_corpus_that_cannot_be_made_is_refused_and_the_old_one_stays(
     assert (spoiled.folder / "data/corpus/eval.parquet").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_single_file_is_a_corpus_of_its_stretches(studied, tmp_path):
     """As nanoGPT has it: input.txt."""
     project = studied.copy(tmp_path / "single")
@@ -286,6 +288,7 @@ def test_a_device_that_is_not_there_is_named(spoiled):
         assert "device: found 'cuda', expected auto or cpu, because torch sees no GPU" in error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [

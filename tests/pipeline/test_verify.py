@@ -223,6 +223,7 @@ def test_a_checkpoint_twice_is_named(project, verify, spoil):
     assert re.search(r"step_000015\.safetensors: the same weights as .*step_000010", said)
 
 
+@pytest.mark.slow
 def test_code_that_changed_since_is_named_and_a_comment_is_told_from_it(verify, spoil):
     spoil("induction/interp/losses.py", lambda path, before: path.write_bytes(before + b"# x\n"))
     _, said = verify()
