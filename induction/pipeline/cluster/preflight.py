@@ -40,7 +40,8 @@ def clean_commit() -> str:
 def _git_status() -> list[str]:
     """Files that differ from the commit and decide about what a machine computes."""
     done = run(["git", "status", "--porcelain", "-z"], capture_output=True, text=True, check=True)
-    written = (*map(str, LOCKS), "reports/")
+    # dvc.yaml follows from params.yaml, and a worker writes it anew.
+    written = (*map(str, LOCKS), *(str(lock.with_suffix(".yaml")) for lock in LOCKS), "reports/")
     paths = []
     for entry in done.stdout.split("\0"):
         state, path = entry[:2], entry[3:]

@@ -12,7 +12,7 @@ from pathlib import Path
 from induction.config.errors import StageError
 from induction.config.paths import SCRATCH, TRAINING_STATES
 from induction.config.study import Study
-from induction.pipeline import status
+from induction.pipeline import plan, status
 from induction.pipeline.cluster import records
 from induction.pipeline.cluster.packages import differences, installed
 from induction.pipeline.cluster.records import Attempt
@@ -77,8 +77,8 @@ def work_for(folder: RunFolder, cell: str, describe: Callable[[str, float], str]
         signal.signal(number, stop)
     before = _finished(folder, cell)
     try:
-        _set_up(folder, settings.corpora)
         study = read_study()
+        _set_up(folder, study, settings.corpora)
         (outcome,) = one_by_one([_work(study, cell)], False, tell)
         if stop.at:
             raise KeyboardInterrupt
@@ -131,12 +131,14 @@ def _finished(folder: RunFolder, cell: str) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in folder.times.glob(f"*@{cell}.json")}
 
 
-def _set_up(folder: RunFolder, corpora: list[str]) -> None:
-    """Link this clone to the shared folder, and check out what comes before all cells.
+def _set_up(folder: RunFolder, study: Study, corpora: list[str]) -> None:
+    """Link this clone to the shared folder, write what follows from params.yaml, and check out what
+    comes before all cells.
 
     DVC's own databases stay in the clone: SQLite does not work on network file systems.
     """
     shared = folder.shared
+    plan.update(study)
     for key, value in (("cache.dir", str(shared.cache)), ("cache.type", "symlink")):
         _dvc("config", "--local", key, value)
     SCRATCH.mkdir(exist_ok=True)

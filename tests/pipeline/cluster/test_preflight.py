@@ -34,7 +34,7 @@ def test_a_commit_decides_about_what_is_run(tmp_path, monkeypatch):
         (tmp_path / name).write_text("1\n")
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "-m", "all")
-    for name in ("dvc.lock", "reports/metrics.json", "notes.txt"):
+    for name in ("dvc.lock", "dvc.yaml", "reports/metrics.json", "notes.txt"):
         (tmp_path / name).write_text("2\n")
     assert preflight.clean_commit() == git(tmp_path, "rev-parse", "HEAD")
     for name in ("params.yaml", "stages/new.py"):

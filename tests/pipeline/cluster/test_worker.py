@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch) -> RunFolder:
     monkeypatch.setenv(worker.NODE, "n1")
     monkeypatch.setenv(worker.JOB, "7_0")
     monkeypatch.delenv(worker.DEADLINE, raising=False)
-    monkeypatch.setattr(worker, "_set_up", lambda folder, corpora: None)
+    monkeypatch.setattr(worker, "_set_up", lambda folder, study, corpora: None)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
     yield created
     local.STOPPED.clear()
