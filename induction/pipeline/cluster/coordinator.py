@@ -64,16 +64,12 @@ def current() -> Cluster:
 def only_missing(said: list, locked: dict, shared: SharedFolder) -> bool:
     """Whether all that DVC says of a stage is that files are not here, which the shared folder
     has."""
-    kinds = {
-        kind
-        for entry in said
-        if isinstance(entry, dict)
-        for paths in entry.values()
-        if isinstance(paths, dict)
-        for kind in paths.values()
-    }
-    if kinds != {MISSING} or not all(isinstance(entry, dict) for entry in said):
-        return False
+    for entry in said:  # a change of the command is a text, one of params lies a level deeper
+        changes = entry.values() if isinstance(entry, dict) else [entry]
+        if not all(
+            isinstance(each, dict) and {*map(str, each.values())} == {MISSING} for each in changes
+        ):
+            return False
     md5s = [*hashes(locked, "outs").values(), *hashes(locked, "deps").values()]
     return all((shared.cache / "files" / "md5" / each[:2] / each[2:]).exists() for each in md5s)
 

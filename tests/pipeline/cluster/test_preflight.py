@@ -108,5 +108,10 @@ def test_what_the_shared_folder_has_need_not_be_here(folder):
     kept.parent.mkdir(parents=True)
     kept.touch()
     assert only_missing(said, locked, folder.shared)
-    for other in ({"changed deps": {"data/plan/train": "modified"}}, "changed command"):
+    others = (
+        {"changed deps": {"data/plan/train": "modified"}},
+        {"changed deps": {"params.yaml": {"train": "modified"}}},
+        "changed command",
+    )
+    for other in others:
         assert not only_missing([*said, other], locked, folder.shared)
