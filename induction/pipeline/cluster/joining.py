@@ -1,10 +1,12 @@
 """Put together what the workers of a run made, without fetching a checkpoint."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import yaml
 
 from induction.config.errors import StageError
+from induction.config.paths import SCRATCH
 from induction.config.remedy import address
 from induction.config.study import Study
 from induction.pipeline.artifacts import CHECKPOINTS
@@ -16,24 +18,35 @@ from induction.pipeline.engines.local import call
 from induction.pipeline.environment import DVC
 from induction.pipeline.layout import label
 from induction.pipeline.work import stages_of
-from induction.tables.atomic import write
+from induction.tables.atomic import remove, write
+
+TIMES = SCRATCH / "times"
 
 
 def join(folder: RunFolder, cells: Sequence[str]) -> None:
-    """Take the stages of these cells from the locks of their workers into ours.
+    """Take the stages of these cells from the locks of their workers into ours, and how long they
+    took; what is here of an earlier version of them is removed.
 
     Raises StageError, before anything is changed, if two workers have different answers for the
     same stage.
     """
     ours = {lock: read_lock(lock) if lock.exists() else {} for lock in LOCKS}
     answers: dict[str, tuple[str, dict]] = {}
+    outdated: list[Path] = []
     for lock in ours:
         for cell in cells:
             path = folder.locks_of(cell) / lock
             for name, locked in (read_lock(path) if path.exists() else {}).items():
                 _compare(name, answers.setdefault(name, (cell, locked)), (cell, locked))
-                if name.partition("@")[2] == cell:
+                if name.partition("@")[2] == cell and ours[lock].get(name) != locked:
+                    outdated += map(Path, hashes(locked, "outs"))
                     ours[lock][name] = locked
+    for path in outdated:
+        remove(path)
+    for cell in cells:
+        for path in folder.times.glob(f"*@{cell}.json"):
+            TIMES.mkdir(parents=True, exist_ok=True)
+            write(TIMES / path.name, path.read_bytes())
     for lock, locked in ours.items():
         if locked:
             text = yaml.safe_dump({"schema": "2.0", "stages": locked}, sort_keys=False, width=10**6)

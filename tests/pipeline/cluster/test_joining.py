@@ -1,5 +1,7 @@
 """The locks of workers become ours, unless two of them differ."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -58,6 +60,20 @@ def test_answers_to_different_questions_are_no_conflict(folder):
     locked(folder, "attn2_s0", {"icl@attn1_s0": stage("2" * 32, dep="e" * 32)})
     joining.join(folder, ["attn1_s0", "attn2_s0"])
     assert read_lock(LOCK)["icl@attn1_s0"] == stage("1" * 32)
+
+
+def test_what_is_outdated_here_is_removed_and_the_rest_stays(folder):
+    LOCK.write_text(yaml.safe_dump({"schema": "2.0", "stages": {"icl@attn1_s0": stage("1" * 32)}}))
+    locked(folder, "attn1_s0", {"icl@attn1_s0": stage("1" * 32)})
+    Path("b").touch()
+    (folder.times / "icl@attn1_s0.json").write_text("{}")
+    joining.join(folder, ["attn1_s0"])
+    assert Path("b").exists() and Path(".scratch/times/icl@attn1_s0.json").exists()
+    (folder.locks_of("attn1_s0") / LOCK).write_text(
+        yaml.safe_dump({"schema": "2.0", "stages": {"icl@attn1_s0": stage("2" * 32)}})
+    )
+    joining.join(folder, ["attn1_s0"])
+    assert not Path("b").exists()
 
 
 def test_only_tables_that_join_cells_are_fetched():
