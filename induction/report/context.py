@@ -22,7 +22,7 @@ from induction.report.dotted_keys import flatten
 from induction.report.figures.drawn import DrawnFigure
 from induction.report.figures.figure import Section
 from induction.report.figures.signal_dates import SIGNALS
-from induction.report.rendering import asset, content_hash
+from induction.report.rendering import asset, content_hash, style
 from induction.report.rows import Results
 
 NO_CIRCUITS = (
@@ -110,7 +110,7 @@ def pages(
     detailed = [row for row in results["cells"] if row["is_detailed"]]
     first = next((row for row in detailed if row["phase_change"]), detailed[0])["cell"]
     end = max(row["tokens"] for row in results["curves"])
-    style = asset("page.css")
+    sheet = style()
     return {
         "detailed": detailed,
         "first": first,
@@ -125,8 +125,8 @@ def pages(
         "signals": SIGNALS,
         "figures": figures,
         "Section": Section,
-        "style": style,
-        "style_hash": content_hash(style),
+        "style": sheet,
+        "style_hash": content_hash(sheet),
     }
 
 

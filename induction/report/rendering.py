@@ -11,6 +11,16 @@ import jinja2
 from induction.report import formatting
 
 TEMPLATES = Path(__file__).parent / "templates"
+# The style of the pages: what is later wins.
+STYLES = ("base", "charts", "models", "tokens", "claims", "phone", "print")
+# The scripts of each page, beside common.js: what is used comes first.
+SCRIPTS = {
+    "index": tuple(
+        f"index/{name}"
+        for name in ("data", "steps", "downloads", "heads", "tokens", "choose", "claims")
+    ),
+    "circuits": ("circuits",),
+}
 
 
 def render(template: str, context: dict[str, Any]) -> str:
@@ -35,6 +45,11 @@ def asset(name: str) -> str:
     return (TEMPLATES / "report" / name).read_text(encoding="utf-8")
 
 
+def style() -> str:
+    """The style sheet of the pages."""
+    return "".join(asset(f"css/{name}.css") for name in STYLES)
+
+
 def encode(content: str | bytes) -> str:
     """Base64, as a data URI and the scripts of the pages have it."""
     return base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
@@ -42,7 +57,8 @@ def encode(content: str | bytes) -> str:
 
 def inline_script(name: str, data: Any) -> dict[str, str]:
     """The script of a page, its hash and its data, as the template wants them."""
-    script = f'"use strict";\n(() => {{\n{asset("common.js")}{asset(f"{name}.js")}}})();\n'
+    parts = "".join(asset(f"{part}.js") for part in ("common", *SCRIPTS[name]))
+    script = f'"use strict";\n(() => {{\n{parts}}})();\n'
     return {"data": script_data(data), "script": script, "script_hash": content_hash(script)}
 
 

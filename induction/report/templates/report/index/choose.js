@@ -1,0 +1,63 @@
+// One model for heads and tokens: last, as it calls what both offer.
+const chooseCell = (cell) => {
+  selected.cell = cell;
+  cellSelects.forEach((select) => { select.value = cell; });
+  cellBlocks.forEach((block) => { block.hidden = block.dataset.cell !== cell; });
+  const heads = data.heads[cell];
+  if (heads) {
+    at("reading").max = heads.readings.length - 1;
+    at("stops").replaceChildren(...heads.readings.map((reading) => make("span", {}, reading.at)));
+    selected.reading = heads.readings.length - 1;
+    at("reading").value = selected.reading;
+    const first = [...document.querySelectorAll("button.head")]
+      .filter((button) => button.dataset.cell === cell);
+    selected.head = (first.find((button) => "best" in button.dataset) ?? first[0]).dataset.head;
+    showHead();
+  }
+  const read = at("tokens-read");
+  if (read) {
+    const moment = data.moments[cell];
+    read.hidden = !moment;
+    if (moment) {
+      for (const [input, tokens] of [[before, moment[0]], [after, moment[1]]]) {
+        input.max = checkpoints[cell].length - 1;
+        input.value = checkpoints[cell].indexOf(tokens);
+      }
+      showPassage();
+    }
+  }
+};
+if (cellSelects.length) {
+  cellSelects.forEach((select) => select.addEventListener("change", () => chooseCell(select.value)));
+  at("heads").addEventListener("click", (event) => {
+    const button = event.target.closest("button.head");
+    if (button) chooseHead(button.dataset.head);
+  });
+  at("reading")?.addEventListener("input", (event) => chooseReading(Number(event.target.value)));
+  if (passageInput) {
+    passageInput.addEventListener("change", showPassage);
+    // The later moment does not come before the earlier one.
+    before.addEventListener("input", () => {
+      if (Number(after.value) < Number(before.value)) after.value = before.value;
+      showPassage();
+    });
+    after.addEventListener("input", () => {
+      if (Number(after.value) < Number(before.value)) before.value = after.value;
+      showPassage();
+    });
+    at("text").addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      const now = at("text").querySelector("[aria-current]");
+      const pos = Number(now?.dataset.pos ?? 0) + (step ?? 0);
+      if (!step || !at("text").querySelector(`[data-pos="${pos}"]`)) return;
+      event.preventDefault();
+      describeToken(pos);
+      at("text").children[pos + 1].scrollIntoView({ block: "nearest" });
+    });
+    at("text").addEventListener("click", (event) => {
+      const pos = event.target.dataset?.pos;
+      if (pos !== undefined) describeToken(Number(pos));
+    });
+  }
+  chooseCell(cellSelects[0].querySelector("[selected]").value);
+}
