@@ -1,114 +1,16 @@
-"""The pages in a browser, opened from disk with the network off: what a reader sees and does."""
+"""The pages in a browser: what a reader sees and does."""
 
 import csv
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
 
-from induction.config.paths import REPORTS
-from induction.pipeline import code_digests
-from induction.pipeline.job import Job
-from stages import report
-from tests.madeup import CELLS, FILE, ODD, TOKEN, study
-from tests.project import ROOT
+from tests.browser import WIDTHS, Reader, render
+from tests.madeup import CELLS, FILE, ODD, TOKEN
 
-if TYPE_CHECKING:
-    from playwright import sync_api
-else:
-    sync_api = pytest.importorskip("playwright.sync_api")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 SPELLED = TOKEN.replace("Ġ", " ")
 SECTIONS = ("answer-first", "models", "heads", "tokens", "claims", "controls", "made")
-WIDTHS = (1280, 390)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[sync_api.Browser]:
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not path:
-        pytest.skip("no Chromium: install one (Debian: package chromium), or name it in CHROMIUM")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-class Reader:
-    """A page and all that it did: errors, dialogs, requests beyond its own file."""
-
-    def __init__(self, browser: sync_api.Browser, file: Path, width: int = 1280, **options):
-        size = sync_api.ViewportSize(width=width, height=900)
-        context = browser.new_context(viewport=size, offline=True, **options)
-        self.page, self.complaints = context.new_page(), []
-        self.uri = file.resolve().as_uri()
-        say = self.complaints.append
-        self.page.on("console", lambda message: say(f"console: {message.text}"))
-        self.page.on("pageerror", lambda error: say(f"error: {error}"))
-        self.page.on("dialog", self.dismiss)
-        self.page.on("request", self.note_request)
-        self.page.goto(self.uri)
-
-    def dismiss(self, dialog: sync_api.Dialog) -> None:
-        self.complaints.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    def note_request(self, request: sync_api.Request) -> None:
-        if not request.url.startswith(("data:", self.uri, "blob:")):
-            self.complaints.append(request.url)
-
-    def text(self, selector: str) -> str:
-        return self.page.locator(selector).first.inner_text()
-
-    def line(self) -> float:
-        """How far through training the line stands."""
-        return float(self.page.evaluate("document.body.style.getPropertyValue('--at')"))
-
-    def download(self, selector: str) -> str:
-        with self.page.expect_download() as begun:
-            self.page.locator(selector).first.click()
-        return Path(begun.value.path()).read_text(encoding="utf-8")
-
-
-def render(folder: Path, **asked) -> Path:
-    """The report of a made-up study."""
-    project = study(folder, **asked)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(project.folder)
-        report.main(Job("report"))
-    return project.folder / REPORTS
-
-
-@pytest.fixture(scope="module")
-def strange(tmp_path_factory) -> Path:
-    """Of a study whose files, tokens and claims spell markup, and characters that hide."""
-    return render(tmp_path_factory.mktemp("strange"))
-
-
-@pytest.fixture(scope="module")
-def default_study() -> Path:
-    """The report of the default study, if it is here and today's code made it."""
-    folder = ROOT / REPORTS
-    if not (folder / "index.html").exists():
-        pytest.skip("reports/index.html is not there: `make study` or `dvc pull` first")
-    maker = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["report"]
-    code = code_digests.digests(code_digests.files("report", ROOT), ROOT)
-    if maker["code"] != code_digests.combine(code):
-        pytest.skip("other code made reports/index.html: `make study` first")
-    return folder
-
-
-@pytest.fixture(params=["made up", "default study"])
-def folder(request, strange) -> Path:
-    if request.param == "made up":
-        return strange
-    return request.getfixturevalue("default_study")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
