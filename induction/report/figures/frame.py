@@ -1,7 +1,6 @@
 """What every figure shares: colours, panels side by side, tokens along x, phase windows shaded.
 
-A drawing is an SVG string, or panels, which become one SVG. Colours are those of Okabe and Ito,
-which colour-blind readers can tell apart.
+A drawing is an SVG string, or panels, which become one SVG.
 """
 
 import json
@@ -17,6 +16,15 @@ from induction.report.rows import Rows
 Panel = alt.Chart | alt.LayerChart
 Domain = list[float | int]
 
+# A colour says one thing on a page: a model, a seed, a layer, or a kind of whatever else there is.
+# Each has a contrast of 3:1 on the light and on the dark page, and those of one list stay apart for
+# colour-blind readers; tests/report/test_colours.py measures both. Past its end, a list begins
+# again with dashes.
+MODEL_COLOURS = [
+    "#0072B2", "#D55E00", "#009E73", "#B070F0", "#806050", "#F06078", "#7090B0", "#A05080"
+]  # fmt: skip
+SEED_COLOURS = ["#7858C0", "#A89008", "#D06898", "#1098F8", "#A05010"]
+LAYER_COLOURS = ["#6878F8", "#78A018", "#C05090", "#886018"]
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 WINDOW = "#F0E442"
 # Of the text around it: dark on light, or light on dark.
@@ -157,6 +165,15 @@ def domains(
         name: domain(of(rows, key, name) if name in periodic else language, *fields)
         for name in names
     }
+
+
+def colour_of(colours: list[str], place: int) -> str:
+    return colours[place % len(colours)]
+
+
+def dash_of(colours: list[str], place: int) -> list[int]:
+    """Lines in the first round of colours are solid."""
+    return [[1, 0], [5, 2], [2, 2], [6, 2, 2, 2]][min(place // len(colours), 3)]
 
 
 def palette(field: str, values: list, title: str, legend: bool = True) -> alt.Color:
