@@ -36,6 +36,7 @@ INPUTS = (
 OUTPUTS = (
     Product("index.html", in_git=False),
     Product("circuits.html", in_git=False),
+    Product("answer.json"),
     Product("circuits.json"),
     Product("claims.json"),
     # No plots: of two revisions DVC would show every figure twice, below its file name.

@@ -1,98 +1,33 @@
-"""The answer in five sentences: did the change happen, when, with which heads, by how much."""
+"""The answer in five plain sentences about models in words, and what limits it.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Cell names, intervals and every seed stand in the table below them on the page.
+"""
+
 from typing import Any
 
 from induction.config.phases import PhaseSettings
-from induction.report.formatting import between, fixed, listed, millions
-from induction.report.rows import Results, Rows
+from induction.report.findings import CellFindings, ModelFindings
+from induction.report.formatting import fixed, listed
+from induction.report.rows import Rows
+from induction.report.wording import counted, joined, plural
 
-
-@dataclass(frozen=True)
-class CellFindings:
-    """One cell: its rows of cells.sql and windows.sql, its induction heads (of induction.sql, the
-    best first), and the share of ICL that goes with all of them, if there are any."""
-
-    scores: dict[str, Any]
-    window: dict[str, Any]
-    heads: Rows
-    share: dict[str, Any] | None
-
-    @property
-    def name(self) -> str:
-        return self.window["cell"]
-
-    @property
-    def panel(self) -> str:
-        return self.window["panel"]
-
-    @property
-    def changed(self) -> bool:
-        return self.scores["phase_change"]
-
-    def is_gradual(self, rule: PhaseSettings) -> bool:
-        """Whether it ends with as much ICL as a phase change asks for, without its window."""
-        end, high = self.scores["icl_matched"], self.scores["icl_matched_high"]
-        return not self.changed and end <= -rule.min_final and high < 0
-
-
-def findings(results: Results) -> list[CellFindings]:
-    """Every cell, in the order of the page."""
-    scores = {row["cell"]: row for row in results["cells"]}
-    shares = {
-        row["cell"]: row
-        for row in results["interventions"]
-        if row["intervention"] == "without_induction" and row["share"] is not None
-    }
-    return [
-        CellFindings(
-            scores=scores[row["cell"]],
-            window=row,
-            heads=[head for head in results["induction"] if head["cell"] == row["cell"]],
-            share=shares.get(row["cell"]),
-        )
-        for row in results["windows"]
-    ]
-
-
-# The cells of each panel: a model in all its seeds, the lowest first.
-Models = dict[str, list[CellFindings]]
-
-
-def models(cells: list[CellFindings]) -> Models:
-    """The panels that are shown in detail."""
-    detailed = [cell.panel for cell in cells if cell.scores["is_detailed"]]
-    return {
-        panel: [cell for cell in cells if cell.panel == panel] for panel in dict.fromkeys(detailed)
-    }
-
-
-def variations(cells: list[CellFindings]) -> Models:
-    """All other panels."""
-    detailed = models(cells)
-    others = dict.fromkeys(cell.panel for cell in cells if cell.panel not in detailed)
-    return {panel: [cell for cell in cells if cell.panel == panel] for panel in others}
+Models = list[ModelFindings]
 
 
 def sentences(
-    cells: list[CellFindings],
-    verdicts: dict[str, int],
-    contradicted: list[str],
-    rule: PhaseSettings,
+    models: Models, variations: Models, rule: PhaseSettings, verdicts: dict[str, int]
 ) -> list[str]:
     """Five sentences; where there is no change they say so.
 
-    `verdicts` counts the paper's claims by verdict, `contradicted` has the texts of those that
-    failed, `rule` is what makes a phase change.
+    `models` are those shown in detail, `variations` all others, `verdicts` counts the paper's
+    claims by verdict, `rule` is what makes a phase change.
     """
-    shown = models(cells)
     return [
-        _models_sentence(shown, variations(cells), rule),
-        _window_sentence(shown, rule.min_drop),
-        _heads_sentence(shown),
-        _ablation_sentence(shown),
-        _claims_sentence(verdicts, contradicted, [len(seeds) for seeds in shown.values()]),
+        _which(models, variations, rule),
+        _when(models, rule),
+        _heads(models),
+        _carried(models),
+        _claims(verdicts, max(len(model.cells) for model in models)),
     ]
 
 
@@ -122,10 +57,134 @@ def _controls(claims: Rows, verdict: str) -> list[str]:
     ]
 
 
-def repeats_sentence(repeats: Rows, shown: Models) -> str:
+def _which(models: Models, variations: Models, rule: PhaseSettings) -> str:
+    changed = [m for m in models if len(m.changed) == len(m.cells)]
+    partly = [m for m in models if m.changed and m not in changed]
+    still = [m for m in models if not m.changed]
+    gradual = [m for m in still if all(cell.is_gradual(rule) for cell in m.cells)]
+    flat = [m for m in still if not any(cell.is_gradual(rule) for cell in m.cells)]
+    mixed = [m for m in still if m not in gradual and m not in flat]
+    parts = []
+    if changed:
+        parts.append(
+            "In-context learning appears within one window of training, a phase change, in "
+            f"{_named(changed)}"
+        )
+    parts += [
+        f"in {_seeds(len(m.changed), len(m.cells))} it does so in {plural(m.kind)}" for m in partly
+    ]
+    if gradual:
+        parts.append(f"it grows without such a window in {_named(gradual)}")
+    parts += [f"it grows without such a window in some seeds of {plural(m.kind)}" for m in mixed]
+    if flat:
+        parts.append(f"{_named(flat)} gain little of it ({_ends(flat)} nats at the end)")
+    text = "; ".join(parts)
+    if not changed and not partly:
+        text = f"No model goes through a phase change: {text}"
+    text = text[0].upper() + text[1:]
+    if variations:
+        count = sum(bool(m.changed) for m in variations)
+        some = f"{counted(count)} show" if count != 1 else "one shows"
+        text += f"; of {counted(len(variations))} variations and controls {some} such a change"
+    return f"{text}."
+
+
+def _when(models: Models, rule: PhaseSettings) -> str:
+    changed = [m for m in models if m.changed]
+    if not changed:
+        best = max(_every(models), key=lambda cell: cell.window["icl_drop"])
+        return (
+            "The largest fall of in-context learning within one window is "
+            f"{best.window['icl_drop']:.2f} nats; a phase change takes {rule.min_drop:g} nats, "
+            "with an interval below zero."
+        )
+    parts = []
+    for model in changed:
+        start = min(cell.window["start_tokens"] for cell in model.changed) / 1e6
+        end = max(cell.window["end_tokens"] for cell in model.changed) / 1e6
+        fall = _range([cell.window["icl_drop"] for cell in model.changed], "%.2f")
+        parts.append(
+            f"between {start:.2f} and {end:.2f} million in {plural(model.kind)} (a fall by {fall} "
+            "nats)"
+        )
+    return f"The window lies, in training tokens, {listed(parts)}."
+
+
+def _heads(models: Models) -> str:
+    leading = lead(models)
+    if leading is None:
+        best = max(_every(models), key=lambda cell: cell.scores["prefix_matching_max"])
+        return (
+            "No head of these models ends as an induction head: the highest share of attention "
+            "on the token after an earlier occurrence of the current one is "
+            f"{best.scores['prefix_matching_max']:.2f}."
+        )
+    best = [cell.heads[0]["prefix_matching"] for cell in leading.cells if cell.heads]
+    head = leading.first.heads[0]
+    text = (
+        f"In that window induction heads form: the best head of the {leading.kind}, "
+        f"{head['name']}{_and_seeds(leading)}, ends with {_range(best, '%.2f')} of its attention "
+        "on the tokens that followed the current one before"
+    )
+    without = [m for m in models if not any(cell.heads for cell in m.cells)]
+    if without:
+        most = max(cell.scores["prefix_matching_max"] for cell in _every(without))
+        text += f"; no head of {_named(without)} gets beyond {most:.2f}"
+    return f"{text}."
+
+
+def _carried(models: Models) -> str:
+    leading = lead(models)
+    if leading is None:
+        best = max(_every(models), key=lambda cell: cell.scores["ablation_icl_max"])
+        return (
+            "The head that carries most in-context learning carries "
+            f"{best.scores['ablation_icl_max']:.2f} nats of it."
+        )
+    head = leading.first.heads[0]
+    text = f"These heads carry it: without that one head the {leading.kind} loses {_nats(head)}"
+    if shares := _shares(leading):
+        text += (
+            f", and without all its induction heads {_range(shares, '%.0f')} % of its in-context "
+            f"learning{_interval(leading)}"
+        )
+    others = [share for m in models if m is not leading for share in _shares(m)]
+    if others:
+        text += f"; in the other models all induction heads carry {_range(others, '%.0f')} %"
+    if any(share > 100 for share in (*shares, *others)):
+        text += " (more than 100 %: without them, text far back makes predictions worse)"
+    return f"{text}."
+
+
+def _claims(verdicts: dict[str, int], seeds: int) -> str:
+    decided = verdicts["supported"] + verdicts["contradicted"]
+    asked = decided + verdicts["inconclusive"]
+    if seeds == 1 and not decided:
+        return (
+            f"Of the paper's claims {counted(asked)} can be asked of these models; with one seed "
+            "of each model none is decided, by rule, and what each measures stands below."
+        )
+    return (
+        f"Of the {counted(asked)} claims of the paper that these models can decide, "
+        f"{counted(verdicts['supported'])} hold, {counted(verdicts['contradicted'])} "
+        f"fail{'s' * (verdicts['contradicted'] == 1)} and {counted(verdicts['inconclusive'])} "
+        f"remain{'s' * (verdicts['inconclusive'] == 1)} open with {counted(seeds)} "
+        f"seed{'s' * (seeds > 1)} of each model."
+    )
+
+
+def lead(models: Models) -> ModelFindings | None:
+    """The model whose head the answer tells of: the first that changes and whose lowest seed has
+    an induction head; if there is none, the first that has one."""
+    with_heads = [m for m in models if m.first.heads]
+    return next((m for m in with_heads if m.changed), next(iter(with_heads), None))
+
+
+def repeats_sentence(repeats: Rows, models: Models) -> str:
     """The loss on random blocks of the models shown, against chance: rows of repeats.sql with
     random gaps, where nothing but the tokens tells what comes next. Empty without a chance."""
-    rows = [row for row in repeats if row["probe"] == "gap" and row["panel"] in shown]
+    kinds = {model.panel: model for model in models}
+    rows = [row for row in repeats if row["probe"] == "gap" and row["panel"] in kinds]
     if not rows or rows[0]["chance"] is None:
         return ""
     chance, later = rows[0]["chance"], {}
@@ -134,150 +193,56 @@ def repeats_sentence(repeats: Rows, shown: Models) -> str:
         of_panel = [row for row in rows if row["panel"] == panel]
         first = _mean([row["loss"] for row in of_panel if row["repeat"] == 0])
         later[panel] = _mean([row["loss"] for row in of_panel if row["repeat"] > 0])
-        parts.append(f"{panel} {first:.2f} → {later[panel]:.2f}")
-    above = [panel for panel, loss in later.items() if loss >= chance]
-    below = [panel for panel, loss in later.items() if loss < chance]
+        parts.append(f"{first:.2f} and {later[panel]:.2f} nats in {plural(kinds[panel].kind)}")
+    above = [kinds[panel] for panel, loss in later.items() if loss >= chance]
+    below = [kinds[panel] for panel, loss in later.items() if loss < chance]
     return (
-        f"Loss on random blocks with random gaps, the first time → later times, nats per token: "
-        f"{', '.join(parts)}. Chance is ln({rows[0]['vocab_size']}) = {chance:.2f}: an even guess "
-        "over the vocabulary, as of a model that knows nothing. (Knowing which "
-        f"{rows[0]['usable']} tokens probes are drawn from would bring it to "
-        f"{rows[0]['chance_usable']:.2f}.) Later times are better than chance in "
-        f"{listed(below) or 'no model'}, and no better in {listed(above) or 'none'}."
+        "Random tokens that come again after random gaps can only be predicted by induction. Their "
+        f"loss, the first time and later times, is {listed(parts)}. An even guess over the "
+        f"{rows[0]['vocab_size']} tokens of the vocabulary costs {chance:.2f} nats, and one among "
+        f"the {rows[0]['usable']} tokens that are drawn here {rows[0]['chance_usable']:.2f}. Later "
+        f"times are better than the even guess in {_named(below) if below else 'no model'}, and no "
+        f"better in {_named(above) if above else 'none'}."
     )
 
 
-def missed_rules(cell: CellFindings, rule: PhaseSettings) -> str:
-    """Which parts of the rule of a phase change a cell misses; empty if it misses none."""
-    drop, end = cell.window["icl_drop"], cell.scores["icl_matched"]
-    missed = []
-    if drop < rule.min_drop:
-        missed.append(f"falls by {drop:.2f} nats inside its window, of {rule.min_drop:g} required")
-    if end > -rule.min_final:
-        missed.append(f"ends at {end:+.2f}, −{rule.min_final:g} required")
-    elif cell.scores["icl_matched_high"] >= 0:
-        missed.append("its interval at the end reaches zero")
-    return "; ".join(missed)
+def _named(models: Models) -> str:
+    return joined([model.kind for model in models])
 
 
-def _where(shown: Models, holds: Callable[[CellFindings], bool]) -> Models:
-    kept = {panel: [cell for cell in seeds if holds(cell)] for panel, seeds in shown.items()}
-    return {panel: seeds for panel, seeds in kept.items() if seeds}
+def _every(models: Models) -> list[CellFindings]:
+    return [cell for model in models for cell in model.cells]
 
 
-def _models_sentence(shown: Models, others: Models, rule: PhaseSettings) -> str:
-    changed = _where(shown, lambda cell: cell.changed)
-    gradual = _where(shown, lambda cell: cell.is_gradual(rule))
-    flat = _where(shown, lambda cell: not cell.changed and not cell.is_gradual(rule))
-
-    def named(group: Models, with_end: bool = True) -> str:
-        parts = []
-        for panel, seeds in group.items():
-            total = len(shown[panel])
-            notes = [] if len(seeds) == total else [f"{len(seeds)} of {total} seeds"]
-            if with_end:
-                ends = _range([cell.scores["icl_matched"] for cell in seeds], "%+.2f")
-                notes.append(f"ICL ends at {ends} nats")
-            parts.append(f"{panel} ({'; '.join(notes)})" if notes else panel)
-        return listed(parts)
-
-    parts = []
-    if changed:
-        parts.append(f"within one window of training in {named(changed, with_end=False)}")
-    if gradual:
-        parts.append(f"without such a window in {named(gradual)}")
-    if not parts:
-        text = f"In-context learning (ICL) does not appear: not in {named(flat)}"
-    else:
-        text = f"In-context learning (ICL) appears {', '.join(parts)}"
-        text += f", and not in {named(flat)}" if flat else ""
-    if not changed:
-        text = f"No model goes through a phase change. {text}"
-    if others:
-        count = sum(any(cell.changed for cell in seeds) for seeds in others.values())
-        text += f"; of {len(others)} variations and controls {count} change"
-    return f"{text}."
+def _ends(models: Models) -> str:
+    return _range([cell.scores["icl_matched"] for cell in _every(models)], "%+.2f")
 
 
-def _window_sentence(shown: Models, min_drop: float) -> str:
-    changed = _where(shown, lambda cell: cell.changed)
-    if not changed:
-        best = max(_all(shown), key=lambda cell: cell.window["icl_drop"])
-        return (
-            f"The largest fall of ICL within one window is {best.window['icl_drop']:.2f} nats "
-            f"({best.name}); a phase change takes {min_drop:g}, with an interval below zero."
-        )
-    parts = []
-    for panel, seeds in changed.items():
-        start = min(cell.window["start_tokens"] for cell in seeds)
-        end = max(cell.window["end_tokens"] for cell in seeds)
-        drop = _range([cell.window["icl_drop"] for cell in seeds], "%.2f")
-        over = f", over {len(seeds)} seeds" if len(seeds) > 1 else ""
-        parts.append(
-            f"{panel} {millions(start)} – {millions(end)}{over} (ICL falls by {drop} nats)"
-        )
-    return f"The window, in training tokens: {'; '.join(parts)}."
+def _seeds(count: int, total: int) -> str:
+    return f"{counted(count)} of {counted(total)} seeds"
 
 
-def _heads_sentence(shown: Models) -> str:
-    parts = [
-        f"{best['name']} of {best['cell']} from {millions(best['formed_tokens'])} tokens on "
-        f"(prefix matching at the end {best['prefix_matching']:.2f}"
-        + (f", and {len(others)} more)" if others else ")")
-        for seeds in shown.values()
-        if seeds[0].heads
-        for best, *others in [seeds[0].heads]
-    ]
-    if not parts:
-        best = max(_all(shown), key=lambda cell: cell.scores["prefix_matching_max"])
-        return (
-            "No head of these models ends as an induction head: the highest prefix matching is "
-            f"{best.scores['prefix_matching_max']:.2f} ({best.scores['best_head']} of {best.name})."
-        )
-    return (
-        "Induction heads, which attend to what followed the current token before, are "
-        f"{'; '.join(parts)}."
-    )
+def _and_seeds(model: ModelFindings) -> str:
+    others = len(model.cells) - 1
+    return f" in seed {model.first.window['seed']}" if others else ""
 
 
-def _ablation_sentence(shown: Models) -> str:
-    firsts = [seeds[0] for seeds in shown.values()]
-    alone = [
-        f"{best['delta_icl']:.2f} in {best['cell']}"
-        + between(best["delta_icl_low"], best["delta_icl_high"], "%.2f")
-        for best in (first.heads[0] for first in firsts if first.heads)
-    ]
-    together = []
-    for first in firsts:
-        if first.share:
-            share, low, high = (
-                None if first.share[key] is None else 100 * first.share[key]
-                for key in ("share", "share_low", "share_high")
-            )
-            together.append(f"{share:.0f} % in {first.name}{between(low, high, '%.0f')}")
-    if not alone:
-        best = max(_all(shown), key=lambda cell: cell.scores["ablation_icl_max"])
-        return (
-            f"The head that carries most ICL is {best.scores['ablation_head']} of {best.name}: "
-            f"removing it costs {best.scores['ablation_icl_max']:.2f} nats."
-        )
-    text = f"Removing that head alone costs, in nats of ICL, {listed(alone)}"
-    if together:
-        text += f"; all induction heads of a model carry of its ICL {listed(together)}"
-    return f"{text}."
+def _nats(head: dict[str, Any]) -> str:
+    low, high = head["delta_icl_low"], head["delta_icl_high"]
+    interval = "" if low is None or high is None else f" (interval {low:.2f} to {high:.2f})"
+    return f"{head['delta_icl']:.2f} nats{interval}"
 
 
-def _all(shown: Models) -> list[CellFindings]:
-    return [cell for seeds in shown.values() for cell in seeds]
+def _shares(model: ModelFindings) -> list[float]:
+    return [100 * cell.share["share"] for cell in model.cells if cell.share]
 
 
-def _claims_sentence(verdicts: dict[str, int], contradicted: list[str], seeds: list[int]) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
-    failed = ", ".join(f"“{text.rstrip('.')}”" for text in contradicted)
-    most = max(seeds)
-    count = f"{'up to ' if min(seeds) < most else ''}{most} seed{'s' if most > 1 else ''}"
-    text = f"The paper's claims, judged over {count} of each model: {counts}"
-    return f"{text}; what fails is {failed}." if failed else f"{text}."
+def _interval(model: ModelFindings) -> str:
+    """Of one seed; of several the range says how far they differ."""
+    share = model.first.share
+    if len(model.cells) > 1 or not share or share["share_low"] is None:
+        return ""
+    return f" (interval {100 * share['share_low']:.0f} to {100 * share['share_high']:.0f})"
 
 
 def _mean(values: list[float]) -> float:

@@ -16,12 +16,12 @@ from induction.config.model import Architecture
 from induction.config.params import Params
 from induction.config.phases import PhaseSettings
 from induction.config.train import TrainSettings
-from induction.report import answer, index_page, summary
-from induction.report.answer import CellFindings
+from induction.report import answer, glance, index_page, score, smearing, summary, weights
 from induction.report.dotted_keys import flatten
 from induction.report.figures.drawn import DrawnFigure
 from induction.report.figures.figure import Section
 from induction.report.figures.signal_dates import SIGNALS
+from induction.report.findings import CellFindings, missed_rules, models
 from induction.report.rendering import asset, content_hash, style
 from induction.report.rows import Results
 
@@ -74,10 +74,15 @@ def study(
     }
 
 
-def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -> dict[str, Any]:
-    """The results in sentences and rows."""
+def findings(
+    results: Results, cells: list[CellFindings], study: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The results in sentences and rows; `study` is that of `study`."""
+    rule = study["phase_rule"]
+    detailed, variations = models(cells, study["architectures"])
     verdicts = summary.verdicts(results["claims"])
-    contradicted = summary.contradicted(results["claims"])
+    circuits = summary.circuits(results["circuit_readings"], results["circuit_paths"])
+    compared = score.comparisons(detailed)
     evidence, families = (
         {name: list(rows) for name, rows in groupby(results[query], itemgetter("claim"))}
         for query in ("evidence", "claims_by_family")
@@ -85,21 +90,27 @@ def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -
     return {
         **results,
         "findings": cells,
-        "models": answer.models(cells),
-        "sentences": answer.sentences(cells, verdicts["claim"], contradicted, rule),
+        "models": detailed,
+        "sentences": answer.sentences(detailed, variations, rule, verdicts["claim"]),
+        "glance": [glance.of_model(model, rule) for model in detailed],
+        "every_seed": [
+            glance.of_cell(cell, model.kind, rule) for model in detailed for cell in model.cells
+        ],
+        "compared": compared,
+        "compared_sentence": score.sentence(compared),
+        "smearing": smearing.sentences(detailed, results["heads"], study["kinds"]["induction"]),
+        "weights": weights.sentences(results, detailed, circuits),
         "failed_controls": answer.failed_controls(results["claims"]),
         "undecided_controls": answer.undecided_controls(results["claims"]),
-        "repeats_sentence": answer.repeats_sentence(results["repeats"], answer.models(cells)),
-        "missed_rules": {
-            cell.name: answer.missed_rules(cell, rule) for cell in cells if not cell.changed
-        },
+        "repeats_sentence": answer.repeats_sentence(results["repeats"], detailed),
+        "missed_rules": {cell.name: missed_rules(cell, rule) for cell in cells if not cell.changed},
         "verdicts": verdicts,
         "evidence": evidence,
         "families": families,
         "interventions": summary.mean_over_draws(results["interventions"]),
         "removals": summary.removals_of_heads(results["removals"]),
         "ablation_kinds": summary.ablation_kinds(results["removals"]),
-        "circuits": summary.circuits(results["circuit_readings"], results["circuit_paths"]),
+        "circuits": circuits,
     }
 
 

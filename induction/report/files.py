@@ -3,12 +3,27 @@
 import json
 from typing import Any
 
-from induction.report import answer, circuits_page, context, index_page, plots, sequences, summary
+from induction.config.model import Architecture
+from induction.report import (
+    circuits_page,
+    context,
+    index_page,
+    limits,
+    plots,
+    score,
+    sequences,
+    summary,
+)
 from induction.report.figures.drawn import drawn
 from induction.report.figures.figure import Section
+from induction.report.findings import findings, models
 from induction.report.left_out import left_out
 from induction.report.rendering import inline_script, render
 from induction.report.rows import Results
+from induction.report.wording import label
+
+# What is said in sentences, for README, docs and `induction show`.
+ANSWER = ("sentences", "limits", "compared_sentence", "smearing", "weights")
 
 
 def files(
@@ -20,13 +35,30 @@ def files(
 ) -> dict[str, str]:
     """By path in the folder of the report; `study` is that of `context.study`, `manifests` those of
     every corpus, the study's own first."""
-    cells = answer.findings(results)
+    cells = findings(results)
+    detailed, _ = models(cells, study["architectures"])
+    results = results | {
+        "models": [
+            {"cell": cell.name, "panel": model.panel, "label": label(model.model)}
+            for model in detailed
+            for cell in model.cells
+        ],
+        "scores": score.figure_rows(score.comparisons(detailed)),
+    }
     figures = drawn(results)
     filled = {
         **study,
-        **context.findings(results, cells, study["phase_rule"]),
+        **context.findings(results, cells, study),
         **context.pages(results, cells, figures),
         "grid": grid,
+        "limits": ""
+        if study["suite"]
+        else limits.limits(
+            [model.model for model in detailed if isinstance(model.model, Architecture)],
+            manifests[0],
+            max(row["tokens"] for row in results["curves"]),
+            study["params"]["corpus.n_ctx"],
+        ),
         "manifest": manifests[0],
         "left_out": left_out(manifests),
         "provenance": provenance,
@@ -39,6 +71,7 @@ def files(
         "circuits": circuits_page.script_data(results, on_circuits),
     }
     products = {
+        "answer": {key: filled[key] for key in ANSWER},
         "circuits": summary.circuits_json(filled["circuits"]),
         "claims": summary.claims_json(
             results["claims"], results["claims_by_family"], results["evidence"]

@@ -7,10 +7,10 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from induction.report.answer import CellFindings
 from induction.report.figures.figure import Figure
 from induction.report.figures.model_table import FRAME
 from induction.report.figures.pca_paths import plane
+from induction.report.findings import CellFindings
 from induction.report.formatting import short
 from induction.report.rendering import encode
 from induction.report.rows import Results, Rows

@@ -12,7 +12,7 @@ from induction.report import formatting
 
 TEMPLATES = Path(__file__).parent / "templates"
 # The style of the pages: what is later wins.
-STYLES = ("base", "charts", "models", "tokens", "claims", "phone", "print")
+STYLES = ("base", "answer", "charts", "models", "tokens", "claims", "phone", "print")
 # The scripts of each page, beside common.js: what is used comes first.
 SCRIPTS = {
     "index": tuple(

@@ -1,10 +1,11 @@
 """Models as a reader calls them: what they are, not how params.yaml names them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from induction.config.model import Architecture
+from induction.report.formatting import listed
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 POSITIONS = {"qk_sinusoidal": "", "rotary": "rotary positions", "learned": "learned positions"}
@@ -40,7 +41,7 @@ def kind_of_model(model: Described) -> str:
 
 def plural(kind: str) -> str:
     """Of what `kind_of_model` says."""
-    return kind.replace(" model", " models", 1)
+    return kind.replace("model", "models", 1)
 
 
 def kinds_of_models(models: Mapping[str, Described]) -> dict[str, str]:
@@ -48,3 +49,20 @@ def kinds_of_models(models: Mapping[str, Described]) -> dict[str, str]:
     kinds = {name: kind_of_model(model) for name, model in models.items()}
     taken = Counter(kinds.values())
     return {name: kind if taken[kind] == 1 else f"{kind} ({name})" for name, kind in kinds.items()}
+
+
+def joined(kinds: Sequence[str]) -> str:
+    """Several in a sentence: `one- and two-layer models with smeared keys`."""
+    layers: dict[str, list[str]] = {}
+    for kind in kinds:
+        depth, rest = kind.split("-layer ", 1)
+        layers.setdefault(plural(rest), []).append(f"{depth}-")
+    return listed([f"{listed(depths)}layer {rest}" for rest, depths in layers.items()])
+
+
+def label(model: Described) -> str:
+    """Of a line in a figure: `two layers, smeared keys`."""
+    kind = kind_of_model(model)
+    traits = kind.partition(" with ")[2]
+    layers = f"{counted(model.n_layers)} layer{'s' * (model.n_layers > 1)}"
+    return f"{layers}, {traits}" if traits else layers

@@ -3,46 +3,75 @@
 import altair as alt
 
 from induction.report.figures.figure import Section, figure
-from induction.report.figures.frame import COLOURS, TOKENS, domains, in_millions, layers, to_svg
+from induction.report.figures.frame import (
+    MODEL_COLOURS,
+    TOKENS,
+    Panels,
+    colour_of,
+    dash_of,
+    domains,
+    in_millions,
+    layers,
+)
+from induction.report.figures.line_labels import line_labels
 from induction.report.rows import Results, Rows
 
-WIDTH, HEIGHT = 430, 240
-PANELS = (("icl_matched", "matched ICL (nats)"), ("prefix_matching", "best prefix matching"))
+WIDTH, HEIGHT = 320, 220
+ICL, MATCHING = "in-context learning (matched, nats)", "best prefix matching of any head"
+PANELS = {ICL: "icl_matched", MATCHING: "prefix_matching"}
 
 
 @figure(
     "answer",
     Section.ANSWER,
-    "Matched in-context learning, and the highest prefix matching of any head, over training. One "
-    "line per model: its lowest seed; thick inside its phase window.",
+    "In-context learning, and the highest prefix matching of any head, over training. A line per "
+    "model, its lowest seed; thick inside its window of phase change.",
     is_file=True,
 )
-def answer(rows: Rows, results: Results) -> str:
-    """Two panels, a line per model; thick inside its phase window."""
+def answer(rows: Rows, results: Results) -> Panels:
+    """A line per model, labelled at its end, thick inside its phase window."""
+    named = {row["cell"]: row["label"] for row in results["models"]}
     names = list(dict.fromkeys(row["cell"] for row in rows))
+    places = range(len(names))
+    color = alt.Color(
+        "cell:N",
+        legend=None,
+        scale=alt.Scale(domain=names, range=[colour_of(MODEL_COLOURS, i) for i in places]),
+    )
+    dash = alt.StrokeDash(
+        "cell:N",
+        legend=None,
+        scale=alt.Scale(domain=names, range=[dash_of(MODEL_COLOURS, i) for i in places]),
+    )
     windows = results["windows"]
     spans = {row["cell"]: row for row in windows if row["is_phase_change"]}
-    inside = [
-        row
-        for row in rows
-        if (span := spans.get(row["cell"]))
-        and span["start_tokens"] <= row["tokens"] <= span["end_tokens"]
-    ]
-    # With more models than colours, the second round of colours is dashed.
-    dashes = [[1, 0] if i < len(COLOURS) else [4, 2] for i, _ in enumerate(names)]
-    colours = [COLOURS[i % len(COLOURS)] for i, _ in enumerate(names)]
-    color = alt.Color("cell:N", title="model", scale=alt.Scale(domain=names, range=colours))
-    dash = alt.StrokeDash("cell:N", title="model", scale=alt.Scale(domain=names, range=dashes))
 
-    def panel(field: str, title: str) -> alt.LayerChart:
-        domain = domains(rows, "cell", windows, field)[names[0]]
-        scale = alt.Scale(domain=[0, 1] if field == "prefix_matching" else domain, clamp=True)
-        y = alt.Y(f"{field}:Q", title=title, scale=scale)
-        line = alt.Chart(in_millions(rows)).mark_line(strokeWidth=1.3)
-        thick = alt.Chart(in_millions(inside)).mark_line(strokeWidth=4, opacity=0.8)
+    def panel(title: str, lines: Rows) -> alt.LayerChart:
+        of_language = domains(rows, "cell", windows, PANELS[title])[names[0]]
+        domain = [0.0, 1.0] if title == MATCHING else of_language
+        y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=domain, clamp=True))
+        inside = [
+            row
+            for row in lines
+            if (span := spans.get(row["cell"]))
+            and span["start_tokens"] <= row["tokens"] <= span["end_tokens"]
+        ]
+        line = alt.Chart(in_millions(lines)).mark_line(strokeWidth=1.4)
+        thick = alt.Chart(in_millions(inside)).mark_line(strokeWidth=4.5)
+        last = {row["cell"]: row for row in lines}
+        ends = [row | {"text": named[cell]} for cell, row in last.items()]
+        words = alt.Chart(in_millions(line_labels(ends, domain, HEIGHT)))
         return layers(
             line.encode(x=TOKENS, y=y, color=color, strokeDash=dash),
             thick.encode(x=TOKENS, y=y, color=color, strokeDash=dash),
-        ).properties(width=WIDTH, height=HEIGHT)
+            words.mark_text(align="left", dx=6, fontSize=11).encode(
+                x=TOKENS, y=alt.Y("pixel:Q", scale=None, title=None), text="text:N", color=color
+            ),
+        )
 
-    return to_svg(alt.hconcat(*(panel(field, title) for field, title in PANELS)))
+    marks = [
+        {"panel": title, "cell": row["cell"], "tokens": row["tokens"], "value": row[field]}
+        for title, field in PANELS.items()
+        for row in rows
+    ]
+    return Panels(marks, "panel", panel, height=HEIGHT, width=WIDTH, columns=2, is_apart=True)

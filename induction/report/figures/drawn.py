@@ -16,12 +16,14 @@ from induction.report.rows import Results
 class DrawnFigure:
     """`svg` is the whole figure; a row of the model analysis table that is no file has none.
 
+    `parts` are the panels of a figure that the page shows apart, as base64.
     Of a row, `pictures` are the panels, as base64, by panel of the report; `colours` says what
     its lines and `scale` what its map shows.
     """
 
     figure: Figure
     svg: str
+    parts: list[str]
     pictures: dict[str, str]
     colours: list[dict[str, Any]]
     scale: tuple[str, str, str] | None
@@ -45,6 +47,9 @@ def drawn(results: Results) -> list[DrawnFigure]:
         figures.append(
             DrawnFigure(
                 figure,
+                parts=[encode(each) for each in drawing.pictures()]
+                if isinstance(drawing, Panels) and drawing.is_apart
+                else [],
                 svg=str(drawing) if figure.is_file or not row else "",
                 pictures={panel_of.get(name, name): encode(svg) for name, svg in svgs.items()},
                 colours=_colours(figure, results),

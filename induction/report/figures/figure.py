@@ -13,6 +13,8 @@ class Section(StrEnum):
     """The headings of figures, in the order of summary.md."""
 
     ANSWER = "In one figure"
+    SCORE = "A sharper score"
+    SMEARING = "What smeared keys show"
     ICL = "In-context learning and its change"
     HEADS = "What the heads are"
     ABLATIONS = "What the heads carry"

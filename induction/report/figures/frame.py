@@ -210,7 +210,8 @@ def of(rows: Rows, key: str, value: str) -> Rows:
 class Panels:
     """One panel per value of `key`, in the order of the rows.
 
-    `str(panels)` has them side by side in one SVG, `charts` each alone.
+    `str(panels)` has them side by side in one SVG, `charts` each alone. The page shows those that
+    are `is_apart` below each other where there is no room for two.
     """
 
     rows: Rows
@@ -218,13 +219,19 @@ class Panels:
     panel: Callable[[str, Rows], Panel]
     height: int | alt.Step = HEIGHT
     columns: int = COLUMNS
+    width: int = WIDTH
+    is_apart: bool = False
 
     def __str__(self) -> str:
-        charts = [
-            chart.properties(title=name, width=WIDTH, height=self.height)
-            for name, chart in self.charts()
-        ]
+        charts = [self._sized(name, chart) for name, chart in self.charts()]
         return to_svg(alt.concat(*charts, columns=self.columns).resolve_scale(color="shared"))
+
+    def pictures(self) -> list[str]:
+        """Every panel alone, with its title."""
+        return [to_svg(self._sized(name, chart)) for name, chart in self.charts()]
+
+    def _sized(self, name: str, chart: Panel) -> Panel:
+        return chart.properties(title=name, width=self.width, height=self.height)
 
     def charts(self) -> Iterator[tuple[str, Panel]]:
         for name in dict.fromkeys(row[self.key] for row in self.rows):

@@ -15,13 +15,15 @@ from induction.report.figures import (
     loss,
     pca_paths,
     repeats,
+    score,
     signal_dates,
+    smearing,
 )
 from induction.report.figures.figure import Figure
 
 MODULES = (
-    answer, pca_paths, loss, signal_dates, head_lines, head_scatter, repeats, head_sets,
-    circuit_edges, head_circuits, logit_paths,
+    answer, score, smearing, pca_paths, loss, signal_dates, head_lines, head_scatter, repeats,
+    head_sets, circuit_edges, head_circuits, logit_paths,
 )  # fmt: skip
 FIGURES = tuple(
     entry for module in MODULES for entry in vars(module).values() if isinstance(entry, Figure)

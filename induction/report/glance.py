@@ -1,0 +1,88 @@
+"""The answer model by model: what stands in the table below the sentences."""
+
+from typing import NamedTuple
+
+from induction.config.phases import PhaseSettings
+from induction.report.findings import CellFindings, ModelFindings, missed_rules
+from induction.report.formatting import NONE, between, fixed, millions
+
+
+class Row(NamedTuple):
+    """A model, or one seed of a model, as text; an empty `why` says that it changed."""
+
+    name: str
+    code: str
+    changed: str
+    why: str
+    window: str
+    icl: str
+    head: str
+    prefix_matching: str
+    formed: str
+    carries: str
+    all_carry: str
+
+
+def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
+    """All seeds together, each number with how far the seeds go; of one seed its intervals."""
+    if len(model.cells) == 1:
+        return of_cell(model.first, model.kind, rule)
+    changed, cells = model.changed, model.cells
+    formed = [cell.heads[0] for cell in cells if cell.heads]
+    shares = [100 * cell.share["share"] for cell in cells if cell.share]
+    window = NONE
+    if changed:
+        start = min(cell.window["start_tokens"] for cell in changed)
+        end = max(cell.window["end_tokens"] for cell in changed)
+        window = f"{millions(start)} – {millions(end)}"
+    return Row(
+        name=model.kind,
+        code=model.panel,
+        changed=f"{len(changed)} of {len(cells)} seeds",
+        why="",
+        window=window,
+        icl=_spread([cell.scores["icl_matched"] for cell in cells], "%+.2f"),
+        head=f"in {len(formed)} of {len(cells)} seeds",
+        prefix_matching=_spread([cell.scores["prefix_matching_max"] for cell in cells], "%.2f"),
+        formed=_spread([head["formed_tokens"] / 1e6 for head in formed], "%.2f M"),
+        carries=_spread([head["delta_icl"] for head in formed], "%.2f"),
+        all_carry=_spread(shares, "%.0f %%"),
+    )
+
+
+def of_cell(cell: CellFindings, name: str, rule: PhaseSettings) -> Row:
+    """One seed, with its strongest induction head."""
+    scores, head, share = cell.scores, next(iter(cell.heads), None), cell.share
+    window = cell.window
+    carries, formed, all_carry = NONE, NONE, NONE
+    if head:
+        formed = millions(head["formed_tokens"])
+        ends = between(head["delta_icl_low"], head["delta_icl_high"], "%.2f")
+        carries = f"{head['delta_icl']:.2f}{ends}"
+    if share:
+        low, high = (share[k] and 100 * share[k] for k in ("share_low", "share_high"))
+        all_carry = f"{100 * share['share']:.0f} %{between(low, high, '%.0f')}"
+    return Row(
+        name=name,
+        code=cell.name,
+        changed="yes" if cell.changed else "no",
+        why=missed_rules(cell, rule),
+        window=f"{millions(window['start_tokens'])} – {millions(window['end_tokens'])}"
+        if cell.changed
+        else NONE,
+        icl=fixed(scores["icl_matched"], "%+.2f")
+        + between(scores["icl_matched_low"], scores["icl_matched_high"], "%+.2f"),
+        head=head["name"] if head else "none",
+        prefix_matching=f"{scores['prefix_matching_max']:.2f}",
+        formed=formed,
+        carries=carries,
+        all_carry=all_carry,
+    )
+
+
+def _spread(values: list[float], form: str) -> str:
+    """The mean over seeds, and the least and the largest."""
+    if not values:
+        return NONE
+    mean = sum(values) / len(values)
+    return f"{form % mean} ({form % min(values)} to {form % max(values)})"
