@@ -166,9 +166,8 @@ def _claims(verdicts: dict[str, int], seeds: int) -> str:
         )
     return (
         f"Of the {counted(asked)} claims of the paper that these models can decide, "
-        f"{counted(verdicts['supported'])} hold, {counted(verdicts['contradicted'])} "
-        f"fail{'s' * (verdicts['contradicted'] == 1)} and {counted(verdicts['inconclusive'])} "
-        f"remain{'s' * (verdicts['inconclusive'] == 1)} open with {counted(seeds)} "
+        f"{_count(verdicts['supported'], 'hold')}, {_count(verdicts['contradicted'], 'fail')} and "
+        f"{_count(verdicts['inconclusive'], 'remain')} open, over {counted(seeds)} "
         f"seed{'s' * (seeds > 1)} of each model."
     )
 
@@ -220,6 +219,11 @@ def _ends(models: Models) -> str:
 
 def _seeds(count: int, total: int) -> str:
     return f"{counted(count)} of {counted(total)} seeds"
+
+
+def _count(number: int, verb: str) -> str:
+    """How many of several do something: `none holds`, `one holds`, `two hold`."""
+    return f"{counted(number) if number else 'none'} {verb}{'s' * (number < 2)}"
 
 
 def _and_seeds(model: ModelFindings) -> str:

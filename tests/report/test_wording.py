@@ -6,7 +6,7 @@ import pytest
 
 from induction.config.model import Architecture
 from induction.config.params import Params
-from induction.report.wording import counted, kind_of_model, kinds_of_models, plural
+from induction.report.wording import counted, joined, kind_of_model, kinds_of_models, label, plural
 from tests.project import ROOT
 
 
@@ -40,3 +40,22 @@ def test_there_may_be_many_layers_and_models(models):
     assert plural("two-layer model with MLPs") == "two-layer models with MLPs"
     assert plural("one-layer attention-only model") == "one-layer attention-only models"
     assert (counted(3), counted(11), counted(1_200)) == ("three", "11", "1,200")
+
+
+def test_several_kinds_are_joined_by_their_depth():
+    kinds = [
+        "one-layer model with smeared keys",
+        "two-layer attention-only model",
+        "two-layer model with smeared keys",
+        "three-layer model with smeared keys",
+    ]
+    assert joined(kinds) == (
+        "one-, two- and three-layer models with smeared keys and two-layer attention-only models"
+    )
+    assert joined(["two-layer model with MLPs"]) == "two-layer models with MLPs"
+
+
+def test_a_line_of_a_figure_has_a_short_label(models):
+    assert label(models["attn1"]) == "one layer"
+    assert label(models["smear2"]) == "two layers, smeared keys"
+    assert label(models["rotary2"]) == "two layers, rotary positions"

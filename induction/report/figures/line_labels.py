@@ -3,13 +3,13 @@
 from induction.report.figures.frame import Domain
 from induction.report.rows import Rows
 
-GAP = 13  # pixels between two names
+GAP = 13.0  # pixels between two names
 
 
 def line_labels(ends: Rows, domain: Domain, height: int) -> Rows:
     """The rows with `pixel`, the place of each name from the top: that of its line's `value`, or as
     near as the names above and below it allow."""
-    low, high = domain
+    low, high = map(float, domain)
     ordered = sorted(ends, key=lambda row: -row["value"])
     wanted = [height * (high - min(max(row["value"], low), high)) / (high - low) for row in ordered]
     return [row | {"pixel": pixel} for row, pixel in zip(ordered, spread(wanted, GAP), strict=True)]
