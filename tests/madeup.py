@@ -143,6 +143,10 @@ def special(name: str, row: dict, named: dict, changing: set[str]) -> dict:
         return {"kind": kind, "smear_gate": np.nan} | none
     if name == "phases" and row["signal"] == "qk_trace":
         return nowhere | {"rise": np.nan, "is_defined": False, "reason": ODD}
+    if name == "icl":
+        scores = [key.removesuffix("_low") for key in row if key.endswith("_low")]
+        ends = (("low", -0.1), ("high", 0.1))
+        return {f"{score}_{end}": row[score] + far for score in scores for end, far in ends}
     if name == "phases_windows":
         return {"start_tokens": 512, "end_tokens": 1024, "is_phase_change": changes}
     if name == "readings":

@@ -4,16 +4,7 @@ import json
 from typing import Any
 
 from induction.config.model import Architecture
-from induction.report import (
-    circuits_page,
-    context,
-    index_page,
-    limits,
-    plots,
-    score,
-    sequences,
-    summary,
-)
+from induction.report import circuits_page, context, index_page, limits, plots, sequences, summary
 from induction.report.figures.drawn import drawn
 from induction.report.figures.figure import Section
 from induction.report.findings import findings, models
@@ -39,11 +30,15 @@ def files(
     detailed, _ = models(cells, study["architectures"])
     results = results | {
         "models": [
-            {"cell": cell.name, "panel": model.panel, "label": label(model.model)}
+            {
+                "cell": cell.name,
+                "panel": model.panel,
+                "kind": model.kind,
+                "label": label(model.model),
+            }
             for model in detailed
             for cell in model.cells
-        ],
-        "scores": score.figure_rows(score.comparisons(detailed)),
+        ]
     }
     figures = drawn(results)
     filled = {

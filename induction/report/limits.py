@@ -22,7 +22,7 @@ def limits(
     models = list(models)
     layers, width = _from_to([m.n_layers for m in models]), _from_to([m.d_model for m in models])
     packages = listed(list(manifest["versions"]))
-    source = SOURCES[manifest["source"]].format(packages)
+    source = SOURCES.get(manifest["source"], manifest["source"]).format(packages)
     positions = sorted({POSITIONS[m.positions] for m in models})
     ways = [each or "positions that only queries and keys see" for each in positions]
     return (

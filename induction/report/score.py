@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from induction.report.findings import CellFindings, ModelFindings
-from induction.report.rows import Rows
 
 
 class Comparison(NamedTuple):
@@ -37,15 +36,6 @@ def sentence(compared: list[Comparison]) -> str:
     if f"{most.times:.1f}" != times:
         times += f" to {most.times:.1f}"
     return f"On the same models and texts the interval of the usual score is {times} times as wide."
-
-
-def figure_rows(compared: list[Comparison]) -> Rows:
-    """A row per model and score."""
-    return [
-        {"kind": each.kind, "score": score, "value": value, "low": low, "high": high}
-        for each in compared
-        for score, (value, low, high) in (("usual", each.usual), ("matched", each.matched))
-    ]
 
 
 def _estimate(cell: CellFindings, name: str) -> tuple[float, float, float]:

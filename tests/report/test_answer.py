@@ -24,8 +24,8 @@ def test_a_change_is_described_with_its_place_its_heads_and_what_they_carry():
     )
     assert when == (
         "The window lies, in training tokens, between 1.00 and 2.00 million in two-layer "
-        "attention-only models (a fall by 0.40 nats) and between 1.00 and 2.00 million in one-layer "
-        "models with smeared keys (a fall by 0.40 nats)."
+        "attention-only models (a fall by 0.40 nats) and between 1.00 and 2.00 million in "
+        "one-layer models with smeared keys (a fall by 0.40 nats)."
     )
     assert heads == (
         "In that window induction heads form: the best head of the two-layer attention-only model, "
@@ -47,8 +47,8 @@ def test_no_change_is_said_as_plainly():
         {"cell": "b", "changes": False, "icl": -0.12, "drop": 0.15, "matching": 0.2},
     )
     assert which == (
-        "No model goes through a phase change: one- and two-layer attention-only models gain little "
-        "of it (-0.12 to +0.01 nats at the end)."
+        "No model goes through a phase change: one- and two-layer attention-only models gain "
+        "little of it (-0.12 to +0.01 nats at the end)."
     )
     assert when.startswith(
         "The largest fall of in-context learning within one window is 0.15 nats; a phase change "
@@ -92,8 +92,8 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     assert "L1H0 in seed 0, ends with" in heads
     assert "without all its induction heads 90 to 100 % of its in-context learning" in carried
     assert claims == (
-        "Of the four claims of the paper that these models can decide, one hold, one fails and two "
-        "remain open with three seeds of each model."
+        "Of the four claims of the paper that these models can decide, one holds, one fails and "
+        "two remain open, over three seeds of each model."
     )
 
 

@@ -18,7 +18,9 @@ from induction.report.figures import (
     model_table,
     pca_paths,
     repeats,
+    score,
     signal_dates,
+    smearing,
 )
 from induction.report.figures.figure import Figure, Section
 from induction.report.figures.frame import COLOURS, GREY, MEASURED, SHOWN, Panels, themed, to_svg
@@ -270,15 +272,18 @@ def test_a_layer_has_its_colour_where_the_first_has_no_such_score():
     assert line.get("stroke") == COLOURS[1]
 
 
+MODELS = [{"cell": "a", "panel": "a", "kind": "two-layer model", "label": "two layers"}]
+
+
 def test_the_answer_has_thick_lines_inside_windows():
     rows = [row | {"prefix_matching": 0.5} for row in curve("a", 0)]
 
     def widths(holds: bool) -> list[str | None]:
         windows = [window("a", 0, 0, 2 * MILLION, holds)]
-        lines = marks(svg(answer.answer, answer=rows, windows=windows), "line")
+        lines = marks(svg(answer.answer, answer=rows, windows=windows, models=MODELS), "line")
         return [line.get("stroke-width") for line in lines if line.get("d")]
 
-    assert widths(True) == ["1.3", "4"] * 2 and widths(False) == ["1.3"] * 2
+    assert widths(True) == ["1.4", "4.5"] * 2 and widths(False) == ["1.4"] * 2
 
 
 def test_a_figure_takes_the_ink_and_the_paper_of_light_and_dark():
@@ -345,7 +350,7 @@ def test_what_has_no_rows_has_no_figure():
 
 def test_every_figure_is_one_entry_with_a_caption_and_a_query():
     names = [entry.name for entry in FIGURES]
-    assert len(names) == len(set(names)) == 30
+    assert len(names) == len(set(names)) == 32
     queries = {path.stem for path in (ROOT / "induction/sql/report").glob("*.sql")}
     for entry in FIGURES:
         assert entry.caption.endswith(".") and entry.query in queries, entry.name
@@ -356,3 +361,36 @@ def test_the_figures_that_readme_shows_are_files():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"figures/(\w+)\.svg", readme))
     assert shown == {entry.name for entry in FIGURES if entry.is_file}
+
+
+def test_lines_of_the_answer_are_named_at_their_ends():
+    rows = [row | {"prefix_matching": 0.5} for row in curve("a", 0)]
+    picture = svg(answer.answer, answer=rows, windows=[window("a", 0, 0, 1, False)], models=MODELS)
+    assert picture.count(">two layers<") == 2, "in either panel"
+    drawing = answer.answer.drawing({"answer": rows, "windows": [], "models": MODELS})
+    assert isinstance(drawing, Panels) and len(drawing.pictures()) == 2
+
+
+def test_scores_have_an_interval_each():
+    row = {"cell": "a", "is_detailed": True, "icl_final": -0.5, "icl_matched": -0.45}
+    row |= {"icl_final_low": -0.7, "icl_final_high": -0.3}
+    row |= {"icl_matched_low": -0.5, "icl_matched_high": -0.4}
+    picture = svg(score.scores, cells=[row], models=MODELS)
+    assert picture.count(">two-layer model<") == 1 and ">matched<" in picture
+    assert len(marks(picture, "rule")) == 3, "zero, and an interval by either score"
+
+
+def test_stages_are_those_of_the_deepest_model_with_smeared_keys():
+    def head(cell: str, layer: int, gate: float | None, value: float, tokens: int) -> dict:
+        row = {"cell": cell, "layer": layer, "name": f"L{layer}H0", "smear_gate": gate}
+        return row | {"prefix_matching": value, "tokens": tokens}
+
+    rows = [
+        head(cell, layer, gate, value, tokens)
+        for cell, layer, gate in (("s", 0, 0.5), ("t", 0, 0.5), ("t", 1, 0.5), ("a", 2, None))
+        for tokens, value in ((0, 0.1), (MILLION, 0.7))
+    ]
+    picture = svg(smearing.stages, heads=rows, windows=[])
+    assert ">layer 0 (L0H0)<" in picture and ">layer 1 (L1H0)<" in picture
+    assert "layer 2" not in picture
+    assert smearing.stages.drawing({"heads": rows[-2:], "windows": []}) is None

@@ -1,5 +1,7 @@
 """Names at the ends of lines."""
 
+from itertools import pairwise
+
 import pytest
 
 from induction.report.figures.line_labels import GAP, line_labels, spread
@@ -14,7 +16,7 @@ def test_names_that_have_room_stand_at_their_lines():
 )
 def test_names_that_overlap_move_apart_around_their_middle(wanted):
     places = spread(wanted, 13.0)
-    assert all(b - a >= 13.0 - 1e-9 for a, b in zip(places, places[1:], strict=False))
+    assert all(b - a >= 13.0 - 1e-9 for a, b in pairwise(places))
     assert sum(places) == pytest.approx(sum(wanted)), "none is pushed further than need be"
 
 

@@ -6,23 +6,31 @@ from induction.report.figures.figure import Section, figure
 from induction.report.figures.frame import COLOURS, GREY, inline, layers, to_svg
 from induction.report.rows import Results, Rows
 
-SCORES = ("usual", "matched")
+SCORES = {"usual": "icl_final", "matched": "icl_matched"}
 
 
 @figure(
-    "scores",
+    "cells",
     Section.SCORE,
     "In-context learning at the end of training by both scores, with their intervals over "
     "evaluation texts; the lowest seed of each model.",
+    keep=lambda row: row["is_detailed"],
     is_file=True,
 )
 def scores(rows: Rows, results: Results) -> str:
+    kinds = {row["cell"]: row["kind"] for row in results["models"]}
+    marks = [
+        {"kind": kinds[row["cell"]], "score": score, "value": row[name]}
+        | {"low": row[f"{name}_low"], "high": row[f"{name}_high"]}
+        for row in rows
+        for score, name in SCORES.items()
+    ]
     colour = alt.Color(
-        "score:N", title=None, scale=alt.Scale(domain=SCORES, range=[COLOURS[1], COLOURS[0]])
+        "score:N", title=None, scale=alt.Scale(domain=[*SCORES], range=[COLOURS[1], COLOURS[0]])
     )
     y = alt.Y("kind:N", title=None, sort=None, axis=alt.Axis(labelLimit=220))
-    offset = alt.YOffset("score:N", sort=SCORES)
-    base = alt.Chart(inline(rows)).encode(y=y, yOffset=offset, color=colour)
+    offset = alt.YOffset("score:N", sort=[*SCORES])
+    base = alt.Chart(inline(marks)).encode(y=y, yOffset=offset, color=colour)
     zero = alt.Chart(inline([{"zero": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
     title = "in-context learning, nats"
     return to_svg(

@@ -26,6 +26,7 @@ SHOWN = "prefix_matching"
     "The model with smeared keys that has most layers: every head's prefix matching over training, "
     "by layer. Shaded: its window of phase change. Its lowest seed.",
     keep=lambda row: row["smear_gate"] is not None,
+    is_file=True,
 )
 def stages(rows: Rows, results: Results) -> str:
     """A line per head, the layers named at the end of their best heads."""
@@ -37,7 +38,10 @@ def stages(rows: Rows, results: Results) -> str:
     y = alt.Y(f"{SHOWN}:Q", title="prefix matching", scale=alt.Scale(domain=[0, 1]))
     last = max(row["tokens"] for row in heads)
     at_end = [row for row in heads if row["tokens"] == last]
-    best = [max(of(at_end, "layer", layer), key=lambda row: row[SHOWN]) for layer in used]
+    best = [
+        max((row for row in at_end if row["layer"] == layer), key=lambda row: row[SHOWN])
+        for layer in used
+    ]
     ends = [
         row | {"value": row[SHOWN], "text": f"layer {row['layer']} ({row['name']})"} for row in best
     ]
