@@ -350,9 +350,3 @@ def test_every_figure_is_one_entry_with_a_caption_and_a_query():
     for entry in FIGURES:
         assert entry.caption.endswith(".") and entry.query in queries, entry.name
         assert entry.name.startswith("circuit_") == (entry.section is Section.CIRCUITS)
-
-
-def test_the_figures_that_readme_shows_are_files():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = set(re.findall(r"figures/(\w+)\.svg", readme))
-    assert shown == {entry.name for entry in FIGURES if entry.is_file}

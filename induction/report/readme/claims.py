@@ -73,11 +73,7 @@ def judged(reports: Reports, question: str) -> str:
 def _judgement(claim: dict[str, Any]) -> list[str]:
     value = f"{significant(claim['value'])}{between(claim['low'], claim['high'])}"
     verdict = claim["verdict"]
-    return [
-        value,
-        claim["rule"] or "–",
-        f"**{verdict}**" if verdict == "contradicted" else verdict,
-    ]
+    return [value, claim["rule"] or "–", f"**{verdict}**" if verdict == "contradicted" else verdict]
 
 
 def verdicts(reports: Reports) -> str:
@@ -112,7 +108,9 @@ def failures(reports: Reports) -> str:
         [
             [
                 f"**{verdict}**" if verdict == "contradicted" else verdict,
-                listed(texts) if len(texts) < MANY else f"{counted(len(texts))} claims and controls",
+                listed(texts)
+                if len(texts) < MANY
+                else f"{counted(len(texts))} claims and controls",
                 why or "–",
             ]
             for (verdict, why), texts in alike.items()

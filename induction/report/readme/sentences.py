@@ -19,8 +19,8 @@ def grid(study: Study) -> str:
         return f"the default study: {counted(len(seeds))} models, {many}; `make study` makes it"
     others = len(shown.cells(study)) - sum(seeds)
     return (
-        f"the published run: {counted(len(seeds))} models, {many}, and {counted(others)} trainings "
-        "of variations and controls; `make published` makes it"
+        f"the published run: {counted(len(seeds))} models, {many}, and {counted(others)} "
+        f"training{'s' * (others > 1)} of variations and controls; `make published` makes it"
     )
 
 

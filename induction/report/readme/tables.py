@@ -110,9 +110,7 @@ def _best(scores: dict[str, Any], value: str, head: str) -> str:
     return f"{scores[value]:.2f} ({scores[head]})"
 
 
-def _by_cell(
-    study: Study, is_main: bool, head: list[str], row: Callable[[str], list[str]]
-) -> str:
+def _by_cell(study: Study, is_main: bool, head: list[str], row: Callable[[str], list[str]]) -> str:
     """A row per cell, that of the lowest seed with the model in words; a sentence without any."""
 
     def called(group: Group) -> str:
