@@ -21,7 +21,7 @@ def test_the_pages_are_what_the_reports_say(monkeypatch):
     used = []
     for page in pages.PAGES:
         text = page.read_text(encoding="utf-8")
-        used += [found[2] for found in BLOCK.finditer(text)]
+        used += [block[2] for block in BLOCK.finditer(text)]
         assert pages.filled(page, text, study, reports) == text
     assert sorted({*used}) == sorted(pages.BLOCKS), "every block is shown somewhere"
 
@@ -59,7 +59,7 @@ def test_every_number_stands_in_a_report_or_in_params(page):
     files += [ROOT / shown.FOLDER / "summary.md", ROOT / shown.ANSWER]
     report = [n for file in files if file.exists() for n in known_numbers(file.read_text("utf-8"))]
     counts = [float(count) for count in range(len(DEFINITIONS) + 1)]
-    blocks = "\n".join(found[3] for found in BLOCK.finditer(text))
+    blocks = "\n".join(block[3] for block in BLOCK.finditer(text))
     assert not stray_numbers(blocks, settings + report + counts)
 
 

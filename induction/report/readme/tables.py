@@ -73,8 +73,11 @@ def circuits(study: Study, reports: Reports) -> str:
     read = reports.circuits
 
     def share(cell: str, run: str) -> str:
-        found = read[cell][f"share_{run}"]
-        return NONE if found is None else fixed(found[0], "%.2f") + between(*found[1:], "%.2f")
+        interval = read[cell][f"share_{run}"]
+        if interval is None:
+            return NONE
+        value, low, high = interval
+        return f"{value:.2f}{between(low, high, '%.2f')}"
 
     def row(cell: str) -> list[str]:
         edges = ", ".join(read[cell]["circuit"])
