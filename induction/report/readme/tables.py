@@ -56,8 +56,8 @@ def matched(study: Study, reports: Reports) -> str:
     def row(cell: str) -> list[str]:
         scores = metrics[cell]
         return [
-            fixed(scores.get(value), "%.3f")
-            + between(scores.get(f"{ends}_low"), scores.get(f"{ends}_high"), "%.3f")
+            fixed(scores[value], "%.3f")
+            + between(scores[f"{ends}_low"], scores[f"{ends}_high"], "%.3f")
             for value, ends in (
                 ("icl_matched", "icl_matched"),
                 ("icl_final", "icl_final"),
@@ -102,7 +102,7 @@ def _outcome(reports: Reports) -> tuple[list[str], Callable[[str], list[str]]]:
         start, end = (millions(scores[f"phase_{side}_tokens"]) for side in ("start", "end"))
         return [
             f"{start} – {end}" if scores["phase_change"] else "none",
-            fixed(scores.get("icl_matched"), "%.2f"),
+            fixed(scores["icl_matched"], "%.2f"),
             fixed(scores["loss_final"], "%.2f"),
         ]
 
