@@ -241,13 +241,16 @@ def test_counts_times_findings_and_where_they_are_from(grid):
     assert block_rows("times") == [["500", "1,200"]]
     spent = "`make study` 20 min 3 s (install included), `make verify` 12 s (all files)."
     assert spent in block("commands")
-    assert block("findings") == "1. It changes.\n2. In 2 of 4 models.\n"
+    assert block("findings") == "1. It changes.\n2. In 2 of 4 models.\n\nSmall.\n"
     shows, more = (
-        ("the published run: two models, two seeds each, and one training", "published/")
+        (
+            "published run (`make published`), with two models, two seeds of each, and one",
+            "published/",
+        )
         if grid
-        else ("the default study: two models, two seeds each", "")
+        else ("default study (`make study`), with two models and two seeds of each: [summary]", "")
     )
-    assert f"Shown is {shows}" in block("source")
+    assert f"The numbers are those of the {shows}" in block("source")
     assert f"[claims](../reports/{more}claims.json)" in block("source")
     assert f"[claims](reports/{more}claims.json)" in block("source", page=pages.README)
     assert f"(../reports/{more}figures/icl.svg)\n\n*In-context" in block("figure_icl")

@@ -47,7 +47,7 @@ def link(page: Path, file: str) -> str:
 def source(study: Study, reports: Reports, page: Path) -> str:
     files = {"summary": "summary.md", "claims": "claims.json", "all numbers": "metrics.json"}
     links = ", ".join(f"[{text}]({link(page, file)})" for text, file in files.items())
-    return f"Shown is {sentences.grid(study)} ({links}).\n"
+    return f"The numbers are those of {sentences.grid(study)}: {links}.\n"
 
 
 def picture(name: str, study: Study, reports: Reports, page: Path) -> str:

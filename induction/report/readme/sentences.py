@@ -14,21 +14,22 @@ from induction.report.wording import counted
 def grid(study: Study) -> str:
     """Which run is shown, and how large it is."""
     seeds = [len(group.cells) for group in main(study)]
-    many = f"{counted(max(seeds))} seed{'s' * (max(seeds) > 1)} each"
+    many = f"{counted(max(seeds))} seed{'s' * (max(seeds) > 1)} of each"
     if shown.GRID != PUBLISHED:
-        return f"the default study: {counted(len(seeds))} models, {many}; `make study` makes it"
+        return f"the default study (`make study`), with {counted(len(seeds))} models and {many}"
     others = len(shown.cells(study)) - sum(seeds)
     return (
-        f"the published run: {counted(len(seeds))} models, {many}, and {counted(others)} "
-        f"training{'s' * (others > 1)} of variations and controls; `make published` makes it"
+        f"the published run (`make published`), with {counted(len(seeds))} models, {many}, and "
+        f"{counted(others)} training{'s' * (others > 1)} of variations and controls"
     )
 
 
 def findings(reports: Reports) -> str | None:
-    """The answer as a list; None where the report has none."""
+    """The answer as a list, and its limits; None where the report has none."""
     if reports.answer is None:
         return None
-    return "".join(f"{i}. {one}\n" for i, one in enumerate(reports.answer["sentences"], 1))
+    lines = [f"{i}. {one}\n" for i, one in enumerate(reports.answer["sentences"], 1)]
+    return f"{''.join(lines)}\n{reports.answer['limits']}\n"
 
 
 def change(study: Study, reports: Reports) -> str:
