@@ -73,7 +73,7 @@ FLAT = {
 CLAIMS = {
     "window_is_narrow": claim(
         "window_is_narrow", text="It is narrow.", verdict="contradicted", value=0.1, low=None,
-        high=None, reason="It takes a third.", decides="",
+        high=None, reason="", why="Training is short.",
     ),
     "window_place": claim(
         "window_place", text="Nobody asked.", statistic="", rule="", value=None, low=None,
@@ -81,7 +81,8 @@ CLAIMS = {
     ),
     "little_before": claim(
         "little_before", text="Who knows.", verdict="inconclusive", reason="The bound is 0.5.",
-        decides="About 9 seeds would decide it.",
+        decides="About 9 seeds would decide it.", why="It varies.",
+        says="Half do; the rule asks for 50 %.",
         families=[{"family": "attention_only", "value": 0.5, "low": 0.25, "high": 0.75,
                    "verdict": "inconclusive"}],
     ),
@@ -216,19 +217,23 @@ def test_every_claim_answers_one_question():
 
 def test_claims_that_fail_stay_and_families_stand_below():
     _, narrow, place, before, family, *_ = block_rows("claims_change")
-    assert narrow[3:] == ["0.1", "at least 0.5, 3 seeds", "**contradicted**"]
-    assert place == ["Nobody asked.", "Argument 1", "–", "–", "–", "not tested here"]
-    assert before[0] == "Who knows."
-    assert family == [
-        "– attention only", "", "", "0.5 [0.25, 0.75]", "at least 0.5, 3 seeds", "inconclusive"
-    ]  # fmt: skip
+    assert narrow[2:] == ["**contradicted**", "share: 0.1; at least 0.5, 3 seeds"]
+    assert place == ["Nobody asked.", "Argument 1", "not tested here", "–"]
+    assert before == [
+        "Who knows.",
+        "Argument 1",
+        "inconclusive",
+        "Half do; the rule asks for 50 %.",
+    ]
+    alone = "… attention-only models alone"
+    assert family == [alone, "", "inconclusive", "0.5 [0.25, 0.75]"]
     assert ["It controls.", "our control"] in [row[:2] for row in block_rows("claims_artefact")]
 
 
 def test_what_does_not_hold_has_its_reason_and_what_would_decide_it():
     assert block_rows("failures") == [
-        ["**contradicted**", "“It is narrow”", "It takes a third."],
-        ["inconclusive", "“Who knows”", "The bound is 0.5. About 9 seeds would decide it."],
+        ["**contradicted**", "“It is narrow”", "Training is short."],
+        ["inconclusive", "“Who knows”", "About 9 seeds would decide it. It varies."],
         ["not tested here", "“Nobody asked”", "too small"],
     ]
     alike = [claim(str(i), verdict="inconclusive", reason="1 of 3 seeds") for i in range(12)]

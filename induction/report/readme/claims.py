@@ -3,12 +3,13 @@
 from typing import Any
 
 from induction.report.answer import failed_controls, undecided_controls
-from induction.report.formatting import between, listed, significant
+from induction.report.formatting import NONE, between, listed, significant
 from induction.report.readme.shown import Reports
 from induction.report.readme.tables import table
 from induction.report.wording import counted
 
 UNTESTED = "not tested here"
+FAMILIES = {"attention_only": "attention-only models", "mlp": "models with MLPs"}
 # A row that names as many claims would fill a page; the tables of the questions name them all.
 MANY = 8
 # Every claim and control of induction/claims/registry.py, once.
@@ -53,27 +54,35 @@ QUESTIONS = {
 
 
 def judged(reports: Reports, question: str) -> str:
-    """The claims of one question, with their values; where models with MLPs are judged apart, a
-    row for each family."""
+    """The claims of one question: what was measured, and what the rule asks for. Where models with
+    MLPs are judged apart, a row for each family."""
     claims = {claim["claim"]: claim for claim in reports.claims}
     rows = []
     for name in QUESTIONS[question]:
         claim = claims[name]
-        of_paper = claim["section"] or "our control"
-        rows.append([claim["text"], of_paper, claim["statistic"] or "–", *_judgement(claim)])
+        section = claim["section"] or "our control"
+        rows.append([claim["text"], section, _verdict(claim), _measured(claim)])
         rows += [
-            [f"– {family['family'].replace('_', ' ')}", "", "", *_judgement(claim | family)]
+            [f"… {FAMILIES[family['family']]} alone", "", _verdict(family), _value(family)]
             for family in claim.get("families", [])
         ]
-    return table(
-        ["claim", "section", "measured as", "value [interval]", "holds if", "verdict"], rows
-    )
+    return table(["claim", "section", "verdict", "measured, and what the rule asks for"], rows)
 
 
-def _judgement(claim: dict[str, Any]) -> list[str]:
-    value = f"{significant(claim['value'])}{between(claim['low'], claim['high'])}"
+def _verdict(claim: dict[str, Any]) -> str:
     verdict = claim["verdict"]
-    return [value, claim["rule"] or "–", f"**{verdict}**" if verdict == "contradicted" else verdict]
+    return f"**{verdict}**" if verdict == "contradicted" else verdict
+
+
+def _value(claim: dict[str, Any]) -> str:
+    return significant(claim["value"]) + between(claim["low"], claim["high"])
+
+
+def _measured(claim: dict[str, Any]) -> str:
+    """The report's own sentence; of a report that has none, the same from its numbers."""
+    if claim["verdict"] == UNTESTED:
+        return NONE
+    return claim.get("says") or f"{claim['statistic']}: {_value(claim)}; {claim['rule']}"
 
 
 def verdicts(reports: Reports) -> str:
@@ -95,23 +104,25 @@ def verdicts(reports: Reports) -> str:
 
 
 def failures(reports: Reports) -> str:
-    """Every claim and control that is not supported: why, and what would decide it. Those with the
-    same reason stand together."""
+    """Every claim and control that is not supported: what would decide it, and why it may fail.
+    Those with the same reason stand together."""
     alike: dict[tuple[str, str], list[str]] = {}
     for verdict in ("contradicted", "inconclusive", UNTESTED):
         for claim in reports.claims:
             if claim["verdict"] == verdict:
-                why = " ".join(filter(None, [claim["reason"], claim.get("decides")]))
-                alike.setdefault((verdict, why), []).append(f"“{claim['text'].rstrip('.')}”")
+                why = " ".join(filter(None, [claim.get("decides"), claim.get("why")]))
+                alike.setdefault((_verdict(claim), why or claim["reason"]), []).append(
+                    f"“{claim['text'].rstrip('.')}”"
+                )
     return table(
-        ["verdict", "claim or control", "why, and what would decide it"],
+        ["verdict", "claim or control", "what would decide it, and why it may fail"],
         [
             [
-                f"**{verdict}**" if verdict == "contradicted" else verdict,
+                verdict,
                 listed(texts)
                 if len(texts) < MANY
                 else f"{counted(len(texts))} claims and controls",
-                why or "–",
+                why or NONE,
             ]
             for (verdict, why), texts in alike.items()
         ],
