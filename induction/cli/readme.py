@@ -23,7 +23,7 @@ def command(check: bool) -> None:
             file=sys.stderr,
         )
     if reports.answer is None:
-        print(f"block findings is left as it is: {shown.ANSWER} is not there", file=sys.stderr)
+        print(f"blocks from {shown.ANSWER} are left as they are: it is not there", file=sys.stderr)
     for page in pages.PAGES:
         text = pages.filled(page, page.read_text(encoding="utf-8"), study, reports)
         update(page, text, check, "make readme")

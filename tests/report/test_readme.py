@@ -119,7 +119,13 @@ REPORT = Reports(
             "make verify": {"seconds": 12, "what": "all files"},
         },
     },
-    answer={"sentences": ["It changes.", "In 2 of 4 models."], "limits": "Small."},
+    answer={
+        "sentences": ["It changes.", "In 2 of 4 models."],
+        "limits": "Small.",
+        "compared_sentence": "3.0 times as wide.",
+        "smearing": ["One layer is enough.", "Two change earlier."],
+        "weights": [],
+    },
 )
 CELLS = {
     "attn1_s3": {"model": "attn1", "seed": 3},
@@ -191,7 +197,6 @@ def test_sentences_count_seeds():
     )
     assert block("best_heads").endswith(f"must be, {some}; {none}.\n")
     assert block("circuit").endswith(f"circuit {some}; {none}.\n")
-    assert block("narrower").endswith(f"narrower one {some}; {none}.\n")
 
 
 def test_sentences_about_one_seed_each_and_about_no_model_at_all(grid, monkeypatch):
@@ -247,6 +252,9 @@ def test_counts_times_findings_and_where_they_are_from(grid):
     spent = "`make study` 20 min 3 s (install included), `make verify` 12 s (all files)."
     assert spent in block("commands")
     assert block("findings") == "1. It changes.\n2. In 2 of 4 models.\n\nSmall.\n"
+    assert block("compared") == "3.0 times as wide.\n"
+    assert block("smearing") == "* One layer is enough.\n* Two change earlier.\n"
+    assert block("weights") == ""
     shows, more = (
         (
             "published run (`make published`), with two models, two seeds of each, and one",
@@ -263,7 +271,9 @@ def test_counts_times_findings_and_where_they_are_from(grid):
 
 
 def test_a_report_without_an_answer_leaves_the_findings():
-    assert block("findings", replace(REPORT, answer=None)) == "stale text\n"
+    for name in ("findings", "compared", "smearing", "weights"):
+        assert block(name, replace(REPORT, answer=None)) == "stale text\n"
+        assert block(name) != "stale text\n"
 
 
 def test_a_control_that_failed_comes_before_the_counts():

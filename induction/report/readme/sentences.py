@@ -32,6 +32,18 @@ def findings(reports: Reports) -> str | None:
     return f"{''.join(lines)}\n{reports.answer['limits']}\n"
 
 
+def compared(reports: Reports) -> str | None:
+    """How much wider the usual score's interval is; None where the report does not say."""
+    return None if reports.answer is None else f"{reports.answer['compared_sentence']}\n"
+
+
+def bullets(reports: Reports, key: str) -> str | None:
+    """What the report says of smearing or weights, as a list; None where it has no answer."""
+    if reports.answer is None:
+        return None
+    return "".join(f"* {sentence}\n" for sentence in reports.answer[key])
+
+
 def change(study: Study, reports: Reports) -> str:
     """In which models the rule finds a phase change, and where."""
     metrics = reports.metrics["cells"]
@@ -55,17 +67,6 @@ def heads(study: Study, reports: Reports) -> str:
         f"At the end of training the best head's prefix matching is {bound:g} or more, as an "
         f"induction head's must be, {has_one}.\n"
     )
-
-
-def narrower(study: Study, reports: Reports) -> str:
-    """In which models the matched score has the narrower interval."""
-    metrics = reports.metrics["cells"]
-
-    def width(cell: str, score: str) -> float:
-        return metrics[cell][f"{score}_high"] - metrics[cell][f"{score}_low"]
-
-    narrow = where(study, lambda cell: width(cell, "icl_matched") < width(cell, "icl_final"))
-    return f"The interval of the matched score is the narrower one {narrow}.\n"
 
 
 def circuit(study: Study, reports: Reports) -> str:
