@@ -251,8 +251,9 @@ def test_counts_times_findings_and_where_they_are_from(grid):
     assert block_rows("times") == [["500", "1,200"]]
     spent = "`make study` 20 min 3 s (install included), `make verify` 12 s (all files)."
     assert spent in block("commands")
-    assert block("findings") == "1. It changes.\n2. In 2 of 4 models.\n\nSmall.\n"
+    assert block("findings") == "1. It changes.\n2. In 2 of 4 models.\n"
     assert block("compared") == "3.0 times as wide.\n"
+    assert block("limits") == "Small.\n"
     assert block("smearing") == "* One layer is enough.\n* Two change earlier.\n"
     assert block("weights") == ""
     shows, more = (
@@ -271,7 +272,7 @@ def test_counts_times_findings_and_where_they_are_from(grid):
 
 
 def test_a_report_without_an_answer_leaves_the_findings():
-    for name in ("findings", "compared", "smearing", "weights"):
+    for name in ("findings", "limits", "compared", "smearing", "weights"):
         assert block(name, replace(REPORT, answer=None)) == "stale text\n"
         assert block(name) != "stale text\n"
 

@@ -61,7 +61,8 @@ def picture(name: str, study: Study, reports: Reports, page: Path) -> str:
 BLOCKS: dict[str, Block] = {
     "source": Block(source, by_cell=True),
     "findings": _of_reports(sentences.findings),
-    "compared": _of_reports(sentences.compared),
+    "compared": _of_reports(partial(sentences.plain, key="compared_sentence")),
+    "limits": _of_reports(partial(sentences.plain, key="limits")),
     "smearing": _of_reports(partial(sentences.bullets, key="smearing")),
     "weights": _of_reports(partial(sentences.bullets, key="weights")),
     "commands": _of_reports(sentences.commands),

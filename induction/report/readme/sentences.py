@@ -25,16 +25,15 @@ def grid(study: Study) -> str:
 
 
 def findings(reports: Reports) -> str | None:
-    """The answer as a list, and its limits; None where the report has none."""
+    """The answer as a list; None where the report has none."""
     if reports.answer is None:
         return None
-    lines = [f"{i}. {one}\n" for i, one in enumerate(reports.answer["sentences"], 1)]
-    return f"{''.join(lines)}\n{reports.answer['limits']}\n"
+    return "".join(f"{i}. {one}\n" for i, one in enumerate(reports.answer["sentences"], 1))
 
 
-def compared(reports: Reports) -> str | None:
-    """How much wider the usual score's interval is; None where the report does not say."""
-    return None if reports.answer is None else f"{reports.answer['compared_sentence']}\n"
+def plain(reports: Reports, key: str) -> str | None:
+    """What the report says of the two scores, or of its limits; None where it has no answer."""
+    return None if reports.answer is None else f"{reports.answer[key]}\n"
 
 
 def bullets(reports: Reports, key: str) -> str | None:
