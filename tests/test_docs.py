@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from induction.pipeline.declarations import stages
+from induction.tables.contract import Table
 from tests.project import ROOT
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -50,3 +52,10 @@ def test_readme_links_every_page():
 def test_a_page_says_first_whom_it_is_for(path):
     title, first, *_ = path.read_text(encoding="utf-8").split("\n\n")
     assert title.startswith("# ") and re.match(r"For [^.]+\.", first)
+
+
+def test_every_table_is_described():
+    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    outputs = [output for stage in stages().values() for output in stage.outputs]
+    tables = {output.name for output in outputs if isinstance(output, Table)}
+    assert len(tables) > 40 and {name for name in tables if f"`{name}`" not in text} == set()
