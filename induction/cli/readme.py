@@ -1,25 +1,29 @@
-"""Write the numbers of README.md from the published report."""
+"""Write the numbers of README.md and docs/ from the report that they show."""
 
 import sys
 
 import click
 
 from induction.pipeline.settings import read_study
-from induction.report import readme
 from induction.report.blocks import update
+from induction.report.readme import pages, shown
 
 
 @click.command
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if it is out of date.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a page is out of date.")
 def command(check: bool) -> None:
-    """Write the numbers of README.md from the published report."""
-    study, reports = read_study(), readme.read_reports()
-    if odd := readme.other_cells(study, reports):
+    """Write the numbers of README.md, docs/results.md and docs/performance.md from the report that
+    they show."""
+    study, reports = read_study(), shown.read_reports()
+    if odd := shown.other_cells(study, reports):
         print(
-            f"{readme.README}: left as they are: blocks {', '.join(readme.BY_CELL)}; "
-            f"{len(odd)} cells are only in {readme.METRICS} or only in params.yaml; "
-            "`make published` makes the report of those in params.yaml",
+            f"blocks about single cells are left as they are: {len(odd)} cells are only in the "
+            f"report in {shown.FOLDER} or only in params.yaml; make the report of those in "
+            "params.yaml first",
             file=sys.stderr,
         )
-    text = readme.filled(readme.README.read_text(encoding="utf-8"), study, reports)
-    update(readme.README, text, check, "make readme")
+    if reports.answer is None:
+        print(f"blocks from {shown.ANSWER} are left as they are: it is not there", file=sys.stderr)
+    for page in pages.PAGES:
+        text = pages.filled(page, page.read_text(encoding="utf-8"), study, reports)
+        update(page, text, check, "make readme")

@@ -357,12 +357,6 @@ def test_every_figure_is_one_entry_with_a_caption_and_a_query():
         assert entry.name.startswith("circuit_") == (entry.section is Section.CIRCUITS)
 
 
-def test_the_figures_that_readme_shows_are_files():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = set(re.findall(r"figures/(\w+)\.svg", readme))
-    assert shown == {entry.name for entry in FIGURES if entry.is_file}
-
-
 def test_lines_of_the_answer_are_named_at_their_ends():
     rows = [row | {"prefix_matching": 0.5} for row in curve("a", 0)]
     picture = svg(answer.answer, answer=rows, windows=[window("a", 0, 0, 1, False)], models=MODELS)
