@@ -47,6 +47,33 @@ def test_everything_can_be_read_and_nothing_sticks_out(browser, folder, width, s
     assert not reader.complaints
 
 
+BAD = """<!doctype html><html><style>i { transition: color 1s; } a:focus { outline: none; }</style>
+<h2>a</h2><h4>b</h4><img src="data:,"><b style="cursor: pointer">c</b><i>d</i><a href="#">e</a>
+<p style="color: #777; background: #fff">4.48:1</p><p style="color: #767676">4.54:1</p>
+<p style="color: #949494; font-size: 24px">3.03:1, large</p>
+<div style="background: #000"><span style="color: #000; background: #fff8">f</span></div>
+<svg><text y="9" style="fill: #ccc">g</text></svg>
+<div style="overflow-x: auto"><u style="display: block; width: 2000px">h</u></div>
+<s style="display: block; width: 1300px">i</s></html>"""
+
+
+def test_the_checks_find_what_is_wrong(browser, tmp_path):
+    (tmp_path / "index.html").write_text(BAD, encoding="utf-8")
+    reader = opened(browser, tmp_path)
+
+    def letters(check: str) -> set[str]:
+        return {line.split("“")[-1].rstrip("”") for line in ask(reader, check)}
+
+    assert letters("pale") == {"4.48:1", "g"}
+    assert letters("wide") == {"i", "the page is 1308 wide"}
+    assert letters("structure") == {"not one h1", "no lang", "b", ""}, "and a picture"
+    assert (letters("mouse"), letters("moving")) == ({"c"}, {"d"})
+    assert letters("controls") == {"e"}
+    reader.page.keyboard.press("Tab")
+    focus = reader.page.evaluate("accessible.focused()")
+    assert (focus["control"], focus["ring"]) == ("0", False)
+
+
 def names(reader: Reader) -> list[tuple[str, str]]:
     """Role and name of everything that a screen reader speaks of."""
     session = reader.page.context.new_cdp_session(reader.page)
