@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 from induction.config.errors import StageError
-from induction.config.names import PUBLISHED
 from induction.config.paths import SCRATCH
 from induction.config.study import Study
 from induction.pipeline import corpus_text, pending, plan
@@ -30,7 +29,7 @@ from induction.pipeline.work import (
     outdated,
     work,
 )
-from induction.report import cost, results
+from induction.report import cost, overview, results
 
 GO_ON = "run the same command again: it goes on from there"
 
@@ -101,7 +100,7 @@ def bring_up_to_date(request: Request) -> int:
         (SCRATCH / "times").mkdir(parents=True, exist_ok=True)
         (SCRATCH / "times" / "study.json").write_text(json.dumps(record), encoding="utf-8")
         forget_old_states()
-        print(results.overview(PUBLISHED if request.published else "", study))
+        print(overview.everything(request.published, study))
     return code
 
 

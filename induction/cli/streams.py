@@ -5,7 +5,7 @@ import io
 import sys
 
 # Of what tables and pictures consist of, each as wide as what it stands for.
-LOOK_ALIKES = str.maketrans("─│┌┬┐├┼┤└┴┘░▒▓█·…×–—−", "-|+++++++++.:*#..x---")
+LOOK_ALIKES = str.maketrans("─│┌┬┐├┼┤└┴┘━░▒▓█·…×–—−“”’", '-|+++++++++=.:*#..x---""\'')
 
 
 def set_up() -> None:
@@ -24,5 +24,9 @@ def _look_alikes(error: UnicodeError) -> tuple[str, int]:
     """What ASCII has for characters that a terminal lacks, or else their escapes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    text = error.object[error.start : error.end].translate(LOOK_ALIKES)
-    return text.encode("ascii", "backslashreplace").decode(), error.end
+    return in_ascii(error.object[error.start : error.end]), error.end
+
+
+def in_ascii(text: str) -> str:
+    """Text in characters of ASCII that look like it, or in escapes."""
+    return text.translate(LOOK_ALIKES).encode("ascii", "backslashreplace").decode()

@@ -34,7 +34,8 @@ def render(template: str, context: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     filters = (
-        formatting.fixed, formatting.millions, formatting.significant, formatting.escape_pipes,
+        formatting.fixed, formatting.millions, formatting.significant, formatting.duration,
+        formatting.escape_pipes,
     )  # fmt: skip
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals["between"] = formatting.between

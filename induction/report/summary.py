@@ -11,7 +11,8 @@ METRICS = (
     "icl_matched", "icl_matched_low", "icl_matched_high", "icl_final", "icl_final_low",
     "icl_final_high", "icl_paper_points", "icl_paper_low", "icl_paper_high", "loss_final",
     "loss_final_low", "loss_final_high", "phase_change", "phase_start_tokens", "phase_end_tokens",
-    "prefix_matching_max", "previous_token_max", "best_head", "previous_token_head",
+    "prefix_matching_max", "previous_token_max", "best_head", "best_head_icl", "best_head_icl_low",
+    "best_head_icl_high", "previous_token_head",
     "ablation_icl_max", "ablation_icl_low", "ablation_icl_high", "ablation_head",
 )  # fmt: skip
 DIGITS = 6

@@ -3,6 +3,8 @@
 What is refused: test_bridge_limits.py.
 """
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,6 +17,7 @@ from induction.models import checkpoints
 from induction.models.bridge import bridge, open_in_transformer_lens
 from induction.models.transformer import Transformer
 from tests.conftest import KINDS, VOCAB, header_of, random_model
+from tests.project import ROOT
 
 CLOSE = {"atol": 2e-5, "rtol": 0}
 
@@ -403,3 +406,24 @@ def test_training_and_closing_change_no_logits(trained, tokens):
     assert torch.equal(lens.train()(tokens), expected)
     lens.cpu().eval().close()
     assert torch.equal(lens(tokens), expected)
+
+
+def test_the_example_of_readme_opens_a_checkpoint(tokens, tmp_path, monkeypatch):
+    """As it stands there, in a folder that has the checkpoint which it names."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```", readme, flags=re.DOTALL | re.MULTILINE)
+    (example,) = (each for each in examples if "open_in_transformer_lens" in each)
+    (path,) = re.findall(r'"(data/train/\S+?\.safetensors)"', example)
+    monkeypatch.chdir(tmp_path)
+    folder = (tmp_path / path).parent
+    folder.mkdir(parents=True)
+    model = random_model()
+    checkpoints.save(folder, model, header_of(model.arch, folder.name))
+    checkpoints.path_of(folder, 7).rename(path)
+    names = {"tokens": tokens}
+    exec(example, names)
+    bridge, cache = names["bridge"], names["cache"]
+    with torch.no_grad():
+        torch.testing.assert_close(names["logits"], bridge(names["tokens"]))
+        torch.testing.assert_close(names["logits"], model(names["tokens"]), **CLOSE)
+    assert any(name.endswith("hook_pattern") for name in cache)

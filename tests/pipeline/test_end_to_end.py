@@ -77,7 +77,7 @@ def test_the_text_is_the_user_s_own(project):
     said = {"reason": "not UTF-8", "count": 1, "is_lost": True, "examples": [name]}
     assert said in manifest["left_out"]
     shown = project.run(*INDUCTION, "show").stdout
-    assert f"left out of the text: not UTF-8: 1 ({name}); " in shown
+    assert f"left out of the text: not UTF-8: 1 ({name})\n" in shown
     assert f"not UTF-8: 1 ({name})" in (project.folder / "reports/summary.md").read_text()
     names = pq.read_table(project.folder / "data/corpus/documents.parquet")["name"].to_pylist()
     assert all(name.startswith("books/") for name in names)

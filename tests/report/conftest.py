@@ -19,7 +19,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator["sync_api.Browser"]:
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not path:
@@ -31,7 +31,7 @@ def browser() -> Iterator["sync_api.Browser"]:
         opened.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def strange(tmp_path_factory) -> Path:
     """Of a study whose files, tokens and claims spell markup, and characters that hide."""
     from tests.browser import render

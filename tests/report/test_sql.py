@@ -285,15 +285,18 @@ def test_cells_pick_the_last_step_and_the_best_head():
             "head": head,
             "name": f"L{layer}H{head}",
             "replacement": replacement,
+            "mode": mode,
             "delta_icl": delta,
             "delta_icl_low": delta - 0.25 + layer / 10,
             "delta_icl_high": delta + 0.5 + layer,
         }
-        for layer, head, replacement, delta in (
-            (0, 0, "zero", 0.4),
-            (0, 0, "zero", -0.1),
-            (1, 0, "zero", 0.4),
-            (1, 1, "mean", 0.9),
+        for layer, head, replacement, mode, delta in (
+            (0, 0, "zero", "full", 0.4),
+            (0, 0, "zero", "pattern", -0.1),
+            (1, 0, "zero", "full", 0.3),
+            (1, 0, "zero", "pattern", 0.4),
+            (1, 0, "mean", "full", 0.2),
+            (1, 1, "mean", "full", 0.9),
         )
     ]
     inputs = {
@@ -303,7 +306,7 @@ def test_cells_pick_the_last_step_and_the_best_head():
         "cells": CELLS,
         "phases_windows": [window("a", 10, 20)],
     }
-    (row,) = ask("report/cells", inputs)
+    (row,) = ask("report/cells", inputs, full_mode="full")
     assert (row["icl_final"], row["icl_final_low"], row["loss_final"]) == (-0.5, -0.6, 1.0)
     matched = (row["icl_matched"], row["icl_matched_low"], row["icl_matched_high"])
     assert matched == pytest.approx((-0.25, -0.3, -0.2))
@@ -312,7 +315,11 @@ def test_cells_pick_the_last_step_and_the_best_head():
     assert [row[f"ablation_icl_{end}"] for end in ("low", "high")] == pytest.approx([0.15, 0.9])
     assert [row[f"loss_final_{end}"] for end in ("low", "high")] == pytest.approx([0.9, 1.2])
     assert (row["phase_start_tokens"], row["phase_end_tokens"]) == (10, 20)
-    (row,) = ask("report/cells", inputs | {"phases_windows": [window("a", 10, 20, holds=False)]})
+    assert row["best_head_icl"] == 0.3
+    ends = [row[f"best_head_icl_{end}"] for end in ("low", "high")]
+    assert ends == pytest.approx([0.15, 1.8]), "of the head that matches prefixes best"
+    inputs |= {"phases_windows": [window("a", 10, 20, holds=False)]}
+    (row,) = ask("report/cells", inputs, full_mode="full")
     assert row["phase_start_tokens"] is None and row["phase_end_tokens"] is None
 
 

@@ -24,6 +24,18 @@ carrying as (
     from removals_result
     where replacement = 'zero'
     group by cell
+),
+
+-- Without the best head, later attention patterns follow.
+without_best as (
+    select
+        cell,
+        delta_icl as best_head_icl,
+        delta_icl_low as best_head_icl_low,
+        delta_icl_high as best_head_icl_high
+    from removals_result
+    join best using (cell)
+    where name = best_head and replacement = 'zero' and mode = $full_mode
 )
 
 select
@@ -40,13 +52,15 @@ select
     is_phase_change as phase_change,
     case when is_phase_change then start_tokens end as phase_start_tokens,
     case when is_phase_change then end_tokens end as phase_end_tokens,
-    prefix_matching_max, previous_token_max, best_head, ablation_icl_max, ablation_icl_low,
-    ablation_icl_high, previous_token_head, ablation_head,
+    prefix_matching_max, previous_token_max, best_head, best_head_icl, best_head_icl_low,
+    best_head_icl_high, ablation_icl_max, ablation_icl_low, ablation_icl_high,
+    previous_token_head, ablation_head,
     icl_drop as phase_icl_drop,
     is_detailed, is_periodic
 from last_rows('icl')
 join phases_windows using (cell)
 join best using (cell)
 join carrying using (cell)
+join without_best using (cell)
 join cells using (cell)
 order by place, seed
