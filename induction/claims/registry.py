@@ -23,8 +23,8 @@ DEFINITIONS = (
             "Every model of two and more layers gains most of its in-context "
             "learning in one window.",
             "share of the final ICL that forms inside the window; 0 without one", "share",
-            "{} of the final in-context learning forms inside the window; a model without a "
-            "window counts as zero"),
+            "{} of the final in-context learning forms inside the window (a model without a "
+            "window counts as zero)"),
         window_is_narrow=Tested("The window is a narrow part of training.",
             "share of training in which ICL goes from 10 to 90 %", "share",
             "The window takes {} of training", SHARE),
@@ -72,14 +72,14 @@ DEFINITIONS = (
             "At the windows of the deeper models its path turns by {}", ANGLE),
         no_gain_before=Tested("Before the window, context beyond about 50 tokens gains nothing.",
             "d loss / d ln(position) beyond 50 at the window's start, nats", "nats",
-            "At the window's start, the loss changes by {} when the context grows e-fold"),
+            "At the window's start, the loss changes by {} for each factor e of context"),
         gain_after=Tested("After the window, context goes on gaining.",
             "d loss / d ln(position) beyond 50 at the end of training, nats", "nats",
-            "At the end of training, the loss changes by {} when the context grows e-fold"),
+            "At the end of training, the loss changes by {} for each factor e of context"),
         one_layer_flattens=Tested(
             "In a one-layer model context beyond about 50 tokens gains nothing, even at the end.",
             "d loss / d ln(position) beyond 50 at the end of training, nats", "nats",
-            "At the end of training, the loss changes by {} when the context grows e-fold"),
+            "At the end of training, the loss changes by {} for each factor e of context"),
         not_the_warmup=Tested("The change is not caused by the learning-rate schedule.",
             "shift of the change per shift of the warm-up's end", "share",
             "When the warm-up ends later, the change comes later by {} of that delay"),
@@ -102,13 +102,13 @@ DEFINITIONS = (
         smeared_two_layers_earlier=Tested("With smeared keys two layers change earlier.",
             "middle of the ICL change, minus that of the two-layer model of its seed, tokens",
             "tokens",
-            "With smeared keys the middle of the change moves by {}; below zero is earlier"),
+            "With smeared keys the middle of the change moves by {} (below zero is earlier)"),
         icl_moves_as_a_whole=Tested(
             "The window that moves holds all of the gain, not a part of it.",
             "share of the final ICL that forms inside the window (smeared keys); 0 without one",
             "share",
-            "With smeared keys, {} of the final in-context learning forms inside the window; a "
-            "model without a window counts as zero"),
+            "With smeared keys, {} of the final in-context learning forms inside the window (a "
+            "model without a window counts as zero)"),
     ),
     *tested("Argument 3",
         carriers_are_induction_heads=Tested(

@@ -4,8 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import duckdb
@@ -78,10 +76,6 @@ def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -
     """The results in sentences and rows."""
     verdicts = summary.verdicts(results["claims"])
     contradicted = summary.contradicted(results["claims"])
-    evidence, families = (
-        {name: list(rows) for name, rows in groupby(results[query], itemgetter("claim"))}
-        for query in ("evidence", "claims_by_family")
-    )
     return {
         **results,
         "findings": cells,
@@ -94,8 +88,6 @@ def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -
             cell.name: answer.missed_rules(cell, rule) for cell in cells if not cell.changed
         },
         "verdicts": verdicts,
-        "evidence": evidence,
-        "families": families,
         "interventions": summary.mean_over_draws(results["interventions"]),
         "removals": summary.removals_of_heads(results["removals"]),
         "ablation_kinds": summary.ablation_kinds(results["removals"]),

@@ -9,6 +9,7 @@ from induction.report.figures.figure import Section
 from induction.report.left_out import left_out
 from induction.report.rendering import inline_script, render
 from induction.report.rows import Results
+from induction.report.scoreboard import scoreboard
 
 
 def files(
@@ -22,10 +23,14 @@ def files(
     every corpus, the study's own first."""
     cells = answer.findings(results)
     figures = drawn(results)
+    board = scoreboard(
+        results["claims"], results["claims_by_family"], results["evidence"], bool(study["suite"])
+    )
     filled = {
         **study,
         **context.findings(results, cells, study["phase_rule"]),
         **context.pages(results, cells, figures),
+        "scoreboard": board,
         "grid": grid,
         "manifest": manifests[0],
         "left_out": left_out(manifests),
@@ -40,9 +45,7 @@ def files(
     }
     products = {
         "circuits": summary.circuits_json(filled["circuits"]),
-        "claims": summary.claims_json(
-            results["claims"], results["claims_by_family"], results["evidence"]
-        ),
+        "claims": summary.claims_json(results["claims"], board),
         "metrics": summary.metrics_json(results["cells"], results["claims"]),
         "provenance": provenance,
     }
