@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from induction.report.explanations import explanation
 from induction.report.rows import Rows
-from induction.report.strip import axis, strip
+from induction.report.strip import Strip, axis, draw
 from induction.report.units import Words, in_words
 
 # By the paper's section, in the order of the page.
@@ -91,17 +91,9 @@ def asked(row: dict) -> str:
 
 def _row(row: dict, families: Rows, evidence: Rows, of_others: bool) -> dict:
     """What is said and drawn of a claim, beside its row of the table."""
-    judged, bound = [row, *families], row["bound"]
-    measured = [each for each in judged if each["value"] is not None]
-    on = axis(measured, bound, row["unit"]) if measured and bound is not None else None
-    first, *parts = (
-        each
-        | {
-            "words": _words(each, row),
-            "strip": strip(each, on, bound, row["side"]) if on and each in measured else None,
-        }
-        for each in judged
-    )
+    judged = [row, *families]
+    drawn = zip(judged, _strips(judged, row), strict=True)
+    first, *parts = (each | {"words": _words(each, row), "strip": strip} for each, strip in drawn)
     return first | {
         "says": says(row),
         "asked": asked(row),
@@ -111,6 +103,17 @@ def _row(row: dict, families: Rows, evidence: Rows, of_others: bool) -> dict:
         "parts": [part | {"name": FAMILIES[part["family"]]} for part in parts],
         "evidence": [each | {"words": _words(each, row)} for each in evidence],
     }
+
+
+def _strips(judged: Rows, row: dict) -> list[Strip | None]:
+    """Of a claim and its families, on one axis."""
+    measured, bound = [each for each in judged if each["value"] is not None], row["bound"]
+    if not measured or bound is None:
+        return [None] * len(judged)
+    on = axis(measured, bound, row["unit"])
+    return [
+        None if each["value"] is None else draw(each, on, bound, row["side"]) for each in judged
+    ]
 
 
 def _words(each: dict, row: dict, low: str = "low", high: str = "high") -> Words | None:

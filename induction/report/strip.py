@@ -53,7 +53,7 @@ def axis(rows: Rows, bound: float, unit: str) -> Axis:
     return Axis(ends[0], ends[1], plain(ends[0], unit), plain(ends[1], unit))
 
 
-def strip(row: dict, on: Axis, bound: float, side: str) -> Strip:
+def draw(row: dict, on: Axis, bound: float, side: str) -> Strip:
     """Of a row of table claims that has a value; `side` is `at least` or `at most`."""
     at = on.place(bound)
     interval = None

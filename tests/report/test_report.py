@@ -19,6 +19,7 @@ from induction.pipeline.layout import source_of
 from induction.report import sequences
 from induction.report.figures.figure import Section
 from induction.report.figures.registry import FIGURES
+from induction.report.formatting import escape_pipes
 from induction.tables.claims import CLAIMS
 from induction.tables.heads import PROBES as PROBES_TABLE
 from induction.tables.losses import LOSSES
@@ -206,7 +207,7 @@ def test_claims_and_metrics_are_strict_json(reports):
     assert claims[1]["families"] == []
     assert isinstance(second["value"], float)
     summary = (reports / "summary.md").read_text(encoding="utf-8")
-    assert f"| {claims[0]['says'].replace('|', '\\\\|')} |" in summary
+    assert f"| {escape_pipes(claims[0]['says'])} |" in summary
     metrics = json.loads((reports / "metrics.json").read_text(), parse_constant=refuse)
     assert sorted(metrics["cells"]) == sorted(CELLS)
     assert metrics["claims"] == {"supported": 1, "contradicted": 0, "inconclusive": 0}

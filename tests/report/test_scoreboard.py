@@ -5,7 +5,7 @@ import pytest
 from induction.claims.registry import DEFINITIONS, TESTED
 from induction.report.explanations import BY_DEFINITION, BY_TRAINING, explanation
 from induction.report.scoreboard import OTHERS, heading, says, scoreboard
-from induction.report.strip import PAD, WIDTH, axis, strip
+from induction.report.strip import PAD, WIDTH, axis, draw
 from tests.judged import NOTHING, cell, part, row
 
 FAILS = {"value": 0.2, "low": 0.1, "high": 0.3, "verdict": "contradicted"}
@@ -90,7 +90,7 @@ def test_families_and_cells_are_read_in_the_unit_of_their_claim():
 def test_strips_are_drawn_to_scale(unit, value, low, high, bound, side):
     claim = row("a", unit=unit, value=value, low=low, high=high, bound=bound, side=side)
     on = axis([claim], bound, unit)
-    drawn = strip(claim, on, bound, side)
+    drawn = draw(claim, on, bound, side)
     for number in (value, low, high, bound, 0.0):
         assert number is None or on.first <= number <= on.last
     if unit == "share":
