@@ -72,14 +72,17 @@ DEFINITIONS = (
             "At the windows of the deeper models its path turns by {}", ANGLE),
         no_gain_before=Tested("Before the window, context beyond about 50 tokens gains nothing.",
             "d loss / d ln(position) beyond 50 at the window's start, nats", "nats",
-            "At the window's start, the loss changes by {} for each factor e of context"),
+            "At the window's start, the loss changes by {} each time the context grows by a "
+            "factor of e"),
         gain_after=Tested("After the window, context goes on gaining.",
             "d loss / d ln(position) beyond 50 at the end of training, nats", "nats",
-            "At the end of training, the loss changes by {} for each factor e of context"),
+            "At the end of training, the loss changes by {} each time the context grows by a "
+            "factor of e"),
         one_layer_flattens=Tested(
             "In a one-layer model context beyond about 50 tokens gains nothing, even at the end.",
             "d loss / d ln(position) beyond 50 at the end of training, nats", "nats",
-            "At the end of training, the loss changes by {} for each factor e of context"),
+            "At the end of training, the loss changes by {} each time the context grows by a "
+            "factor of e"),
         not_the_warmup=Tested("The change is not caused by the learning-rate schedule.",
             "shift of the change per shift of the warm-up's end", "share",
             "When the warm-up ends later, the change comes later by {} of that delay"),

@@ -12,9 +12,10 @@ from induction.report.units import Words, in_words
 # By the paper's section, in the order of the page.
 HEADINGS = {
     "Argument 1": "Argument 1: induction heads form in the same window as in-context learning",
-    "Argument 2": "Argument 2: an architecture that moves the one moves the other",
-    "Argument 3": "Argument 3: in-context learning goes when induction heads are removed",
-    "Argument 4": "Argument 4: induction heads work on more than literal copies of the text",
+    "Argument 2": "Argument 2: where the architecture makes induction heads easier, in-context "
+    "learning comes earlier",
+    "Argument 3": "Argument 3: in-context learning goes away when induction heads are removed",
+    "Argument 4": "Argument 4: induction heads work on any text, on random tokens too",
     "Argument 5": "Argument 5: the weights show how induction heads work",
     "Validating head activation evaluators": "Argument 5: the weights show how induction heads "
     "work",
