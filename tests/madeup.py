@@ -171,7 +171,8 @@ def special(name: str, row: dict, named: dict, changing: set[str]) -> dict:
         kind, verdict = (("claim", "supported"), ("control", "not tested here"))[row["place"]]
         none = {} if row["place"] == 0 else {"value": np.nan, "low": np.nan, "high": np.nan}
         each = {"claim": "ab"[row["place"]], "kind": kind, "verdict": verdict, "text": ODD}
-        return each | none
+        rule = {"unit": "share", "reading": f"{ODD} {{}}", "side": "at least", "bound": 0.25}
+        return each | rule | none
     if name == "claims_by_family":
         return {"claim": "a", "verdict": "supported"}
     if name == "evidence":

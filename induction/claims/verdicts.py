@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-from induction.claims.registry import DEFINITIONS, UNBOUNDED, Bounds, ClaimDefinition
+from induction.claims.deciding import counted, value_first, what_would_decide
+from induction.claims.definition import TEXT, UNBOUNDED, Bounds, ClaimDefinition, Sample
+from induction.claims.registry import DEFINITIONS
 from induction.claims.statistics import Evidence
 from induction.config.claims import ClaimSettings, Rule
 from induction.stats.crossed import crossed_interval
@@ -25,11 +27,12 @@ class Finding:
 
     `low` and `high` are of both errors, the others of one: over seeds, and over the sequences of
     the evaluation set. The reason also says of which cells a statistic has no value, whatever the
-    verdict.
+    verdict. Only what is inconclusive has a sentence on what would decide it.
     """
 
     verdict: Verdict
     reason: str
+    decides: str = ""
     value: float = math.nan
     low: float = math.nan
     high: float = math.nan
@@ -45,6 +48,7 @@ def decide(
     level: float,
     undefined: str,
     bounds: Bounds = UNBOUNDED,
+    sample: Sample = TEXT,
 ) -> Finding:
     """Supported where the whole interval lies on the rule's side of its bound, contradicted where
     none of it does, else inconclusive; so, too, with fewer seeds than the rule asks for.
@@ -56,22 +60,25 @@ def decide(
 
     A rule that asks for one seed is decided by the error of the evaluation set, if there is but
     one; by the value itself where that has none, as a count of heads by their kinds. Ends are cut
-    to `bounds`, between which a statistic lies. `undefined` says which cells have no value.
+    to `bounds`, between which a statistic lies. `undefined` says which cells have no value,
+    `sample` where the error beside that of the seeds comes from.
     """
     if len(values) == 0:
-        return Finding("inconclusive", undefined)
+        return Finding("inconclusive", undefined, value_first(undefined))
     value = float(values[:, 0].mean())
     intervals = crossed_interval(values, level)
     over_seeds, over_text, (low, high) = (np.clip(ends, *bounds).tolist() for ends in intervals)
     ends = [value] if math.isnan(low) else [low, high]
     holds = [end >= rule.bound if rule.side == "at least" else end <= rule.bound for end in ends]
-    verdict, doubt = "inconclusive", "the interval reaches to both sides"
+    verdict, doubt, decides = "inconclusive", "the interval reaches to both sides", ""
     if len(values) < rule.seeds:
         doubt = f"{len(values)} of {rule.seeds} seeds"
     elif all(holds) or not any(holds):
         verdict, doubt = "supported" if all(holds) else "contradicted", ""
+    if verdict == "inconclusive":
+        decides = what_would_decide(values[:, 0], intervals[1], rule, level, sample)
     reason = "; ".join(filter(None, (doubt, undefined)))
-    return Finding(verdict, reason, value, low, high, *over_seeds, *over_text)
+    return Finding(verdict, reason, decides, value, low, high, *over_seeds, *over_text)
 
 
 def untested(reason: str) -> Finding:
@@ -80,7 +87,7 @@ def untested(reason: str) -> Finding:
 
 def spelled(rule: Rule) -> str:
     """A rule as people read it."""
-    return f"{rule.side} {rule.bound:g}, {rule.seeds} seed{'s' * (rule.seeds != 1)}"
+    return f"{rule.side} {rule.bound:g}, {counted(rule.seeds, 'seed')}"
 
 
 def scoreboard(evidence: list[Evidence], claims: ClaimSettings) -> list[dict[str, Any]]:
@@ -93,7 +100,9 @@ def scoreboard(evidence: list[Evidence], claims: ClaimSettings) -> list[dict[str
             "section": claim.section,
             "text": claim.text,
             "statistic": claim.statistic,
-            "rule": spelled(claims.rules[claim.name]) if not claim.reason else "",
+            "unit": claim.unit,
+            "reading": claim.reading,
+            **_rule(claims.rules[claim.name] if not claim.reason else None),
             **_judged(claim, entries[claim.name], claims),
         }
         for place, claim in enumerate(DEFINITIONS)
@@ -129,6 +138,13 @@ def evidence_rows(evidence: list[Evidence], claims: ClaimSettings) -> list[dict[
     return rows
 
 
+def _rule(rule: Rule | None) -> dict[str, Any]:
+    if rule is None:
+        return {"rule": "", "side": "", "bound": math.nan, "seeds_asked": 0}
+    asked = {"side": rule.side, "bound": rule.bound, "seeds_asked": rule.seeds}
+    return {"rule": spelled(rule), **asked}
+
+
 def _by_claim(evidence: list[Evidence]) -> dict[str, list[Evidence]]:
     entries: dict[str, list[Evidence]] = defaultdict(list)
     for entry in evidence:
@@ -145,10 +161,10 @@ def _judged(
     undefined = f"not defined in {len(reasons)} of {len(evidence)} cells: "
     undefined = undefined + "; ".join(sorted({*reasons})) if reasons else ""
     if claim.reason or not evidence:
-        finding = untested(claim.reason or "no cell of this grid decides about it")
+        finding = untested(claim.reason or "no model of this study can decide it")
     else:
         rule = claims.rules[claim.name]
-        finding = decide(values, rule, claims.interval, undefined, claim.bounds)
+        finding = decide(values, rule, claims.interval, undefined, claim.bounds, claim.sample)
     return {
         "claim": claim.name,
         "seeds": len(values),

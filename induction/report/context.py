@@ -4,8 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import duckdb
@@ -83,10 +81,6 @@ def findings(
     verdicts = summary.verdicts(results["claims"])
     circuits = summary.circuits(results["circuit_readings"], results["circuit_paths"])
     compared = score.comparisons(detailed)
-    evidence, families = (
-        {name: list(rows) for name, rows in groupby(results[query], itemgetter("claim"))}
-        for query in ("evidence", "claims_by_family")
-    )
     return {
         **results,
         "findings": cells,
@@ -105,8 +99,6 @@ def findings(
         "repeats_sentence": answer.repeats_sentence(results["repeats"], detailed),
         "missed_rules": {cell.name: missed_rules(cell, rule) for cell in cells if not cell.changed},
         "verdicts": verdicts,
-        "evidence": evidence,
-        "families": families,
         "interventions": summary.mean_over_draws(results["interventions"]),
         "removals": summary.removals_of_heads(results["removals"]),
         "ablation_kinds": summary.ablation_kinds(results["removals"]),

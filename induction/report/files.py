@@ -11,6 +11,7 @@ from induction.report.findings import findings, models
 from induction.report.left_out import left_out
 from induction.report.rendering import inline_script, render
 from induction.report.rows import Results
+from induction.report.scoreboard import scoreboard
 from induction.report.wording import label
 
 # What is said in sentences, for README, docs and `induction show`.
@@ -41,10 +42,14 @@ def files(
         ]
     }
     figures = drawn(results)
+    board = scoreboard(
+        results["claims"], results["claims_by_family"], results["evidence"], bool(study["suite"])
+    )
     filled = {
         **study,
         **context.findings(results, cells, study),
         **context.pages(results, cells, figures),
+        "scoreboard": board,
         "grid": grid,
         "limits": ""
         if study["suite"]
@@ -68,9 +73,7 @@ def files(
     products = {
         "answer": {key: filled[key] for key in ANSWER},
         "circuits": summary.circuits_json(filled["circuits"]),
-        "claims": summary.claims_json(
-            results["claims"], results["claims_by_family"], results["evidence"]
-        ),
+        "claims": summary.claims_json(results["claims"], board),
         "metrics": summary.metrics_json(results["cells"], results["claims"]),
         "provenance": provenance,
     }

@@ -6,6 +6,7 @@ from typing import Any
 from induction.config.cells import Cell
 from induction.report.formatting import short
 from induction.report.rows import Rows
+from induction.report.scoreboard import Scoreboard
 
 METRICS = (
     "icl_matched", "icl_matched_low", "icl_matched_high", "icl_final", "icl_final_low",
@@ -21,18 +22,25 @@ VERDICTS: tuple[str, ...] = (*DECIDED, "not tested here")
 REPLACEMENTS, MODES = ("zero", "mean", "resample"), ("full", "pattern")
 KINDS = ("claim", "control")
 SHARE = ("share", "share_low", "share_high")
+# What rows of claims have for the page alone.
+DRAWN = ("words", "strip", "name")
 
 
-def claims_json(claims: Rows, families: Rows, evidence: Rows) -> Rows:
-    """Every claim with all columns of table claims, what holds of models with and without MLPs
-    alone, and its evidence: numbers or null."""
+def claims_json(claims: Rows, board: Scoreboard) -> Rows:
+    """Every claim with all columns of table claims, the sentences that the page has of it, what
+    holds of models with and without MLPs alone, and its evidence: numbers or null."""
+    said = {row["claim"]: row for row in board.rows}
 
-    def of(claim: dict, rows: Rows) -> Rows:
-        its_rows = [row for row in rows if row["claim"] == claim["claim"]]
-        return [{k: v for k, v in row.items() if k not in ("claim", "place")} for row in its_rows]
+    def rows(claim: dict, key: str) -> Rows:
+        left_out = ("claim", "place", *DRAWN)
+        return [
+            {k: v for k, v in row.items() if k not in left_out} for row in said[claim["claim"]][key]
+        ]
 
     return [
-        {**claim, "families": of(claim, families), "evidence": of(claim, evidence)}
+        claim
+        | {key: said[claim["claim"]][key] for key in ("says", "why")}
+        | {"families": rows(claim, "parts"), "evidence": rows(claim, "evidence")}
         for claim in claims
     ]
 

@@ -24,6 +24,7 @@ _JUDGED = (
     ),
     text("verdict", "supported, contradicted, inconclusive, not tested here"),
     text("reason", "why not tested, why inconclusive; else empty"),
+    text("decides", "what would decide it, a sentence or two; empty unless it is inconclusive"),
     text("cells", "the cells used, separated by spaces"),
 )
 
@@ -37,7 +38,12 @@ CLAIMS = Table(
         text("section", "where the paper says it; empty for controls"),
         text("text", "the claim in our words"),
         text("statistic", "what the value is, and its unit"),
+        text("unit", "share, points (of a share), nats, degrees, tokens, number; empty without"),
+        text("reading", "the statistic as a sentence, {} where its value stands; empty without"),
         text("rule", "when it holds"),
+        text("side", "at least or at most: where the claim holds; empty without a rule"),
+        float64("bound", "of the rule, in the unit; null without a rule", nullable=True),
+        int16("seeds_asked", "the fewest seeds by which the rule decides; 0 without a rule"),
         *_JUDGED,
     ),
 )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
-from induction.claims.registry import CORRELATION, DEFINITIONS, SHARE, TESTED
+from induction.claims.definition import CORRELATION, SHARE
+from induction.claims.registry import DEFINITIONS, TESTED
 from induction.claims.statistics import Evidence
 from induction.claims.verdicts import (
     Finding,

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.browser import WIDTHS, Reader, render
-from tests.madeup import CELLS, FILE, ODD, TOKEN
+from tests.madeup import FILE, ODD, TOKEN
 
 SPELLED = TOKEN.replace("Ġ", " ")
 SECTIONS = ("answer-first", "models", "heads", "tokens", "claims", "controls", "made")
@@ -134,20 +134,6 @@ def test_tokens_are_coloured_and_tell_their_loss(browser, default_study, width):
     )
     assert reader.page.locator("#text span[class^='g'], #text span[class^='l']").count() == 0
     assert not reader.complaints
-
-
-def test_claims_open_on_their_evidence(browser, strange):
-    reader = Reader(browser, strange / "index.html")
-    claim = reader.page.locator("#claim-a")
-    assert not claim.locator("table").is_visible()
-    claim.locator("summary").click()
-    assert claim.locator("table").is_visible()
-    assert [cell for cell in CELLS if cell in claim.inner_text()] == list(CELLS)
-    assert "no head" in claim.inner_text()
-    reader.page.locator("#verdict").select_option("contradicted")
-    assert not claim.is_visible(), "it is supported"
-    reader.page.locator("#verdict").select_option("supported")
-    assert claim.is_visible() and not reader.page.locator("#claim-b").is_visible()
 
 
 CHARTS = ("#token", "#answer", "#phases", "#m-prefix_matching", "#m-pca", "#attention figure")

@@ -1,5 +1,7 @@
 """Panels, formatting, and what the products of the report hold beside figures."""
 
+import json
+
 import pytest
 
 from induction.config.cells import Cell
@@ -7,6 +9,8 @@ from induction.config.train import TrainChanges
 from induction.report import summary
 from induction.report.formatting import between, escape_pipes, fixed, millions, significant
 from induction.report.panels import panels
+from induction.report.scoreboard import scoreboard
+from tests.judged import cell, part, row
 
 WARM = TrainChanges(warmup_steps=400)
 
@@ -93,19 +97,18 @@ def test_metrics_count_claims_and_controls_apart_and_not_what_is_not_tested():
     assert summary.verdicts(CLAIMS)["claim"]["not tested here"] == 1
 
 
-def test_every_claim_has_its_own_evidence_and_families():
-    row = {"claim": "b", "cell": "x", "seed": 0, "value": None, "reason": "no head"}
-    part = {"place": 1, "claim": "b", "family": "mlp", "verdict": "supported"}
-    result = summary.claims_json(CLAIMS[:2], [part], [row])
-    assert [claim["families"] for claim in result] == [
-        [],
-        [{"family": "mlp", "verdict": "supported"}],
-    ]
-    assert [claim["evidence"] for claim in result] == [
-        [],
-        [{"cell": "x", "seed": 0, "value": None, "reason": "no head"}],
-    ]
-    assert result[0]["verdict"] == "supported"
+def test_claims_json_has_the_tables_and_the_sentences_but_nothing_drawn():
+    claims = [row("b"), row("c", verdict="contradicted", value=0.4)]
+    mlp, nowhere = part("b", "mlp"), cell("b", "x", value=None, low=None, high=None)
+    board = scoreboard(claims, [mlp], [nowhere], False)
+    first, second = summary.claims_json(claims, board)
+    for claim, written in zip(claims, (first, second), strict=True):
+        assert claim.items() <= written.items()
+    assert first["families"] == [{k: v for k, v in mlp.items() if k not in ("claim", "place")}]
+    assert first["evidence"] == [{k: v for k, v in nowhere.items() if k != "claim"}]
+    assert second["families"] == second["evidence"] == []
+    assert second["says"] == "It takes 40 % [50, 70] of all; the rule asks for at least 50 %."
+    json.dumps([first, second], allow_nan=False)
 
 
 def test_random_sets_stand_as_their_mean():
