@@ -78,7 +78,7 @@ plan: $(VENV)/installed ## write dvc.yaml anew from params.yaml and stages/
 questions: $(VENV)/installed ## write the answers of docs/questions.md from the tables
 	@induction questions
 
-readme: $(VENV)/installed ## write the numbers of README.md from the reports
+readme: $(VENV)/installed ## write the numbers of README.md and docs/results.md from the reports
 	@induction readme
 
 lock: ## pin what the pins need: write constraints.txt from .venv as it is

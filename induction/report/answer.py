@@ -162,7 +162,7 @@ def _claims(verdicts: dict[str, int], seeds: int) -> str:
     if seeds == 1 and not decided:
         return (
             f"Of the paper's claims {counted(asked)} can be asked of these models; with one seed "
-            "of each model none is decided, by rule, and what each measures stands below."
+            "of each model none is decided, by rule."
         )
     return (
         f"Of the {counted(asked)} claims of the paper that these models can decide, "

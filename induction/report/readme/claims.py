@@ -6,10 +6,10 @@ from induction.report.answer import failed_controls, undecided_controls
 from induction.report.formatting import NONE, between, listed, significant
 from induction.report.readme.shown import Reports
 from induction.report.readme.tables import table
+from induction.report.scoreboard import FAMILIES
 from induction.report.wording import counted
 
 UNTESTED = "not tested here"
-FAMILIES = {"attention_only": "attention-only models", "mlp": "models with MLPs"}
 # A row that names as many claims would fill a page; the tables of the questions name them all.
 MANY = 8
 # Every claim and control of induction/claims/registry.py, once.
