@@ -90,7 +90,7 @@ def project(tmp_path_factory) -> Project:
     project.edit(with_suite)
     done = project.run(*INDUCTION, "study")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{CELL}: ICL " in done.stdout and f"report: reports/{CELL}/index.html" in done.stdout
+    assert f"{CELL}: ICL " in done.stdout and f"claim: reports/{CELL}/index.html" in done.stdout
     return project
 
 
