@@ -19,8 +19,9 @@ from induction.config.train import TrainSettings
 from induction.report import answer, index_page, summary
 from induction.report.answer import CellFindings
 from induction.report.dotted_keys import flatten
-from induction.report.figures.drawn import DrawnFigure
+from induction.report.figures.drawn import DrawnFigure, legend_style
 from induction.report.figures.figure import Section
+from induction.report.figures.model_table import frame_style
 from induction.report.figures.signal_dates import SIGNALS
 from induction.report.rendering import asset, content_hash, style
 from induction.report.rows import Results
@@ -104,17 +105,26 @@ def findings(results: Results, cells: list[CellFindings], rule: PhaseSettings) -
 
 
 def pages(
-    results: Results, cells: list[CellFindings], figures: list[DrawnFigure]
+    results: Results,
+    cells: list[CellFindings],
+    figures: list[DrawnFigure],
+    study: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What the pages show beside sentences and tables."""
+    """What the pages show beside sentences and tables; `study` is that of the function above."""
     detailed = [row for row in results["cells"] if row["is_detailed"]]
     first = next((row for row in detailed if row["phase_change"]), detailed[0])["cell"]
     end = max(row["tokens"] for row in results["curves"])
-    sheet = style()
+    sheet = style() + frame_style() + legend_style(figures)
+    columns = index_page.columns(cells, study["architectures"], study["variations"])
     return {
         "detailed": detailed,
+        "end_of_training": end,
         "first": first,
-        "columns": index_page.columns(cells),
+        "columns": columns,
+        "names": {column.cell: column.kind for column in columns if column.is_detailed},
+        "moments_of": {
+            row["cell"]: row | {"span": index_page.span(row)} for row in results["moments"]
+        },
         "spans": index_page.windows(cells, end),
         "sparklines": {
             row["cell"]: index_page.head_sparklines(results, row["cell"], end) for row in detailed

@@ -25,7 +25,7 @@ def files(
     filled = {
         **study,
         **context.findings(results, cells, study["phase_rule"]),
-        **context.pages(results, cells, figures),
+        **context.pages(results, cells, figures, study),
         "grid": grid,
         "manifest": manifests[0],
         "left_out": left_out(manifests),
@@ -35,7 +35,7 @@ def files(
     on_circuits = [d.figure for d in figures if d.figure.section is Section.CIRCUITS]
     on_index = [d.figure for d in figures if d.figure.section is not Section.CIRCUITS]
     data = {
-        "index": index_page.script_data(results, on_index, cells),
+        "index": index_page.script_data(results, on_index, filled["columns"]),
         "circuits": circuits_page.script_data(results, on_circuits),
     }
     products = {

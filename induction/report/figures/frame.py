@@ -16,19 +16,19 @@ from induction.report.rows import Rows
 Panel = alt.Chart | alt.LayerChart
 Domain = list[float | int]
 
-# A colour says one thing on a page: a model, a seed, a layer, or a kind of whatever else there is.
-# Each has a contrast of 3:1 on the light and on the dark page, and those of one list stay apart for
-# colour-blind readers; tests/report/test_colours.py measures both. Past its end, a list begins
-# again with dashes.
+# A model, a seed and a layer never share a colour; COLOURS are for all other kinds. Each has a
+# contrast of 3:1 on the light and on the dark page, and those of one list stay apart for
+# colour-blind readers (tests/report/test_colours.py). Past its end, a list begins again, dashed.
 MODEL_COLOURS = [
     "#0072B2", "#D55E00", "#009E73", "#B070F0", "#806050", "#F06078", "#7090B0", "#A05080"
 ]  # fmt: skip
 SEED_COLOURS = ["#7858C0", "#A89008", "#D06898", "#1098F8", "#A05010"]
 LAYER_COLOURS = ["#6878F8", "#78A018", "#C05090", "#886018"]
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#C0659A", "#B07A00", "#3C93C8"]
+DASHES = [[1, 0], [5, 2], [2, 2], [6, 2, 2, 2]]
 WINDOW = "#F0E442"
 # Of the text around it: dark on light, or light on dark.
-INK, GREY = "currentColor", "#999999"
+INK, GREY = "currentColor", "#8A8A8A"
 # Figures are laid out in a font that the renderer brings along: the fonts of the machine decide
 # about no byte. They are shown in it, or in one whose letters are as wide.
 MEASURED, SHOWN = "Liberation Sans", "Arial, Helvetica, Liberation Sans, sans-serif"
@@ -48,6 +48,12 @@ STYLE = (
 
 # Coordinates in hundredths of a pixel look the same, in half of the bytes.
 GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
+# What the renderer writes for assistive technology and for pointers, of which an image has none;
+# what it would draw anyway; and elements that draw nothing.
+IDLE = re.compile(
+    r' (?:aria-hidden|role|aria-roledescription|pointer-events)="[^"]*"| opacity="1"'
+    r"|<path class=\"foreground\"[^>]*/>|<path class=\"background\"[^>]* d=\"M0,0h0v0h0Z\"[^>]*/>"
+)
 FRACTION = re.compile(r"-?\d+\.\d{3,}")
 COLOUR = re.compile(r"rgb\((\d+), (\d+), (\d+)\)")
 
@@ -90,7 +96,10 @@ def themed(chart: alt.TopLevelMixin) -> dict:
 def render(spec: dict) -> str:
     """A Vega-Lite specification as SVG; the same specification gives the same bytes."""
     text = vl_convert.vegalite_to_svg(spec, vl_version=alt.SCHEMA_VERSION[1:4])
-    text = text.replace(MEASURED, SHOWN)
+    text = IDLE.sub("", text)
+    # Said once for all texts.
+    text = text.replace(f' font-family="{MEASURED}"', "")
+    text = text.replace("<svg", f'<svg font-family="{SHOWN}"', 1)
     # The renderer numbers gradients through all figures of a process: number them from 0 here.
     order = list(dict.fromkeys(re.findall(r"gradient_\d+", text)))
     text = re.sub(r"gradient_\d+", lambda match: f"gradient_{order.index(match[0])}", text)
@@ -172,23 +181,36 @@ def colour_of(colours: list[str], place: int) -> str:
 
 
 def dash_of(colours: list[str], place: int) -> list[int]:
-    """Lines in the first round of colours are solid."""
-    return [[1, 0], [5, 2], [2, 2], [6, 2, 2, 2]][min(place // len(colours), 3)]
+    """Solid in the first round of colours."""
+    return DASHES[min(place // len(colours), len(DASHES) - 1)]
 
 
-def palette(field: str, values: list, title: str, legend: bool = True) -> alt.Color:
+def palette(
+    field: str, values: list, title: str, legend: bool = True, colours: list[str] = COLOURS
+) -> alt.Color:
     """One colour per value, the same in every panel."""
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(values))]
     # The legend of translucent marks would be translucent, too.
     shown = alt.Legend(symbolOpacity=1) if legend else None
-    scale = alt.Scale(domain=values, range=colours)
+    scale = alt.Scale(domain=values, range=[colour_of(colours, i) for i, _ in enumerate(values)])
     return alt.Color(f"{field}:N", title=title, scale=scale, legend=shown)
+
+
+def dashed(field: str, values: list, colours: list[str]) -> dict[str, alt.StrokeDash]:
+    """The channel that keeps lines apart which share a colour, if there are any."""
+    if len(values) <= len(colours):
+        return {}
+    scale = alt.Scale(domain=values, range=[dash_of(colours, i) for i, _ in enumerate(values)])
+    return {"strokeDash": alt.StrokeDash(f"{field}:N", scale=scale, legend=None)}
+
+
+def seeds_of(rows: Rows) -> list[int]:
+    return sorted({row["seed"] for row in rows})
 
 
 def seed_palette(rows: Rows) -> alt.Color:
     """A colour per seed, with a legend if there are several."""
-    seeds = sorted({row["seed"] for row in rows})
-    return palette("seed", seeds, "seed", legend=len(seeds) > 1)
+    seeds = seeds_of(rows)
+    return palette("seed", seeds, "seed", legend=len(seeds) > 1, colours=SEED_COLOURS)
 
 
 def phase_windows(windows: Rows, opacity: float = 0.35) -> alt.Chart:

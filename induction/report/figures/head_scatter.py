@@ -18,10 +18,12 @@ SIDE = 300
 @figure(
     "final_heads",
     Section.HEADS,
-    "Every head of every cell at the end of training. Left: heads whose OV circuit copies by its "
-    "eigenvalues, against copying in their output. Right: heads whose QK circuit matches tokens "
-    "through earlier previous-token heads, by its eigenvalues, against prefix matching; heads of "
-    "the first layer have no such term.",
+    "Every head of every cell at the end of training: what its weights say, against what it does. "
+    "Left: copying. The OV circuit is what a head passes on of the tokens it attends to; its "
+    "positivity, from the eigenvalues, is 1 where it makes all of them likelier. Right: matching. "
+    "The QK circuit decides where a head looks; its positivity is 1 where, through the "
+    "previous-token heads before it, every token looks for what followed it before. Heads of the "
+    "first layer have none before them, and are not on the right.",
 )
 def circuit(rows: Rows, results: Results) -> str:
     pairs = (

@@ -35,7 +35,7 @@ const csv = (header, rows) => {
   return [header, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 };
 const decoded = (image) =>
-  new TextDecoder().decode(bytes(image.src.slice(image.src.indexOf(",") + 1)));
+  decodeURIComponent(image.getAttribute("src").slice(image.getAttribute("src").indexOf(",") + 1));
 // A downloaded drawing has no style sheet beside it, so its style goes into the file.
 const standalone = (svg) => {
   const copy = svg.cloneNode(true);

@@ -1,18 +1,17 @@
 // Every chart offers its data and its picture.
 const row = (name) => {
-  const section = at(`m-${name}`), parts = [];
-  section.querySelectorAll(".panel").forEach((panel, i) => {
-    const x = i * (frame.left + frame.width + frame.right);
-    const title = make("text", { x: x + frame.left, y: 14, class: "name" }, panel.dataset.panel);
+  const panels = [...at(`m-${name}`).querySelectorAll(".panel")];
+  const across = frame.left + frame.width + frame.right, parts = [];
+  panels.forEach((panel, i) => {
+    const says = panel.querySelector("figcaption b").textContent;
+    const title = make("text", { x: i * across + 6, y: 14, class: "name" }, says);
     parts.push(new XMLSerializer().serializeToString(title));
     const image = panel.querySelector("img");
-    if (image) parts.push(decoded(image).replace("<svg", `<svg x="${x}" y="20"`));
+    if (image) parts.push(decoded(image).replace("<svg", `<svg x="${i * across}" y="20"`));
   });
-  const width = section.querySelectorAll(".panel").length *
-    (frame.left + frame.width + frame.right);
-  const height = frame.top + frame.height + frame.bottom + 20;
+  const width = panels.length * across, height = frame.top + frame.height + frame.bottom + 20;
   return `<svg xmlns="${SVG}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">` +
-    `<style>.name{font:12px sans-serif;fill:currentColor}</style>${parts.join("")}</svg>`;
+    `<style>.name{font:11px sans-serif;fill:currentColor}</style>${parts.join("")}</svg>`;
 };
 for (const measure of data.tableRows) {
   at(`m-${measure.name}`).querySelector("h3")
