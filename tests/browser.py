@@ -31,6 +31,8 @@ class Reader:
         self.page.on("dialog", self.dismiss)
         self.page.on("request", self.note_request)
         self.page.goto(self.uri)
+        if options.get("java_script_enabled", True):
+            self.page.wait_for_selector("html.ready", state="attached")
 
     def dismiss(self, dialog: sync_api.Dialog) -> None:
         self.complaints.append(f"dialog: {dialog.message}")

@@ -108,14 +108,13 @@ def pages(
     results: Results,
     cells: list[CellFindings],
     figures: list[DrawnFigure],
-    study: Mapping[str, Any],
+    columns: list[index_page.Column],
 ) -> dict[str, Any]:
-    """What the pages show beside sentences and tables; `study` is that of the function above."""
+    """What the pages show beside sentences and tables."""
     detailed = [row for row in results["cells"] if row["is_detailed"]]
     first = next((row for row in detailed if row["phase_change"]), detailed[0])["cell"]
     end = max(row["tokens"] for row in results["curves"])
     sheet = style() + frame_style() + legend_style(figures)
-    columns = index_page.columns(cells, study["architectures"], study["variations"])
     return {
         "detailed": detailed,
         "end_of_training": end,

@@ -21,11 +21,12 @@ def files(
     """By path in the folder of the report; `study` is that of `context.study`, `manifests` those of
     every corpus, the study's own first."""
     cells = answer.findings(results)
-    figures = drawn(results)
+    columns = index_page.columns(cells, study["architectures"], study["variations"])
+    figures = drawn(results, index_page.titles(columns))
     filled = {
         **study,
         **context.findings(results, cells, study["phase_rule"]),
-        **context.pages(results, cells, figures, study),
+        **context.pages(results, cells, figures, columns),
         "grid": grid,
         "manifest": manifests[0],
         "left_out": left_out(manifests),
@@ -35,7 +36,7 @@ def files(
     on_circuits = [d.figure for d in figures if d.figure.section is Section.CIRCUITS]
     on_index = [d.figure for d in figures if d.figure.section is not Section.CIRCUITS]
     data = {
-        "index": index_page.script_data(results, on_index, filled["columns"]),
+        "index": index_page.script_data(results, on_index, columns),
         "circuits": circuits_page.script_data(results, on_circuits),
     }
     products = {

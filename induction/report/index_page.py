@@ -86,6 +86,13 @@ def columns(
     ]
 
 
+def titles(columns: list[Column]) -> dict[str, str]:
+    """What stands above a picture of a panel or of a cell, by either's name."""
+    named = {column.cell: column.kind for column in columns}
+    named |= {column.panel: column.name for column in columns}
+    return {name: text[:1].upper() + text[1:] for name, text in named.items()}
+
+
 def shown_first(cells: list[CellFindings], models: Mapping[str, Described]) -> set[str]:
     """The panels that answer the question best: layers of attention alone that go through the
     change, one such layer, which has nothing to compose, and smeared keys, which mend that. What is

@@ -1,12 +1,14 @@
 """Figures of the registry as SVG."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from induction.pipeline.progress import progress
-from induction.report.figures.figure import Figure
+from induction.report.figures.figure import Figure, Section
 from induction.report.figures.frame import (
     LAYER_COLOURS,
     SEED_COLOURS,
+    Drawing,
     Panels,
     colour_of,
     dash_of,
@@ -17,7 +19,7 @@ from induction.report.figures.registry import FIGURES
 from induction.report.rows import Results
 
 # What a data URI in an attribute of HTML may not hold as it is. Base64 would be half as long again.
-RESERVED = {"%": "%25", "#": "%23", "&": "%26", "'": "%27", '"': "'"}
+RESERVED = {"%": "%25", "#": "%23", "&": "%26", "'": "%26apos;", '"': "'"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Key:
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """`svg` is the whole figure; a row of the model analysis table that is no file has none.
+    """`svg` is the whole figure, and `pieces` its panels as data URIs, or itself if it has none; a
+    row of the model analysis table has no pieces and, if it is no file, no `svg`.
 
     Of a row, `pictures` are the panels, as data URIs, by panel of the report; `keys` say what its
     lines and `scale` what its map shows.
@@ -52,6 +55,7 @@ class DrawnFigure:
 
     figure: Figure
     svg: str
+    pieces: list[str]
     pictures: dict[str, str]
     keys: list[Key]
     scale: tuple[str, str, str] | None
@@ -61,8 +65,8 @@ class DrawnFigure:
         return data_uri(self.svg)
 
 
-def drawn(results: Results) -> list[DrawnFigure]:
-    """Every figure that this study has rows of."""
+def drawn(results: Results, names: Mapping[str, str]) -> list[DrawnFigure]:
+    """Every figure that this study has rows of; `names` are those of panels and cells, in words."""
     end = max(row["tokens"] for row in results["curves"])
     panel_of = {row["cell"]: row["panel"] for row in results["windows"]}
     figures = []
@@ -72,16 +76,24 @@ def drawn(results: Results) -> list[DrawnFigure]:
             continue
         row = figure.row
         svgs = pictures(drawing, end) if row and isinstance(drawing, Panels) else {}
+        svg = _svg(drawing, names) if figure.is_file or not row else ""
+        is_apart = isinstance(drawing, Panels) and figure.section is not Section.CIRCUITS
+        pieces = drawing.pieces(names) if is_apart else [svg]
         figures.append(
             DrawnFigure(
                 figure,
-                svg=str(drawing) if figure.is_file or not row else "",
+                svg=svg,
+                pieces=[] if row else [data_uri(piece) for piece in pieces],
                 pictures={panel_of.get(name, name): data_uri(svg) for name, svg in svgs.items()},
                 keys=_keys(figure, results),
                 scale=row.scale(figure.rows(results)) if row and row.scale else None,
             )
         )
     return figures
+
+
+def _svg(drawing: Drawing, names: Mapping[str, str]) -> str:
+    return drawing.svg(names) if isinstance(drawing, Panels) else drawing
 
 
 def data_uri(svg: str) -> str:

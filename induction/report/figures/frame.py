@@ -5,7 +5,8 @@ A drawing is an SVG string, or panels, which become one SVG.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import altair as alt
@@ -25,8 +26,9 @@ MODEL_COLOURS = [
 SEED_COLOURS = ["#7858C0", "#A89008", "#D06898", "#1098F8", "#A05010"]
 LAYER_COLOURS = ["#6878F8", "#78A018", "#C05090", "#886018"]
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#C0659A", "#B07A00", "#3C93C8"]
+LEGENDS = {"color", "shape", "strokeDash"}
 DASHES = [[1, 0], [5, 2], [2, 2], [6, 2, 2, 2]]
-WINDOW = "#F0E442"
+WINDOW = "#f0e442"  # as the renderer writes it
 # Of the text around it: dark on light, or light on dark.
 INK, GREY = "currentColor", "#8A8A8A"
 # Figures are laid out in a font that the renderer brings along: the fonts of the machine decide
@@ -34,6 +36,7 @@ INK, GREY = "currentColor", "#8A8A8A"
 MEASURED, SHOWN = "Liberation Sans", "Arial, Helvetica, Liberation Sans, sans-serif"
 COLUMNS = 5
 WIDTH, HEIGHT = 190, 150
+TITLE = 34  # letters of a line of a panel's title, which may have several
 MILLION = 1e6
 
 TOKENS = alt.X("tokens:Q", title="training tokens (millions)", scale=alt.Scale(nice=False))
@@ -43,7 +46,9 @@ TOKENS = alt.X("tokens:Q", title="training tokens (millions)", scale=alt.Scale(n
 # Crisp edges close the hairlines between the rectangles of a map.
 STYLE = (
     "<style>:root{color:#222;background:#fff}.mark-rect{shape-rendering:crispEdges}"
-    "@media screen and (prefers-color-scheme:dark){:root{color:#ddd;background:#17191c}}</style>"
+    "@media screen and (prefers-color-scheme:dark){:root{color:#ddd;background:#17191c}"
+    # Yellow that is pale on white would outshine the lines on black.
+    f'[fill="{WINDOW}"]{{fill-opacity:.4}}[stroke="{WINDOW}"]{{stroke-opacity:.5}}}}</style>'
 )
 
 # Coordinates in hundredths of a pixel look the same, in half of the bytes.
@@ -51,7 +56,7 @@ GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
 # What the renderer writes for assistive technology and for pointers, of which an image has none;
 # what it would draw anyway; and elements that draw nothing.
 IDLE = re.compile(
-    r' (?:aria-hidden|role|aria-roledescription|pointer-events)="[^"]*"| opacity="1"'
+    r' (?:aria-hidden|aria-label|role|aria-roledescription|pointer-events)="[^"]*"| opacity="1"'
     r"|<path class=\"foreground\"[^>]*/>|<path class=\"background\"[^>]* d=\"M0,0h0v0h0Z\"[^>]*/>"
 )
 FRACTION = re.compile(r"-?\d+\.\d{3,}")
@@ -83,7 +88,7 @@ def themed(chart: alt.TopLevelMixin) -> dict:
             tickColor=GREY,
         )
         .configure_legend(labelColor=INK, titleColor=INK)
-        .configure_title(color=INK)
+        .configure_title(color=INK, fontSize=11)
         .configure_text(color=INK)
         .to_dict()
     )
@@ -106,6 +111,15 @@ def render(spec: dict) -> str:
     text = GEOMETRY.sub(lambda match: FRACTION.sub(_hundredths, match[0]), text)
     text = COLOUR.sub(_hexadecimal, text)
     return text.replace(">", f">{STYLE}", 1)
+
+
+def hide_legends(spec: dict) -> None:
+    """Of a specification and of all its layers."""
+    for layer in spec.get("layer", []):
+        hide_legends(layer)
+    encoding = spec.get("encoding", {})
+    for name in LEGENDS & {*encoding}:
+        encoding[name]["legend"] = None
 
 
 def _hexadecimal(match: re.Match) -> str:
@@ -195,12 +209,12 @@ def palette(
     return alt.Color(f"{field}:N", title=title, scale=scale, legend=shown)
 
 
-def dashed(field: str, values: list, colours: list[str]) -> dict[str, alt.StrokeDash]:
+def dashed(field: str, values: list, colours: list[str]) -> alt.typing.Optional[alt.StrokeDash]:
     """The channel that keeps lines apart which share a colour, if there are any."""
     if len(values) <= len(colours):
-        return {}
+        return alt.Undefined
     scale = alt.Scale(domain=values, range=[dash_of(colours, i) for i, _ in enumerate(values)])
-    return {"strokeDash": alt.StrokeDash(f"{field}:N", scale=scale, legend=None)}
+    return alt.StrokeDash(f"{field}:N", scale=scale, legend=None)
 
 
 def seeds_of(rows: Rows) -> list[int]:
@@ -232,7 +246,8 @@ def of(rows: Rows, key: str, value: str) -> Rows:
 class Panels:
     """One panel per value of `key`, in the order of the rows.
 
-    `str(panels)` has them side by side in one SVG, `charts` each alone.
+    `svg` has them side by side in one picture, `pieces` each in its own, which a page lays out as
+    it has room; the last has the legend.
     """
 
     rows: Rows
@@ -242,11 +257,26 @@ class Panels:
     columns: int = COLUMNS
 
     def __str__(self) -> str:
-        charts = [
-            chart.properties(title=name, width=WIDTH, height=self.height)
+        return self.svg({})
+
+    def svg(self, names: Mapping[str, str]) -> str:
+        """`names` has what a panel is called, if not as its rows have it."""
+        charts = self._titled(names)
+        return to_svg(alt.concat(*charts, columns=self.columns).resolve_scale(color="shared"))
+
+    def pieces(self, names: Mapping[str, str]) -> list[str]:
+        *others, last = map(themed, self._titled(names))
+        for spec in others:
+            hide_legends(spec)
+        return [render(spec) for spec in (*others, last)]
+
+    def _titled(self, names: Mapping[str, str]) -> list[Panel]:
+        return [
+            chart.properties(
+                title=textwrap.wrap(names.get(name, name), TITLE), width=WIDTH, height=self.height
+            )
             for name, chart in self.charts()
         ]
-        return to_svg(alt.concat(*charts, columns=self.columns).resolve_scale(color="shared"))
 
     def charts(self) -> Iterator[tuple[str, Panel]]:
         for name in dict.fromkeys(row[self.key] for row in self.rows):

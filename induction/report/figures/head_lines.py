@@ -161,7 +161,7 @@ def _line_per_head(
         ]
         return layers(
             phase_windows(of(results["windows"], "cell", cell)),
-            base.mark_line(strokeWidth=1.3).encode(detail="name:N", **dashes),
+            base.mark_line(strokeWidth=1.3).encode(detail="name:N", strokeDash=dashes),
             *names,
         )
 

@@ -35,6 +35,23 @@ def _loss_scale(rows: Rows) -> tuple[str, str, str]:
 @figure(
     "curves",
     Section.ICL,
+    "In-context learning over training; lower is more. Solid: the matched score, the loss of late "
+    "tokens with all of their context minus the loss of the same tokens with little of it, with "
+    "its bootstrap interval over sequences. Dashed: the usual score, the loss late in the context "
+    "minus that of other tokens early in it. Dotted: the same at the two single positions that the "
+    "paper takes. One line per seed. Yellow: the phase window of each seed. Models of periodic "
+    "text have scales of their own, here and in the other figures.",
+    row=TableRow("in-context learning, nats", "icl_matched", "seed"),
+    is_file=True,
+)
+def icl(rows: Rows, results: Results) -> Panels:
+    beside = {"icl": [6, 3], "icl_paper": [2, 2]}
+    return _curve(rows, results["windows"], "icl_matched", "in-context learning (nats)", beside)
+
+
+@figure(
+    "curves",
+    Section.ICL,
     "Mean loss on held-out text, the cross-entropy per token, with its bootstrap interval over "
     "sequences. One line per seed. Models of different texts cannot be compared by it.",
     row=TableRow("loss, nats per token", "loss", "seed"),
@@ -82,23 +99,6 @@ def slope_map(rows: Rows, results: Results) -> Panels:
 @figure(
     "curves",
     Section.ICL,
-    "In-context learning over training; lower is more. Solid: the matched score, the loss of late "
-    "tokens with all of their context minus the loss of the same tokens with little of it, with "
-    "its bootstrap interval over sequences. Dashed: the usual score, the loss late in the context "
-    "minus that of other tokens early in it. Dotted: the same at the two single positions that the "
-    "paper takes. One line per seed. Yellow: the phase window of each seed. Models of periodic "
-    "text have scales of their own, here and in the other figures.",
-    row=TableRow("in-context learning, nats", "icl_matched", "seed"),
-    is_file=True,
-)
-def icl(rows: Rows, results: Results) -> Panels:
-    beside = {"icl": [6, 3], "icl_paper": [2, 2]}
-    return _curve(rows, results["windows"], "icl_matched", "in-context learning (nats)", beside)
-
-
-@figure(
-    "curves",
-    Section.ICL,
     "How fast a model learns from reading more: the slope of its loss over the natural logarithm "
     "of the training tokens, fitted over neighbouring checkpoints. Lower is faster. Yellow: the "
     "phase window of each seed.",
@@ -117,7 +117,7 @@ def learning(rows: Rows, results: Results) -> Panels:
         line = alt.Chart(in_millions(seeds)).mark_line(strokeWidth=1.5)
         return layers(
             phase_windows(of(windows, "panel", name), opacity=0.35 / count),
-            line.encode(x=TOKENS, y=y, color=color, **dashes),
+            line.encode(x=TOKENS, y=y, color=color, strokeDash=dashes),
         )
 
     return Panels(rows, "panel", panel)
@@ -146,7 +146,7 @@ def _curve(
                 y=alt.Y(f"{field}_low:Q", title=title, scale=scale), y2=f"{field}_high:Q"
             ),
             base.mark_line(strokeWidth=1.5).encode(
-                y=alt.Y(f"{field}:Q", title=title, scale=scale), **dashes
+                y=alt.Y(f"{field}:Q", title=title, scale=scale), strokeDash=dashes
             ),
         ]
         for other, pattern in beside.items():

@@ -4,7 +4,7 @@ Every panel is a picture of its own, and all have one frame: a training step lie
 in each, so that a page may draw one line through all of them.
 """
 
-from induction.report.figures.frame import MILLION, Panels, render, themed
+from induction.report.figures.frame import MILLION, Panels, hide_legends, render, themed
 
 # Pixels of a panel, and around it for its axes.
 FRAME = {"left": 42, "right": 8, "top": 6, "bottom": 32, "width": 230, "height": 120}
@@ -37,17 +37,16 @@ def _framed(spec: dict, end: int) -> dict:
     spec |= {"autosize": "none", "padding": sides}
     spec["config"]["axis"] |= FONTS
     _set_axes(spec, end / MILLION)
+    # The keys of the row say what colours are.
+    hide_legends(spec)
     return spec
 
 
 def _set_axes(spec: dict, end: float) -> None:
-    """One axis of training for all panels; the title of the row says what y is, and its keys what
-    colours are."""
+    """One axis of training for all panels; the title of the row says what y is."""
     for layer in spec.get("layer", []):
         _set_axes(layer, end)
     encoding = spec.get("encoding", {})
-    for name in {"color", "strokeDash"} & {*encoding}:
-        encoding[name]["legend"] = None
     x = encoding.get("x", {})
     if x.get("field") in ("tokens", "start"):
         x["scale"] = x.get("scale", {}) | {"domain": [0, end], "nice": False}

@@ -49,7 +49,7 @@ def pca(rows: Rows, results: Results) -> Panels:
             *(
                 chart.encode(x=x, y=y, order="tokens:Q")
                 for chart in (
-                    inside.mark_line(color=WINDOW, strokeWidth=9, opacity=0.6),
+                    inside.mark_line(color=WINDOW, strokeWidth=9, strokeJoin="round", opacity=0.6),
                     line,
                     start.mark_point(shape="circle", color=INK, size=45, opacity=1),
                     end.mark_point(shape="square", filled=True, color=INK, size=40, opacity=1),

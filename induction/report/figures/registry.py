@@ -20,7 +20,7 @@ from induction.report.figures import (
 from induction.report.figures.figure import Figure
 
 MODULES = (
-    answer, pca_paths, loss, signal_dates, head_lines, head_scatter, repeats, head_sets,
+    answer, loss, pca_paths, signal_dates, head_lines, head_scatter, repeats, head_sets,
     circuit_edges, head_circuits, logit_paths,
 )  # fmt: skip
 FIGURES = tuple(
