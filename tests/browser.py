@@ -62,3 +62,14 @@ def render(folder: Path, **asked) -> Path:
         patch.chdir(project.folder)
         report.main(Job("report"))
     return project.folder / REPORTS
+
+
+def beside_the_window(reader: Reader, selector: str) -> list[str]:
+    """What is seen only by scrolling sideways, of all that is shown."""
+    return reader.page.evaluate(
+        "(selector) => [...document.querySelectorAll(selector)].filter((element) => {"
+        "const box = element.getBoundingClientRect();"
+        "return box.width && (box.left < -1 || box.right > innerWidth + 1);"
+        "}).map((element) => element.outerHTML.slice(0, 120))",
+        selector,
+    )

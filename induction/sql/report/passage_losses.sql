@@ -4,7 +4,7 @@
 select
     cell, seq,
     list(distinct step order by step) as steps,
-    list(least(round(100 * loss), 65535)::usmallint order by step, pos) as losses
+    list(least(round(100 * loss), 32767)::smallint order by step, pos) as losses
 from losses
 join moments_result using (cell)
 join passages_result using (seq)
