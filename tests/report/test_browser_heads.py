@@ -44,7 +44,7 @@ def test_heads_are_looked_at_checkpoint_by_checkpoint(browser, default_study, wi
 def test_pictures_stand_beside_the_table_and_both_in_the_window(browser, default_study):
     reader = Reader(browser, default_study / "index.html")
     reader.page.locator("#heads .controls").evaluate("(element) => element.scrollIntoView()")
-    table = reader.page.locator("#heads .cards:visible")
+    table = reader.page.locator("#heads .heads-table:visible")
     maps = reader.page.locator("#attention svg")
     (left, *_), right = ([each.bounding_box() for each in boxes.all()] for boxes in (table, maps))
     assert len(right) == 2
@@ -56,8 +56,8 @@ def test_pictures_stand_beside_the_table_and_both_in_the_window(browser, default
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_all_columns_come_on_demand(browser, strange, width):
-    reader = Reader(browser, strange / "index.html", width)
+def test_all_columns_come_on_demand(browser, default_study, width):
+    reader = Reader(browser, default_study / "index.html", width)
 
     def visible() -> int:
         return reader.page.locator("#heads .of-cell:visible tbody tr").first.evaluate(
@@ -67,12 +67,12 @@ def test_all_columns_come_on_demand(browser, strange, width):
     assert visible() == 4
     reader.page.locator("#all-columns").focus()
     reader.page.keyboard.press("Enter")
-    every = reader.page.locator("#heads .cards").first.locator("th").count()
+    every = reader.page.locator("#heads .heads-table").first.locator("th").count()
     assert visible() == every > 10
     assert reader.page.locator("#all-columns").get_attribute("aria-pressed") == "true"
     assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
     if width == 390:
-        assert beside_the_window(reader, "#heads .cards td, #attention svg") == []
+        assert beside_the_window(reader, "#heads .heads-table td, #attention svg") == []
     reader.page.locator("#all-columns").click()
     assert visible() == 4
     assert not reader.complaints
@@ -95,5 +95,5 @@ def test_a_model_is_put_in_when_it_is_chosen_or_printed(browser, default_study, 
     assert reader.page.locator("#heads .of-cell:visible").count() == 1
     assert reader.page.locator("#heads button[aria-pressed='true']").is_visible()
     assert reader.page.locator("#tokens select.cell").input_value() == later
-    assert beside_the_window(reader, "#heads .cards td, #tokens .tokens-list td") == []
+    assert beside_the_window(reader, "#heads .heads-table td, #tokens .tokens-list td") == []
     assert not reader.complaints

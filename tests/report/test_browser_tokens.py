@@ -106,8 +106,8 @@ def test_the_page_as_it_comes_has_the_colours_that_its_script_gives(browser, def
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read_on_every_shade(browser, strange, scheme):
-    reader = Reader(browser, strange / "index.html", color_scheme=scheme)
+def test_text_can_be_read_on_every_shade(browser, default_study, scheme):
+    reader = Reader(browser, default_study / "index.html", color_scheme=scheme)
     ink, paper, *shades = reader.page.evaluate(
         "(() => { const style = getComputedStyle(document.body), box = document.createElement('i');"
         "document.body.append(box); const shades = [];"
