@@ -22,7 +22,7 @@ def files(
     every corpus, the study's own first."""
     cells = answer.findings(results)
     columns = index_page.columns(cells, study["architectures"], study["variations"])
-    figures = drawn(results, index_page.titles(columns))
+    figures = drawn(results, index_page.titles(columns), index_page.shown(columns))
     filled = {
         **study,
         **context.findings(results, cells, study["phase_rule"]),

@@ -15,7 +15,6 @@ from induction.report.figures.figure import Figure
 from induction.report.figures.model_table import FRAME
 from induction.report.figures.pca_paths import plane
 from induction.report.formatting import short
-from induction.report.rendering import encode
 from induction.report.rows import Results, Rows
 from induction.report.sparkline import Sparkline, sparkline, stretch
 from induction.report.wording import Described, kind_of_model, plural
@@ -23,6 +22,9 @@ from induction.text.token_display import display_tokens, show_invisible
 
 # Digits in a CSV of the page; the tables have all.
 DIGITS = 4
+# Counts as text, a letter each: it packs better than numbers or bytes would. The last letter stands
+# for as many as there are before it, and goes on. Nothing in it is escaped in JSON or HTML.
+LETTERS = "".join(chr(code) for code in range(35, 127) if chr(code) not in "&<>\\")
 # Panels of the model analysis table before anyone chooses.
 PANELS = 3
 # The sparklines of each head: name, query, column, and the rows that count.
@@ -91,6 +93,11 @@ def titles(columns: list[Column]) -> dict[str, str]:
     named = {column.cell: column.kind for column in columns}
     named |= {column.panel: column.name for column in columns}
     return {name: text[:1].upper() + text[1:] for name, text in named.items()}
+
+
+def shown(columns: list[Column]) -> set[str]:
+    """The panels and cells that are shown at first."""
+    return {name for each in columns if each.is_shown for name in (each.panel, each.cell)}
 
 
 def shown_first(cells: list[CellFindings], models: Mapping[str, Described]) -> set[str]:
@@ -194,7 +201,7 @@ def first_passage(results: Results, cell: str) -> list[tuple[str, str]]:
         return row["losses"][i * size : (i + 1) * size]
 
     pairs = zip(losses_at(moment["before"]), losses_at(moment["after"]), strict=True)
-    changes = [None, *((after - before) / 100 for before, after in pairs)]
+    changes = [None, *((after - before) / 20 for before, after in pairs)]
     tokens = display_tokens(passage["tokens"])
     return [(token, shade(change)) for token, change in zip(tokens, changes, strict=False)]
 
@@ -226,6 +233,7 @@ def script_data(results: Results, figures: list[Figure], columns: list[Column]) 
         "queries": {figure.name: figure.query for figure in figures if not figure.row},
         "tables": tables(results, [figure.query for figure in figures]),
         "heads": patterns(results),
+        "letters": LETTERS,
         "checkpoints": _checkpoints(results),
         "passages": passages(results),
         "losses": packed_losses(results),
@@ -243,17 +251,21 @@ def span(moment: dict[str, Any]) -> str:
 
 
 def packed_losses(results: Results) -> dict[str, dict[str, str]]:
-    """By cell and sequence the losses of the passages, in hundredths of a nat, as what each token's
-    loss changed by since the checkpoint before: 0, -1, 1, -2, … as 0, 1, 2, 3, …; first the lower
-    byte of each, then the upper one, which is nearly always zero and packs to nothing."""
+    """By cell and sequence the losses of the passages, in twentieths of a nat, as what each token's
+    loss changed by since the checkpoint before: 0, -1, 1, -2, … as 0, 1, 2, 3, …"""
     packed: dict[str, dict[str, str]] = {}
     for row in results["passage_losses"]:
         losses = np.array(row["losses"], dtype=np.int64).reshape(len(row["steps"]), -1)
         changes = np.diff(losses, axis=0, prepend=0)
         folded = np.where(changes < 0, -2 * changes - 1, 2 * changes)
-        planes = np.stack([folded & 255, folded >> 8]).astype(np.uint8)
-        packed.setdefault(row["cell"], {})[str(row["seq"])] = encode(planes.tobytes())
+        packed.setdefault(row["cell"], {})[str(row["seq"])] = spelled(folded.ravel().tolist())
     return packed
+
+
+def spelled(counts: Iterable[int]) -> str:
+    """Counts in LETTERS."""
+    most = len(LETTERS) - 1
+    return "".join(LETTERS[most] * (count // most) + LETTERS[count % most] for count in counts)
 
 
 def readings(
@@ -272,13 +284,14 @@ def readings(
 
 def patterns(results: Results) -> dict[str, dict]:
     """By cell: the tokens of both probes, the checkpoints read, and every head's attention at each
-    as the lower triangle, row by row, in 255ths."""
+    as the lower triangle, row by row, in hundredths."""
     cells = readings(results, display_tokens, "step", "tokens", "at")
     for cell in cells.values():
         cell["heads"] = {}
     for row in results["circuit_attention"]:
         head = cells[row["cell"]]["heads"].setdefault(f"L{row['layer']}H{row['head']}", {})
-        head.setdefault(row["probe"], []).append(encode(bytes(row["weights"])))
+        shares = [round(weight / 2.55) for weight in row["weights"]]
+        head.setdefault(row["probe"], []).append(spelled(shares))
     return cells
 
 

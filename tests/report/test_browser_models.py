@@ -87,11 +87,14 @@ def test_panels_come_and_go_as_their_model_is_chosen(browser, default_study, wid
     assert beside_the_window(reader, ".panel, .pieces img, #picker label") == []
     (other,) = [i for i in range(boxes.count()) if not boxes.nth(i).is_checked()]
     first = reader.page.evaluate(shown)
+    pictures = reader.page.locator("#repeats img")
+    assert pictures.count() == 3
     boxes.nth(other).focus()
     reader.page.keyboard.press("Space")
     assert panels.count() == 4 * measures, "one in every row"
     ordered = boxes.evaluate_all("(boxes) => boxes.map((box) => box.value)")
     assert reader.page.evaluate(shown) == ordered, "in their order, wherever they come from"
+    assert pictures.count() == 4
     assert all(reader.page.locator("#m-icl .value").all_inner_texts()), "at today's step"
     assert beside_the_window(reader, ".panel, .pieces img") == []
     reader.page.locator("#step").focus()

@@ -221,10 +221,13 @@ def test_paths_have_the_marks_that_their_caption_names():
 def test_panels_apart_have_their_titles_and_one_legend():
     panels = loss.learning.drawing({"curves": [*curve("a", 0), *curve("b", 1, "q")], "windows": []})
     assert isinstance(panels, Panels)
-    first, last = panels.pieces({"p": "A model that has a long name, and a variation of it"})
+    names = {"p": "A model that has a long name, and a variation of it"}
+    first, last = panels.pieces(names, {"q"}).values()
     assert "A model that has a long name, and<" in first and ">a variation of it<" in first
     assert "q" in texts(last)
     assert "seed" not in texts(first) and "seed" in texts(last)
+    first, last = panels.pieces(names, {"p"}).values()
+    assert "seed" in texts(first) and "seed" not in texts(last), "where a reader sees it"
 
 
 def test_a_picture_in_an_attribute_is_the_picture():

@@ -4,6 +4,8 @@ import base64
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from induction.report import index_page
 from induction.report.answer import CellFindings
@@ -46,19 +48,34 @@ def test_the_first_passage_is_coloured_by_the_change_of_each_token():
         "moments": [{"cell": "a", "before": 5, "after": 7}],
         "passages": [{"seq": 3, "tokens": ["x", "y", "z"]}],
         "passage_losses": [
-            {"cell": "a", "seq": 3, "steps": [0, 5, 7], "losses": [0, 0, 100, 200, 200, 50]}
+            {"cell": "a", "seq": 3, "steps": [0, 5, 7], "losses": [0, 0, 20, 40, 40, 10]}
         ],
     }
     assert index_page.first_passage(results, "a") == [("x", ""), ("y", "l2"), ("z", "g3")]
     assert index_page.first_passage(results, "b") == []
 
 
+def counts(spelled: str) -> list[int]:
+    """Read as the script does."""
+    most, above, read = len(index_page.LETTERS) - 1, 0, []
+    for letter in spelled:
+        count = index_page.LETTERS.index(letter)
+        read += [] if count == most else [above + count]
+        above = above + most if count == most else 0
+    return read
+
+
+@given(st.lists(st.integers(0, 2000)))
+def test_counts_are_spelled_as_the_script_reads_them(numbers):
+    assert counts(index_page.spelled(numbers)) == numbers
+    assert not set('&<>"\\') & set(index_page.LETTERS)
+
+
 def test_losses_are_packed_as_the_script_reads_them():
     losses = [1, 400, 0, 32767]  # two tokens at two checkpoints
     results = {"passage_losses": [{"cell": "a", "seq": 3, "steps": [0, 5], "losses": losses}]}
-    planes = base64.b64decode(index_page.packed_losses(results)["a"]["3"])
-    lower, upper = planes[:4], planes[4:]
-    folded = [low + 256 * high for low, high in zip(lower, upper, strict=True)]
+    spelled = index_page.packed_losses(results)["a"]["3"]
+    folded = counts(spelled)
     changes = [-(each + 1) // 2 if each % 2 else each // 2 for each in folded]
     assert changes == [1, 400, -1, 32367]
 

@@ -1,6 +1,6 @@
 """Figures of the registry as SVG."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from induction.pipeline.progress import progress
@@ -46,8 +46,8 @@ class Key:
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """`svg` is the whole figure, and `pieces` its panels as data URIs, or itself if it has none; a
-    row of the model analysis table has no pieces and, if it is no file, no `svg`.
+    """`svg` is the whole figure, `pieces` its panels as data URIs, by panel of the report. A row of
+    the model analysis table has no pieces and, if it is no file, no `svg`.
 
     Of a row, `pictures` are the panels, as data URIs, by panel of the report; `keys` say what its
     lines and `scale` what its map shows.
@@ -55,7 +55,7 @@ class DrawnFigure:
 
     figure: Figure
     svg: str
-    pieces: list[str]
+    pieces: dict[str, str]
     pictures: dict[str, str]
     keys: list[Key]
     scale: tuple[str, str, str] | None
@@ -65,8 +65,9 @@ class DrawnFigure:
         return data_uri(self.svg)
 
 
-def drawn(results: Results, names: Mapping[str, str]) -> list[DrawnFigure]:
-    """Every figure that this study has rows of; `names` are those of panels and cells, in words."""
+def drawn(results: Results, names: Mapping[str, str], shown: Container[str]) -> list[DrawnFigure]:
+    """Every figure that this study has rows of; `names` are those of panels and cells, in words,
+    and those that are `shown` at first."""
     end = max(row["tokens"] for row in results["curves"])
     panel_of = {row["cell"]: row["panel"] for row in results["windows"]}
     figures = []
@@ -78,12 +79,14 @@ def drawn(results: Results, names: Mapping[str, str]) -> list[DrawnFigure]:
         svgs = pictures(drawing, end) if row and isinstance(drawing, Panels) else {}
         svg = _svg(drawing, names) if figure.is_file or not row else ""
         is_apart = isinstance(drawing, Panels) and figure.section is not Section.CIRCUITS
-        pieces = drawing.pieces(names) if is_apart else [svg]
+        pieces = drawing.pieces(names, shown) if is_apart and not row else {}
         figures.append(
             DrawnFigure(
                 figure,
                 svg=svg,
-                pieces=[] if row else [data_uri(piece) for piece in pieces],
+                pieces={
+                    panel_of.get(name, name): data_uri(piece) for name, piece in pieces.items()
+                },
                 pictures={panel_of.get(name, name): data_uri(svg) for name, svg in svgs.items()},
                 keys=_keys(figure, results),
                 scale=row.scale(figure.rows(results)) if row and row.scale else None,

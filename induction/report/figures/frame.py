@@ -6,7 +6,7 @@ A drawing is an SVG string, or panels, which become one SVG.
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 
 import altair as alt
@@ -247,7 +247,7 @@ class Panels:
     """One panel per value of `key`, in the order of the rows.
 
     `svg` has them side by side in one picture, `pieces` each in its own, which a page lays out as
-    it has room; the last has the legend.
+    it has room.
     """
 
     rows: Rows
@@ -264,11 +264,17 @@ class Panels:
         charts = self._titled(names)
         return to_svg(alt.concat(*charts, columns=self.columns).resolve_scale(color="shared"))
 
-    def pieces(self, names: Mapping[str, str]) -> list[str]:
-        *others, last = map(themed, self._titled(names))
-        for spec in others:
-            hide_legends(spec)
-        return [render(spec) for spec in (*others, last)]
+    def pieces(self, names: Mapping[str, str], shown: Container[str]) -> dict[str, str]:
+        """Each by its name; the last of those that are `shown` has the legend."""
+        specs = {
+            name: themed(chart)
+            for (name, _), chart in zip(self.charts(), self._titled(names), strict=True)
+        }
+        *_, last = [name for name in specs if name in shown] or specs
+        for name, spec in specs.items():
+            if name != last:
+                hide_legends(spec)
+        return {name: render(spec) for name, spec in specs.items()}
 
     def _titled(self, names: Mapping[str, str]) -> list[Panel]:
         return [

@@ -24,7 +24,7 @@ from induction.report.figures.frame import (
 from induction.report.rows import Results, Rows
 
 NOT_DRAWN = "not drawn for variations"
-SHADES = 40  # of a map, from its lowest value to its highest
+SHADES = 24  # of a map, from its lowest value to its highest
 
 
 def _loss_scale(rows: Rows) -> tuple[str, str, str]:

@@ -20,6 +20,19 @@ const elementsOf = (name) => {
   return [...new DOMParser().parseFromString(text, "text/html").body.children];
 };
 
+// Counts, a letter each; the last letter stands for as many as there are before it, and goes on.
+const worth = new Map([...data.letters].map((letter, i) => [letter, i]));
+const counts = (spelled) => {
+  const most = data.letters.length - 1, read = [];
+  let above = 0;
+  for (const letter of spelled) {
+    const count = worth.get(letter);
+    if (count < most) read.push(above + count);
+    above = count < most ? 0 : above + most;
+  }
+  return read;
+};
+
 const rowsOf = (query, where = {}) => {
   const table = tables[query];
   if (!table) return [];

@@ -17,8 +17,8 @@ const showHead = () => {
   const map = (probe, caption) => {
     const patterns = cell.heads[selected.head]?.[probe];
     return patterns
-      ? heatMap(`${selected.cell}-${selected.head}-${reading.at}-${probe}`, patterns[selected.reading],
-        cell.shown[probe], caption, probe === "random" ? (cell.shown[probe].length + 1) / 2 : null)
+      ? heatMap(`${selected.cell}-${selected.head}-${reading.at}-${probe}`,
+        counts(patterns[selected.reading]).map((share) => share / 100), cell.shown[probe], caption, probe === "random" ? (cell.shown[probe].length + 1) / 2 : null)
       : "";
   };
   at("attention").replaceChildren(

@@ -81,17 +81,20 @@ setStep(steps.length - 1);
 
 // Which models have panels.
 const waiting = new Map();
+// A panel of the table, or the picture of a model in a figure, and what it stands in.
 const placeOf = (panel) => data.columns.findIndex((column) => column.panel === panel.dataset.panel);
+const rowOf = ({ dataset }) => dataset.measure
+  ? at(`m-${dataset.measure}`).querySelector(".panels") : at(dataset.of).querySelector("div");
 const showPanels = (name, shown) => {
   if (shown) {
     for (const panel of waiting.get(name) ?? elementsOf(`panels ${name}`)) {
-      const row = at(`m-${panel.dataset.measure}`).querySelector(".panels");
+      const row = rowOf(panel);
       row.insertBefore(panel, [...row.children].find((each) => placeOf(each) > placeOf(panel)) ?? null);
-      readOut(panel);
+      if (panel.dataset.measure) readOut(panel);
     }
     setStep(Number(stepInput.value));
   } else {
-    const panels = [...document.querySelectorAll(".panel")]
+    const panels = [...document.querySelectorAll("[data-panel]")]
       .filter((panel) => panel.dataset.panel === name);
     waiting.set(name, panels);
     for (const panel of panels) {

@@ -1,15 +1,12 @@
 // A passage, token by token.
 const passageInput = at("passage"), before = at("before"), after = at("after");
 const lossesOf = (cell, seq) => {
-  const packed = bytes(data.losses[cell][seq]), total = packed.length / 2;
-  const size = total / checkpoints[cell].length;
-  // Changes since the checkpoint before, in hundredths: 0, -1, 1, -2, … as 0, 1, 2, 3, …
-  const losses = new Int32Array(total);
-  for (let i = 0; i < total; i++) {
-    const folded = packed[i] | (packed[total + i] << 8);
-    losses[i] = (i < size ? 0 : losses[i - size]) + (folded & 1 ? -(folded + 1) / 2 : folded / 2);
-  }
-  const loss = (step, pos) => losses[step * size + pos] / 100;
+  const losses = counts(data.losses[cell][seq]), size = losses.length / checkpoints[cell].length;
+  // Changes since the checkpoint before, in twentieths: 0, -1, 1, -2, … as 0, 1, 2, 3, …
+  losses.forEach((folded, i) => {
+    losses[i] = (i < size ? 0 : losses[i - size]) + (folded % 2 ? -(folded + 1) / 2 : folded / 2);
+  });
+  const loss = (step, pos) => losses[step * size + pos] / 20;
   return { loss, size };
 };
 // The same rule as in the page as it comes.
@@ -55,7 +52,7 @@ const describeToken = (pos) => {
       `${number(loss(to, pos))} at ${millions(tokens[to])}`),
     lossChart(`${cell}-seq${passage.seq}-pos${pos + 1}`, tokens,
       tokens.map((_, step) => loss(step, pos)),
-      "Its loss over training (nats; millions of training tokens). Yellow: what is compared."));
+      "Its loss over training (in nats, to a twentieth; millions of training tokens). Yellow: what is compared."));
 };
 const showPassage = () => {
   const passage = data.passages[Number(passageInput.value)], cell = selected.cell;
@@ -72,8 +69,8 @@ const showPassage = () => {
   let greatest = [0, 0];
   const spans = passage.tokens.map((token, i) => {
     if (i === 0 || i > size) return make("span", {}, token);
-    // In whole hundredths, as they came: a difference of fractions may miss a half.
-    const change = Math.round(100 * (loss(to, i - 1) - loss(from, i - 1))) / 100;
+    // In whole twentieths, as they came: a difference of fractions may miss a half.
+    const change = Math.round(20 * (loss(to, i - 1) - loss(from, i - 1))) / 20;
     if (change < greatest[0]) greatest = [change, i - 1];
     return make("span", { class: tint(change), "data-pos": i - 1,
       title: `${change < 0 ? "" : "+"}${change.toFixed(2)} nats` }, token);
