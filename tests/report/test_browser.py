@@ -149,7 +149,8 @@ def test_small_large_and_negative_studies_have_their_page(browser, tmp_path, ask
         assert said[0].startswith("No model goes through a phase change.")
         assert "No head of these models ends as an induction head" in said[2]
     columns = reader.page.locator("#m-icl .panel").count()
-    assert columns == len({name.partition("_")[0] for name in asked["cells"]})
+    models = {name.partition("_")[0] for name in asked["cells"]}
+    assert columns == min(3, len(models))
     if len(asked["cells"]) == 20:
         assert "attn2 (3 of 4 seeds)" in said[0]
         assert reader.page.locator("#glance tbody tr").count() == 20

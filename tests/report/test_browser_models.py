@@ -109,6 +109,9 @@ def test_panels_come_and_go_as_their_model_is_chosen(browser, default_study, wid
     reader.page.keyboard.press("End")
     boxes.nth(other).check()
     assert reader.text(chosen) != start, "it comes back at the step of the others"
+    boxes.first.uncheck()
+    boxes.first.check()
+    assert reader.page.evaluate(shown) == ordered, "the first is the first again"
     broken = "[...document.images].filter((image) => !image.naturalWidth).length"
     assert reader.page.evaluate(broken) == 0
     assert not reader.complaints
