@@ -31,6 +31,8 @@ class Reader:
         self.page.on("dialog", self.dismiss)
         self.page.on("request", self.note_request)
         self.page.goto(self.uri)
+        if options.get("java_script_enabled", True):
+            self.page.wait_for_selector("html.ready", state="attached")
 
     def dismiss(self, dialog: sync_api.Dialog) -> None:
         self.complaints.append(f"dialog: {dialog.message}")
@@ -60,3 +62,14 @@ def render(folder: Path, **asked) -> Path:
         patch.chdir(project.folder)
         report.main(Job("report"))
     return project.folder / REPORTS
+
+
+def beside_the_window(reader: Reader, selector: str) -> list[str]:
+    """What is seen only by scrolling sideways, of all that is shown."""
+    return reader.page.evaluate(
+        "(selector) => [...document.querySelectorAll(selector)].filter((element) => {"
+        "const box = element.getBoundingClientRect();"
+        "return box.width && (box.left < -1 || box.right > innerWidth + 1);"
+        "}).map((element) => element.outerHTML.slice(0, 120))",
+        selector,
+    )

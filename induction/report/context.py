@@ -16,8 +16,9 @@ from induction.config.phases import PhaseSettings
 from induction.config.train import TrainSettings
 from induction.report import answer, glance, index_page, score, smearing, summary, weights
 from induction.report.dotted_keys import flatten
-from induction.report.figures.drawn import DrawnFigure
+from induction.report.figures.drawn import DrawnFigure, legend_style
 from induction.report.figures.figure import Section
+from induction.report.figures.model_table import frame_style
 from induction.report.figures.signal_dates import SIGNALS
 from induction.report.findings import CellFindings, missed_rules, models
 from induction.report.rendering import asset, content_hash, style
@@ -107,17 +108,25 @@ def findings(
 
 
 def pages(
-    results: Results, cells: list[CellFindings], figures: list[DrawnFigure]
+    results: Results,
+    cells: list[CellFindings],
+    figures: list[DrawnFigure],
+    columns: list[index_page.Column],
 ) -> dict[str, Any]:
     """What the pages show beside sentences and tables."""
     detailed = [row for row in results["cells"] if row["is_detailed"]]
     first = next((row for row in detailed if row["phase_change"]), detailed[0])["cell"]
     end = max(row["tokens"] for row in results["curves"])
-    sheet = style()
+    sheet = style() + frame_style() + legend_style(figures)
     return {
         "detailed": detailed,
+        "end_of_training": end,
         "first": first,
-        "columns": index_page.columns(cells),
+        "columns": columns,
+        "names": {column.cell: column.kind for column in columns if column.is_detailed},
+        "moments_of": {
+            row["cell"]: row | {"span": index_page.span(row)} for row in results["moments"]
+        },
         "spans": index_page.windows(cells, end),
         "sparklines": {
             row["cell"]: index_page.head_sparklines(results, row["cell"], end) for row in detailed

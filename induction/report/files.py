@@ -41,14 +41,15 @@ def files(
             for cell in model.cells
         ]
     }
-    figures = drawn(results)
+    columns = index_page.columns(cells, study["architectures"], study["variations"])
+    figures = drawn(results, index_page.titles(columns), index_page.shown(columns))
     board = scoreboard(
         results["claims"], results["claims_by_family"], results["evidence"], bool(study["suite"])
     )
     filled = {
         **study,
         **context.findings(results, cells, study),
-        **context.pages(results, cells, figures),
+        **context.pages(results, cells, figures, columns),
         "scoreboard": board,
         "grid": grid,
         "limits": ""
@@ -67,7 +68,7 @@ def files(
     on_circuits = [d.figure for d in figures if d.figure.section is Section.CIRCUITS]
     on_index = [d.figure for d in figures if d.figure.section is not Section.CIRCUITS]
     data = {
-        "index": index_page.script_data(results, on_index, cells),
+        "index": index_page.script_data(results, on_index, columns),
         "circuits": circuits_page.script_data(results, on_circuits),
     }
     products = {

@@ -3,29 +3,50 @@
 The script's part is JSON: every number that it shows, and the rows that charts offer as CSV.
 """
 
-import struct
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
 
 from induction.report.figures.figure import Figure
 from induction.report.figures.model_table import FRAME
 from induction.report.figures.pca_paths import plane
 from induction.report.findings import CellFindings
 from induction.report.formatting import short
-from induction.report.rendering import encode
 from induction.report.rows import Results, Rows
 from induction.report.sparkline import Sparkline, sparkline, stretch
+from induction.report.wording import Described, kind_of_model, plural
 from induction.text.token_display import display_tokens, show_invisible
 
 # Digits in a CSV of the page; the tables have all.
-DIGITS = 6
-# The sparklines of each head: title, query, column, and the rows that count.
+DIGITS = 4
+# Counts as text, a letter each: it packs better than numbers or bytes would. The last letter stands
+# for as many as there are before it, and goes on. Nothing in it is escaped in JSON or HTML.
+LETTERS = "".join(chr(code) for code in range(35, 127) if chr(code) not in "&<>\\")
+# Panels of the model analysis table before anyone chooses.
+PANELS = 3
+# The sparklines of each head: name, query, column, and the rows that count.
 SPARKLINES = (
-    ("prefix matching", "heads", "prefix_matching", {}),
-    ("previous token", "heads", "previous_token", {}),
-    ("ΔICL, patterns held", "ablations", "delta_icl", {"mode": "pattern"}),
-    ("ΔICL, full", "ablations", "delta_icl", {"mode": "full"}),
+    ("prefix_matching", "heads", "prefix_matching", {}),
+    ("previous_token", "heads", "previous_token", {}),
+    ("full", "ablations", "delta_icl", {"mode": "full"}),
+    ("pattern", "ablations", "delta_icl", {"mode": "pattern"}),
 )
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the model analysis table: a panel, the cell of its lowest seed, what the model is
+    (`kind`, or `name` with its seeds and its variation), and whether it is shown at first."""
+
+    panel: str
+    cell: str
+    kind: str
+    name: str
+    is_detailed: bool
+    is_shown: bool
 
 
 def tables(results: Results, queries: Iterable[str]) -> dict[str, dict[str, list]]:
@@ -37,19 +58,67 @@ def tables(results: Results, queries: Iterable[str]) -> dict[str, dict[str, list
     }
 
 
-def columns(cells: list[CellFindings]) -> list[dict[str, Any]]:
-    """The columns of the model analysis table: a panel, and the cell of its lowest seed."""
-    first: dict[str, str] = {}
+def columns(
+    cells: list[CellFindings], models: Mapping[str, Described], variations: Mapping[str, str]
+) -> list[Column]:
+    """The columns of the model analysis table; `models` and `variations` are by cell."""
+    first: dict[str, CellFindings] = {}
     for cell in cells:
-        first.setdefault(cell.panel, cell.name)
-    return [{"panel": panel, "cell": name} for panel, name in first.items()]
+        first.setdefault(cell.panel, cell)
+    seeds = Counter(cell.panel for cell in cells)
+    kinds = {panel: kind_of_model(models[cell.name]) for panel, cell in first.items()}
+    named = {
+        panel: (plural(kinds[panel]) if seeds[panel] > 1 else kinds[panel])
+        + (f", {variation}" if (variation := variations[cell.name]) else "")
+        for panel, cell in first.items()
+    }
+    taken = Counter(named.values())
+    code = {panel: f" ({panel})" if taken[named[panel]] > 1 else "" for panel in first}
+    shown = shown_first(list(first.values()), models)
+    return [
+        Column(
+            panel,
+            cell.name,
+            kind=kinds[panel] + code[panel],
+            name=named[panel] + code[panel],
+            is_detailed=cell.scores["is_detailed"],
+            is_shown=panel in shown,
+        )
+        for panel, cell in first.items()
+    ]
 
 
-def head_sparklines(
-    results: Results, cell: str, end: int
-) -> list[tuple[str, dict[str, tuple[Sparkline, float]]]]:
-    """By title, and by the name of each head of a cell: its line, and its last value."""
-    titled = []
+def titles(columns: list[Column]) -> dict[str, str]:
+    """What stands above a picture of a panel or of a cell, by either's name."""
+    named = {column.cell: column.kind for column in columns}
+    named |= {column.panel: column.name for column in columns}
+    return {name: text[:1].upper() + text[1:] for name, text in named.items()}
+
+
+def shown(columns: list[Column]) -> set[str]:
+    """The panels and cells that are shown at first."""
+    return {name for each in columns if each.is_shown for name in (each.panel, each.cell)}
+
+
+def shown_first(cells: list[CellFindings], models: Mapping[str, Described]) -> set[str]:
+    """The panels that answer the question best: layers of attention alone that go through the
+    change, one such layer, which has nothing to compose, and smeared keys, which mend that. What is
+    missing of these is made up for by the next panels. `cells` are the first of each panel."""
+
+    def depth(cell: CellFindings) -> tuple[bool, bool, int]:
+        return not cell.scores["is_detailed"], not cell.changed, models[cell.name].n_layers
+
+    smeared = [cell for cell in cells if models[cell.name].smeared_keys]
+    plain = [cell for cell in cells if cell not in smeared and not models[cell.name].mlp]
+    single = [cell for cell in plain if models[cell.name].n_layers == 1]
+    several = [cell for cell in plain if cell not in single]
+    best = [min(group, key=depth).panel for group in (several, single, smeared) if group]
+    return {*list(dict.fromkeys([*best, *(cell.panel for cell in cells)]))[:PANELS]}
+
+
+def head_sparklines(results: Results, cell: str, end: int) -> dict[str, dict[str, Sparkline]]:
+    """By score, and by the name of each head of a cell: its line."""
+    titled = {}
     for title, query, column, where in SPARKLINES:
         of_head: dict[str, Rows] = {}
         for row in results[query]:
@@ -59,14 +128,10 @@ def head_sparklines(
             continue
         values = [row[column] for rows in of_head.values() for row in rows]
         low, high = (0.0, 1.0) if query == "heads" else (min(0.0, *values), max(0.1, *values))
-        lines = {
-            name: (
-                sparkline([r["tokens"] for r in rows], [r[column] for r in rows], end, low, high),
-                rows[-1][column],
-            )
+        titled[title] = {
+            name: sparkline([r["tokens"] for r in rows], [r[column] for r in rows], end, low, high)
             for name, rows in of_head.items()
         }
-        titled.append((title, lines))
     return titled
 
 
@@ -136,7 +201,7 @@ def first_passage(results: Results, cell: str) -> list[tuple[str, str]]:
         return row["losses"][i * size : (i + 1) * size]
 
     pairs = zip(losses_at(moment["before"]), losses_at(moment["after"]), strict=True)
-    changes = [None, *((after - before) / 1000 for before, after in pairs)]
+    changes = [None, *((after - before) / 20 for before, after in pairs)]
     tokens = display_tokens(passage["tokens"])
     return [(token, shade(change)) for token, change in zip(tokens, changes, strict=False)]
 
@@ -150,7 +215,7 @@ def shade(change: float | None) -> str:
     return f"{'g' if change < 0 else 'l'}{min(8, int(2 * abs(change) + 0.5))}"
 
 
-def script_data(results: Results, figures: list[Figure], cells: list[CellFindings]) -> dict:
+def script_data(results: Results, figures: list[Figure], columns: list[Column]) -> dict:
     """All that the script of the page reads; `figures` are those of the page."""
     steps = sorted({row["tokens"] for row in results["curves"]})
     return {
@@ -158,7 +223,7 @@ def script_data(results: Results, figures: list[Figure], cells: list[CellFinding
         "end": steps[-1],
         "steps": steps,
         "plane": plane(results["trajectories"]) if results["trajectories"] else None,
-        "columns": columns(cells),
+        "columns": [asdict(column) for column in columns],
         "tableRows": [
             {"name": figure.name, "query": figure.query}
             | {key: getattr(figure.row, key) for key in ("value", "lines", "where")}
@@ -168,22 +233,39 @@ def script_data(results: Results, figures: list[Figure], cells: list[CellFinding
         "queries": {figure.name: figure.query for figure in figures if not figure.row},
         "tables": tables(results, [figure.query for figure in figures]),
         "heads": patterns(results),
+        "letters": LETTERS,
         "checkpoints": _checkpoints(results),
         "passages": passages(results),
         "losses": packed_losses(results),
         "moments": {
-            row["cell"]: [row["before_tokens"], row["after_tokens"]] for row in results["moments"]
+            row["cell"]: [row["before_tokens"], row["after_tokens"], span(row)]
+            for row in results["moments"]
         },
     }
 
 
+def span(moment: dict[str, Any]) -> str:
+    """What lies between the two moments of a cell whose losses are compared."""
+    window, training = "the phase window", "from the first quarter of training to its end"
+    return window if moment["is_window"] else f"there is no phase window: {training}"
+
+
 def packed_losses(results: Results) -> dict[str, dict[str, str]]:
-    """By cell and sequence the losses of the passages: two bytes each, the smaller first."""
+    """By cell and sequence the losses of the passages, in twentieths of a nat, as what each token's
+    loss changed by since the checkpoint before: 0, -1, 1, -2, … as 0, 1, 2, 3, …"""
     packed: dict[str, dict[str, str]] = {}
     for row in results["passage_losses"]:
-        data = struct.pack(f"<{len(row['losses'])}H", *row["losses"])
-        packed.setdefault(row["cell"], {})[str(row["seq"])] = encode(data)
+        losses = np.array(row["losses"], dtype=np.int64).reshape(len(row["steps"]), -1)
+        changes = np.diff(losses, axis=0, prepend=0)
+        folded = np.where(changes < 0, -2 * changes - 1, 2 * changes)
+        packed.setdefault(row["cell"], {})[str(row["seq"])] = spelled(folded.ravel().tolist())
     return packed
+
+
+def spelled(counts: Iterable[int]) -> str:
+    """Counts in LETTERS."""
+    most = len(LETTERS) - 1
+    return "".join(LETTERS[most] * (count // most) + LETTERS[count % most] for count in counts)
 
 
 def readings(
@@ -202,13 +284,14 @@ def readings(
 
 def patterns(results: Results) -> dict[str, dict]:
     """By cell: the tokens of both probes, the checkpoints read, and every head's attention at each
-    as the lower triangle, row by row, in 255ths."""
+    as the lower triangle, row by row, in hundredths."""
     cells = readings(results, display_tokens, "step", "tokens", "at")
     for cell in cells.values():
         cell["heads"] = {}
     for row in results["circuit_attention"]:
         head = cells[row["cell"]]["heads"].setdefault(f"L{row['layer']}H{row['head']}", {})
-        head.setdefault(row["probe"], []).append(encode(bytes(row["weights"])))
+        shares = [round(weight / 2.55) for weight in row["weights"]]
+        head.setdefault(row["probe"], []).append(spelled(shares))
     return cells
 
 

@@ -22,7 +22,8 @@ def limits(
     models = list(models)
     layers, width = _from_to([m.n_layers for m in models]), _from_to([m.d_model for m in models])
     packages = listed(list(manifest["versions"]))
-    source = SOURCES.get(manifest["source"], manifest["source"]).format(packages)
+    name: str = manifest["source"]
+    source = SOURCES.get(name, name).format(packages)
     positions = sorted({POSITIONS[m.positions] for m in models})
     ways = [each or "positions that only queries and keys see" for each in positions]
     return (

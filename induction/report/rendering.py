@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ SCRIPTS = {
     ),
     "circuits": ("circuits",),
 }
+# Tests wait for it.
+READY = 'document.documentElement.classList.add("ready");\n'
 
 
 def render(template: str, context: dict[str, Any]) -> str:
@@ -36,6 +39,7 @@ def render(template: str, context: dict[str, Any]) -> str:
     filters = (
         formatting.fixed, formatting.millions, formatting.significant, formatting.duration,
         formatting.escape_pipes,
+        packed,
     )  # fmt: skip
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals["between"] = formatting.between
@@ -51,6 +55,11 @@ def style() -> str:
     return "".join(asset(f"css/{name}.css") for name in STYLES)
 
 
+def packed(text: str) -> str:
+    """Text that only scripts read, deflated: most of a page, in a fifth of the bytes."""
+    return encode(zlib.compress(text.encode(), 9))
+
+
 def encode(content: str | bytes) -> str:
     """Base64, as a data URI and the scripts of the pages have it."""
     return base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
@@ -59,7 +68,7 @@ def encode(content: str | bytes) -> str:
 def inline_script(name: str, data: Any) -> dict[str, str]:
     """The script of a page, its hash and its data, as the template wants them."""
     parts = "".join(asset(f"{part}.js") for part in ("common", *SCRIPTS[name]))
-    script = f'"use strict";\n(() => {{\n{parts}}})();\n'
+    script = f'"use strict";\n(async () => {{\n{parts}{READY}}})();\n'
     return {"data": script_data(data), "script": script, "script_hash": content_hash(script)}
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import altair as alt
@@ -22,8 +23,20 @@ from induction.report.figures import (
     signal_dates,
     smearing,
 )
+from induction.report.figures.drawn import data_uri
 from induction.report.figures.figure import Figure, Section
-from induction.report.figures.frame import COLOURS, GREY, MEASURED, SHOWN, Panels, themed, to_svg
+from induction.report.figures.frame import (
+    COLOURS,
+    GREY,
+    LAYER_COLOURS,
+    MEASURED,
+    SEED_COLOURS,
+    SHOWN,
+    WINDOW,
+    Panels,
+    themed,
+    to_svg,
+)
 from induction.report.figures.registry import FIGURES
 from tests.project import ROOT
 
@@ -81,12 +94,12 @@ def test_curves_have_a_line_per_seed_and_a_window_for_each_that_changes():
     windows = [window("a", 0, MILLION, 2 * MILLION), window("b", 1, 0, MILLION, holds=False)]
     picture = svg(loss.loss, curves=rows, windows=windows)
     strokes = attributes(marks(picture, "line"), "stroke")
-    assert strokes == [COLOURS[0], COLOURS[1], COLOURS[0]]
+    assert strokes == [SEED_COLOURS[0], SEED_COLOURS[1], SEED_COLOURS[0]]
     assert len(marks(picture, "rect")) == 1
     titles = {"p", "q", "seed", "loss (nats per token)", "training tokens (millions)"}
     assert titles <= {*texts(picture)}
     picture = svg(loss.learning, curves=rows, windows=windows)
-    assert len(marks(picture, "line")) == 3 and "d loss / d ln tokens" in texts(picture)
+    assert len(marks(picture, "line")) == 3 and "slope over ln tokens (nats)" in texts(picture)
     picture = svg(loss.icl, curves=rows, windows=windows)
     assert len(marks(picture, "line")) == 9, "and the usual score, at the paper's points, too"
     assert "seed" not in texts(svg(loss.loss, curves=curve("a", 0))), "one seed needs no legend"
@@ -114,7 +127,7 @@ def test_a_line_per_head_and_the_names_of_the_best_two_if_they_are_any_good():
     ]
     picture = svg(head_lines.prefix_matching, heads=rows)
     strokes = attributes(marks(picture, "line"), "stroke")
-    assert sorted(strokes) == sorted([COLOURS[0], COLOURS[1], COLOURS[1]])
+    assert sorted(strokes) == sorted([LAYER_COLOURS[0], LAYER_COLOURS[1], LAYER_COLOURS[1]])
     assert [mark.text for mark in marks(picture, "text")] == ["L1H0"]
 
 
@@ -155,7 +168,7 @@ def test_every_head_is_a_point_where_it_has_both_scores():
 def test_maps_leave_out_the_last_checkpoint_which_has_no_width():
     rows = [
         {"cell": "a", "tokens": tokens, "end_tokens": end, "first_read": 1, "end_read": 10}
-        | {"loss": 1.0 + tokens / MILLION, "slope": -0.1}
+        | {"loss": 1.0 + tokens / MILLION, "slope": tokens / MILLION}
         for tokens, end in ((0, MILLION), (MILLION, 2 * MILLION), (2 * MILLION, 2 * MILLION))
     ]
     for entry in (loss.loss_map, loss.slope_map):
@@ -163,19 +176,69 @@ def test_maps_leave_out_the_last_checkpoint_which_has_no_width():
         assert len(marks(picture, "rect")) == len(marks(picture, "rule")) == 2
 
 
-def test_paths_are_those_of_the_detailed_and_grey_for_all():
+def test_maps_have_one_rectangle_for_what_looks_alike():
+    losses = (1.0, 1.01, 3.0, 1.0)
+    rows = [
+        {"cell": "a", "tokens": i * MILLION, "end_tokens": (i + 1) * MILLION}
+        | {"first_read": 1, "end_read": 10, "loss": value, "slope": -value}
+        for i, value in enumerate(losses)
+    ]
+    rectangles = marks(svg(loss.loss_map, positions=rows), "rect")
+    widths = [float(re.findall(r"h([\d.]+)v", each.get("d", ""))[0]) for each in rectangles]
+    assert widths == pytest.approx([2 * widths[1], widths[1], widths[1]])
+    fills = attributes(rectangles, "fill")
+    assert fills[0] == fills[2] != fills[1]
+    assert len(marks(svg(loss.slope_map, positions=rows), "rect")) == 1, "all beyond the scale"
+
+
+def test_paths_have_the_marks_that_their_caption_names():
     rows = [
         {"cell": cell, "is_detailed": cell == "a", "tokens": i, "pc1": float(i), "pc2": float(i)}
-        | {"pc1_share": 0.5, "pc2_share": 0.25, "is_in_window": i == 1}
+        | {"pc1_share": 0.5, "pc2_share": 0.25, "is_in_window": i in (1, 2)}
         for cell in ("a", "b")
-        for i in range(3)
+        for i in range(5)
     ]
     picture = svg(pca_paths.pca, trajectories=rows)
-    strokes = attributes(marks(picture, "line"), "stroke")
-    assert strokes.count(GREY) == 2 and strokes.count(COLOURS[0]) == 1
+    lines = attributes(marks(picture, "line"), "stroke")
+    assert lines.count(GREY) == 2, "all cells"
+    assert lines.count(WINDOW) == lines.count("currentColor") == 1 and len(lines) == 4
+    start, end = marks(picture, "symbol")
+    assert start.get("stroke") == "currentColor" and start.get("fill") is None, "a circle"
+    assert end.get("fill") == "currentColor" and end.get("stroke") is None, "a square"
+    assert "A" in start.get("d", "") and "A" not in end.get("d", ""), "arcs"
+    path = next(m for m in marks(picture, "line") if m.get("stroke") == "currentColor").get("d", "")
+    first, *_, last = re.findall(r"[\d.]+,[\d.]+", path)
+    assert start.get("transform") == f"translate({first})"
+    assert end.get("transform") == f"translate({last})"
     assert {"a", "PC1 (50 %)", "PC2 (25 %)"} <= {*texts(picture)} and "b" not in texts(picture)
+    for word in ("Circle: the start", "square: the end", "yellow: the phase window", "grey"):
+        assert word in pca_paths.pca.caption
+    still = [row | {"is_in_window": False} for row in rows]
+    strokes = attributes(marks(svg(pca_paths.pca, trajectories=still), "line"), "stroke")
+    assert WINDOW not in strokes
     plane = pca_paths.plane([{"pc1": 0.0, "pc2": 1.0}, {"pc1": 10.0, "pc2": 1.0}])
     assert plane == {"pc1": [-0.5, 10.5], "pc2": [1.0, 1.0]}
+
+
+def test_panels_apart_have_their_titles_and_one_legend():
+    panels = loss.learning.drawing({"curves": [*curve("a", 0), *curve("b", 1, "q")], "windows": []})
+    assert isinstance(panels, Panels)
+    names = {"p": "A model that has a long name, and a variation of it"}
+    first, last = panels.pieces(names, {"q"}).values()
+    assert "A model that has a long name, and<" in first and ">a variation of it<" in first
+    assert "q" in texts(last)
+    assert "seed" not in texts(first) and "seed" in texts(last)
+    first, last = panels.pieces(names, {"p"}).values()
+    assert "seed" in texts(first) and "seed" not in texts(last), "where a reader sees it"
+
+
+def test_a_picture_in_an_attribute_is_the_picture():
+    text = '<svg a="1 &amp; %20 #2"><text>it\'s &lt; "é" −1</text></svg>'
+    uri = data_uri(text)
+    assert not set('"&#') & set(uri)
+    read = ElementTree.fromstring(unquote(uri.partition(",")[2]))
+    assert read.get("a") == "1 & %20 #2"
+    assert (read[0].text or "").replace("'", '"') == 'it"s < "é" −1'
 
 
 def date(signal: str, estimator: str = "levels", seed: int = 0, panel="p", **dates: float) -> dict:
@@ -207,7 +270,7 @@ def test_every_seed_and_estimator_has_a_bar():
     bars = marks(svg(signal_dates.phases, phases=rows, curves=[{"tokens": 10 * MILLION}]), "rule")
     assert len({bar.get("transform") for bar in bars}) == 6
     strokes = attributes(bars, "stroke")
-    assert sorted(strokes) == sorted([COLOURS[0], COLOURS[5]] * 3)
+    assert sorted(strokes) == sorted([*signal_dates.ESTIMATORS.values()] * 3)
 
 
 def share(intervention: str, value: float | None, seed: int = 0, **ends: float) -> dict:
@@ -269,7 +332,7 @@ def test_a_layer_has_its_colour_where_the_first_has_no_such_score():
         for layer, trace in ((0, None), (1, 2.0))
     ]
     (line,) = marks(svg(head_lines.qk_trace, heads=rows), "line")
-    assert line.get("stroke") == COLOURS[1]
+    assert line.get("stroke") == LAYER_COLOURS[1]
 
 
 MODELS = [{"cell": "a", "panel": "a", "kind": "two-layer model", "label": "two layers"}]

@@ -623,11 +623,11 @@ def test_passages_are_those_that_gain_most_as_the_middle_one_and_least():
     assert (result[0]["document"], result[0]["start"]) == ("1.py", 7)
 
 
-def test_losses_of_passages_are_thousandths_by_checkpoint_and_position():
+def test_losses_of_passages_are_twentieths_by_checkpoint_and_position():
     inputs = compared() | {"passages_result": [{"seq": 1}]}
     (row,) = ask("report/passage_losses", inputs)
     assert (row["cell"], row["seq"], row["steps"]) == ("a", 1, [0, 1, 2])
-    assert row["losses"] == [6000, 6000, 6000, 6000, 3000, 1000]
+    assert row["losses"] == [120, 120, 120, 120, 60, 20]
 
 
 def test_tokens_that_change_most_come_with_what_stands_before_them():

@@ -74,4 +74,4 @@ def answer(rows: Rows, results: Results) -> Panels:
         for title, field in PANELS.items()
         for row in rows
     ]
-    return Panels(marks, "panel", panel, height=HEIGHT, width=WIDTH, columns=2, is_apart=True)
+    return Panels(marks, "panel", panel, height=HEIGHT, width=WIDTH, columns=2)

@@ -5,7 +5,8 @@ A drawing is an SVG string, or panels, which become one SVG.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 
 import altair as alt
@@ -16,24 +17,26 @@ from induction.report.rows import Rows
 Panel = alt.Chart | alt.LayerChart
 Domain = list[float | int]
 
-# A colour says one thing on a page: a model, a seed, a layer, or a kind of whatever else there is.
-# Each has a contrast of 3:1 on the light and on the dark page, and those of one list stay apart for
-# colour-blind readers; tests/report/test_colours.py measures both. Past its end, a list begins
-# again with dashes.
+# A model, a seed and a layer never share a colour; COLOURS are for all other kinds. Each has a
+# contrast of 3:1 on the light and on the dark page, and those of one list stay apart for
+# colour-blind readers (tests/report/test_colours.py). Past its end, a list begins again, dashed.
 MODEL_COLOURS = [
     "#0072B2", "#D55E00", "#009E73", "#B070F0", "#806050", "#F06078", "#7090B0", "#A05080"
 ]  # fmt: skip
 SEED_COLOURS = ["#7858C0", "#A89008", "#D06898", "#1098F8", "#A05010"]
 LAYER_COLOURS = ["#6878F8", "#78A018", "#C05090", "#886018"]
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-WINDOW = "#F0E442"
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#C0659A", "#B07A00", "#3C93C8"]
+LEGENDS = {"color", "shape", "strokeDash"}
+DASHES = [[1, 0], [5, 2], [2, 2], [6, 2, 2, 2]]
+WINDOW = "#f0e442"  # as the renderer writes it
 # Of the text around it: dark on light, or light on dark.
-INK, GREY = "currentColor", "#999999"
+INK, GREY = "currentColor", "#8A8A8A"
 # Figures are laid out in a font that the renderer brings along: the fonts of the machine decide
 # about no byte. They are shown in it, or in one whose letters are as wide.
 MEASURED, SHOWN = "Liberation Sans", "Arial, Helvetica, Liberation Sans, sans-serif"
 COLUMNS = 5
 WIDTH, HEIGHT = 190, 150
+TITLE = 34  # letters of a line of a panel's title, which may have several
 MILLION = 1e6
 
 TOKENS = alt.X("tokens:Q", title="training tokens (millions)", scale=alt.Scale(nice=False))
@@ -43,11 +46,19 @@ TOKENS = alt.X("tokens:Q", title="training tokens (millions)", scale=alt.Scale(n
 # Crisp edges close the hairlines between the rectangles of a map.
 STYLE = (
     "<style>:root{color:#222;background:#fff}.mark-rect{shape-rendering:crispEdges}"
-    "@media screen and (prefers-color-scheme:dark){:root{color:#ddd;background:#17191c}}</style>"
+    "@media screen and (prefers-color-scheme:dark){:root{color:#ddd;background:#17191c}"
+    # Yellow that is pale on white would outshine the lines on black.
+    f'[fill="{WINDOW}"]{{fill-opacity:.4}}[stroke="{WINDOW}"]{{stroke-opacity:.5}}}}</style>'
 )
 
 # Coordinates in hundredths of a pixel look the same, in half of the bytes.
 GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
+# What the renderer writes for assistive technology and for pointers, of which an image has none;
+# what it would draw anyway; and elements that draw nothing.
+IDLE = re.compile(
+    r' (?:aria-hidden|aria-label|role|aria-roledescription|pointer-events)="[^"]*"| opacity="1"'
+    r"|<path class=\"foreground\"[^>]*/>|<path class=\"background\"[^>]* d=\"M0,0h0v0h0Z\"[^>]*/>"
+)
 FRACTION = re.compile(r"-?\d+\.\d{3,}")
 COLOUR = re.compile(r"rgb\((\d+), (\d+), (\d+)\)")
 
@@ -77,7 +88,7 @@ def themed(chart: alt.TopLevelMixin) -> dict:
             tickColor=GREY,
         )
         .configure_legend(labelColor=INK, titleColor=INK)
-        .configure_title(color=INK)
+        .configure_title(color=INK, fontSize=11)
         .configure_text(color=INK)
         .to_dict()
     )
@@ -90,13 +101,25 @@ def themed(chart: alt.TopLevelMixin) -> dict:
 def render(spec: dict) -> str:
     """A Vega-Lite specification as SVG; the same specification gives the same bytes."""
     text = vl_convert.vegalite_to_svg(spec, vl_version=alt.SCHEMA_VERSION[1:4])
-    text = text.replace(MEASURED, SHOWN)
+    text = IDLE.sub("", text)
+    # Said once for all texts.
+    text = text.replace(f' font-family="{MEASURED}"', "")
+    text = text.replace("<svg", f'<svg font-family="{SHOWN}"', 1)
     # The renderer numbers gradients through all figures of a process: number them from 0 here.
     order = list(dict.fromkeys(re.findall(r"gradient_\d+", text)))
     text = re.sub(r"gradient_\d+", lambda match: f"gradient_{order.index(match[0])}", text)
     text = GEOMETRY.sub(lambda match: FRACTION.sub(_hundredths, match[0]), text)
     text = COLOUR.sub(_hexadecimal, text)
     return text.replace(">", f">{STYLE}", 1)
+
+
+def hide_legends(spec: dict) -> None:
+    """Of a specification and of all its layers."""
+    for layer in spec.get("layer", []):
+        hide_legends(layer)
+    encoding = spec.get("encoding", {})
+    for name in LEGENDS & {*encoding}:
+        encoding[name]["legend"] = None
 
 
 def _hexadecimal(match: re.Match) -> str:
@@ -172,23 +195,36 @@ def colour_of(colours: list[str], place: int) -> str:
 
 
 def dash_of(colours: list[str], place: int) -> list[int]:
-    """Lines in the first round of colours are solid."""
-    return [[1, 0], [5, 2], [2, 2], [6, 2, 2, 2]][min(place // len(colours), 3)]
+    """Solid in the first round of colours."""
+    return DASHES[min(place // len(colours), len(DASHES) - 1)]
 
 
-def palette(field: str, values: list, title: str, legend: bool = True) -> alt.Color:
+def palette(
+    field: str, values: list, title: str, legend: bool = True, colours: list[str] = COLOURS
+) -> alt.Color:
     """One colour per value, the same in every panel."""
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(values))]
     # The legend of translucent marks would be translucent, too.
     shown = alt.Legend(symbolOpacity=1) if legend else None
-    scale = alt.Scale(domain=values, range=colours)
+    scale = alt.Scale(domain=values, range=[colour_of(colours, i) for i, _ in enumerate(values)])
     return alt.Color(f"{field}:N", title=title, scale=scale, legend=shown)
+
+
+def dashed(field: str, values: list, colours: list[str]) -> alt.typing.Optional[alt.StrokeDash]:
+    """The channel that keeps lines apart which share a colour, if there are any."""
+    if len(values) <= len(colours):
+        return alt.Undefined
+    scale = alt.Scale(domain=values, range=[dash_of(colours, i) for i, _ in enumerate(values)])
+    return alt.StrokeDash(f"{field}:N", scale=scale, legend=None)
+
+
+def seeds_of(rows: Rows) -> list[int]:
+    return sorted({row["seed"] for row in rows})
 
 
 def seed_palette(rows: Rows) -> alt.Color:
     """A colour per seed, with a legend if there are several."""
-    seeds = sorted({row["seed"] for row in rows})
-    return palette("seed", seeds, "seed", legend=len(seeds) > 1)
+    seeds = seeds_of(rows)
+    return palette("seed", seeds, "seed", legend=len(seeds) > 1, colours=SEED_COLOURS)
 
 
 def phase_windows(windows: Rows, opacity: float = 0.35) -> alt.Chart:
@@ -210,8 +246,8 @@ def of(rows: Rows, key: str, value: str) -> Rows:
 class Panels:
     """One panel per value of `key`, in the order of the rows.
 
-    `str(panels)` has them side by side in one SVG, `charts` each alone. The page shows those that
-    are `is_apart` below each other where there is no room for two.
+    `svg` has them side by side in one picture, `pieces` each in its own, which a page lays out as
+    it has room.
     """
 
     rows: Rows
@@ -220,18 +256,36 @@ class Panels:
     height: int | alt.Step = HEIGHT
     columns: int = COLUMNS
     width: int = WIDTH
-    is_apart: bool = False
 
     def __str__(self) -> str:
-        charts = [self._sized(name, chart) for name, chart in self.charts()]
+        return self.svg({})
+
+    def svg(self, names: Mapping[str, str]) -> str:
+        """`names` has what a panel is called, if not as its rows have it."""
+        charts = self._titled(names)
         return to_svg(alt.concat(*charts, columns=self.columns).resolve_scale(color="shared"))
 
-    def pictures(self) -> list[str]:
-        """Every panel alone, with its title."""
-        return [to_svg(self._sized(name, chart)) for name, chart in self.charts()]
+    def pieces(self, names: Mapping[str, str], shown: Container[str]) -> dict[str, str]:
+        """Each by its name; the last of those that are `shown` has the legend."""
+        specs = {
+            name: themed(chart)
+            for (name, _), chart in zip(self.charts(), self._titled(names), strict=True)
+        }
+        *_, last = [name for name in specs if name in shown] or specs
+        for name, spec in specs.items():
+            if name != last:
+                hide_legends(spec)
+        return {name: render(spec) for name, spec in specs.items()}
 
-    def _sized(self, name: str, chart: Panel) -> Panel:
-        return chart.properties(title=name, width=self.width, height=self.height)
+    def _titled(self, names: Mapping[str, str]) -> list[Panel]:
+        return [
+            chart.properties(
+                title=textwrap.wrap(names.get(name, name), TITLE),
+                width=self.width,
+                height=self.height,
+            )
+            for name, chart in self.charts()
+        ]
 
     def charts(self) -> Iterator[tuple[str, Panel]]:
         for name in dict.fromkeys(row[self.key] for row in self.rows):

@@ -4,9 +4,11 @@ import altair as alt
 
 from induction.report.figures.figure import Section, TableRow, figure
 from induction.report.figures.frame import (
-    COLOURS,
+    LAYER_COLOURS,
     TOKENS,
     Panels,
+    colour_of,
+    dashed,
     domains,
     in_millions,
     layers,
@@ -19,9 +21,10 @@ from induction.report.rows import Results, Rows
 @figure(
     "heads",
     Section.HEADS,
-    "Prefix matching of every head on repeated random tokens: the share of attention on the tokens "
-    "that followed earlier occurrences of the current one. The two best heads are named, unless "
-    "they are near the bottom. One cell per panel: the model's lowest seed.",
+    "Prefix matching of every head, the mark of an induction head: on random tokens that come "
+    "again, the share of its attention on the tokens that followed the current one before. The two "
+    "best heads are named, unless they are near the bottom. One cell per panel: the model's lowest "
+    "seed.",
     row=TableRow("prefix matching", "prefix_matching", "head"),
     is_file=True,
 )
@@ -32,7 +35,8 @@ def prefix_matching(rows: Rows, results: Results) -> Panels:
 @figure(
     "heads",
     Section.HEADS,
-    "Attention to the previous token on held-out text, every head. The lowest seed of each model.",
+    "The share of every head's attention on the token just before, on held-out text. The lowest "
+    "seed of each model.",
     row=TableRow("attention to the previous token", "previous_token", "head"),
 )
 def previous_token(rows: Rows, results: Results) -> Panels:
@@ -42,10 +46,11 @@ def previous_token(rows: Rows, results: Results) -> Panels:
 @figure(
     "heads",
     Section.HEADS,
-    "The trace of every head's QK circuit with the previous-token heads before it: positive where "
-    "a token looks for keys that it preceded. It does not exist in the first layer. What is "
-    "dated among the signals is its positivity, without scale, of the head that ends with the "
-    "highest prefix matching alone. The lowest seed of each model.",
+    "The trace of every head's QK circuit with the previous-token heads before it: from the "
+    "weights alone, positive where a token looks for the places just after its own earlier ones, "
+    "as induction heads do. It does not exist in the first layer. What is dated among the signals "
+    "is its positivity, the same without its scale, of the head that ends with the highest prefix "
+    "matching alone. The lowest seed of each model.",
     keep=lambda row: row["qk_trace"] is not None,
     row=TableRow("trace of the QK circuit", "qk_trace", "head", absent="no layer before the first"),
 )
@@ -67,11 +72,14 @@ def gates(rows: Rows, results: Results) -> Panels:
 @figure(
     "undone",
     Section.ABLATIONS,
-    "The share of the change that removing a head undoes: -(a·b)/|b|², where b is the change of "
-    "the loss vector over the phase window and a what the ablation adds to it. Models without a "
-    "phase change have no such b, and no panel.",
+    "The share of the phase change that removing a head undoes, -(a·b)/|b|²: b is by how much the "
+    "loss of each token changed over the window, a what it changes by without the head. A model "
+    "without a phase change has no such b, and no panel.",
     row=TableRow(
-        "ablation → before and after", "undone", "head", absent="no window: nothing to undo"
+        "share of the change undone without a head",
+        "undone",
+        "head",
+        absent="no phase change to undo",
     ),
 )
 def undone(rows: Rows, results: Results) -> Panels:
@@ -81,32 +89,38 @@ def undone(rows: Rows, results: Results) -> Panels:
 @figure(
     "ablations",
     Section.ABLATIONS,
-    "Pattern-preserving ablation: the same as full ablation with all later attention patterns "
-    "held, so that only the path through values is cut.",
+    "Full ablation: in-context learning without a head, whose output is set to zero, minus that of "
+    "the whole model. Above zero, the head carries in-context learning. The lowest seed of each "
+    "model.",
+    keep=lambda row: row["mode"] == "full",
+    row=TableRow(
+        "in-context learning that a head carries, nats", "delta_icl", "head", where={"mode": "full"}
+    ),
+)
+def ablation_full(rows: Rows, results: Results) -> Panels:
+    return _delta_icl(rows, results, "full")
+
+
+@figure(
+    "ablations",
+    Section.ABLATIONS,
+    "Pattern-preserving ablation: the same with all later attention patterns held as they were, so "
+    "that only what goes on from the head through values is cut.",
     keep=lambda row: row["mode"] == "pattern",
     row=TableRow(
-        "ablation → ICL, patterns held, nats", "delta_icl", "head", where={"mode": "pattern"}
+        "in-context learning that a head carries, patterns held, nats",
+        "delta_icl",
+        "head",
+        where={"mode": "pattern"},
     ),
 )
 def ablation_pattern(rows: Rows, results: Results) -> Panels:
     return _delta_icl(rows, results, "pattern")
 
 
-@figure(
-    "ablations",
-    Section.ABLATIONS,
-    "Full ablation: ICL without a head (its output set to zero) minus ICL of the whole model. "
-    "Above zero, the head carries in-context learning. The lowest seed of each model.",
-    keep=lambda row: row["mode"] == "full",
-    row=TableRow("ablation → ICL, full, nats", "delta_icl", "head", where={"mode": "full"}),
-)
-def ablation_full(rows: Rows, results: Results) -> Panels:
-    return _delta_icl(rows, results, "full")
-
-
 def _delta_icl(rows: Rows, results: Results, mode: str) -> Panels:
     """On one scale in both modes."""
-    title = f"ΔICL without the head ({mode}, nats)"
+    title = f"ICL without the head, minus ICL ({mode}, nats)"
     return _line_per_head(rows, results, "delta_icl", title, results["ablations"])
 
 
@@ -120,9 +134,10 @@ def _line_per_head(
     # A layer has the same colour in all figures, also where the first layer has no such score.
     color = alt.Color(
         "layer:N",
-        scale=alt.Scale(domain=used, range=[COLOURS[layer % len(COLOURS)] for layer in used]),
+        scale=alt.Scale(domain=used, range=[colour_of(LAYER_COLOURS, layer) for layer in used]),
         legend=alt.Legend(symbolOpacity=1),
     )
+    dashes = dashed("layer", [*range(max(used) + 1)], LAYER_COLOURS)
 
     def panel(cell: str, heads: Rows) -> alt.LayerChart:
         low, high = domain.get(cell, (0.0, 1.0))
@@ -146,7 +161,7 @@ def _line_per_head(
         ]
         return layers(
             phase_windows(of(results["windows"], "cell", cell)),
-            base.mark_line(strokeWidth=1.3).encode(detail="name:N"),
+            base.mark_line(strokeWidth=1.3).encode(detail="name:N", strokeDash=dashes),
             *names,
         )
 

@@ -3,7 +3,7 @@
 import altair as alt
 
 from induction.report.figures.figure import Section, figure
-from induction.report.figures.frame import COLOURS, GREY, inline, known, to_svg
+from induction.report.figures.frame import COLOURS, GREY, WIDTH, Panels, inline, known
 from induction.report.rows import Results, Rows
 
 KINDS = {
@@ -12,49 +12,47 @@ KINDS = {
     "positional": (COLOURS[4], "triangle-up"),
     "other": (GREY, "circle"),
 }
-SIDE = 300
+# By what stands above it: columns and titles of both axes, and where that of x begins.
+PAIRS = {
+    "Copying": ("copying", "ov_positivity", "copying score", "positivity of the OV circuit", -1),
+    "Matching": (
+        "prefix_matching", "qk_positivity", "prefix matching", "positivity of the QK circuit", 0,
+    ),
+}  # fmt: skip
 
 
 @figure(
     "final_heads",
     Section.HEADS,
-    "Every head of every cell at the end of training. Left: heads whose OV circuit copies by its "
-    "eigenvalues, against copying in their output. Right: heads whose QK circuit matches tokens "
-    "through earlier previous-token heads, by its eigenvalues, against prefix matching; heads of "
-    "the first layer have no such term.",
+    "Every head of every cell at the end of training: what its weights say, against what it does. "
+    "Copying: the OV circuit is what a head passes on of the tokens it attends to, and its "
+    "positivity, from the eigenvalues, is 1 where it makes all of them likelier. Matching: the QK "
+    "circuit decides where a head looks, and its positivity is 1 where, through the previous-token "
+    "heads before it, every token looks for what followed it before. Heads of the first layer have "
+    "no heads before them, and are not there.",
 )
-def circuit(rows: Rows, results: Results) -> str:
-    pairs = (
-        (("copying", "copying score"), ("ov_positivity", "positivity of the OV circuit")),
-        (
-            ("prefix_matching", "prefix matching"),
-            ("qk_positivity", "positivity of the QK circuit, previous-token term"),
-        ),
-    )
-    charts = [_scatter(points, x, y) for x, y in pairs if (points := known(rows, x[0], y[0]))]
-    return to_svg(alt.hconcat(*charts))
+def circuit(rows: Rows, results: Results) -> Panels:
+    points = [
+        {"pair": pair, "x": row[x], "y": row[y], "kind": row["kind"]}
+        for pair, (x, y, *_) in PAIRS.items()
+        for row in known(rows, x, y)
+    ]
+    return Panels(points, "pair", _scatter, height=WIDTH)
 
 
-def _scatter(rows: Rows, x: tuple[str, str], y: tuple[str, str]) -> alt.Chart:
-    """Column and title of either axis."""
+def _scatter(pair: str, points: Rows) -> alt.Chart:
+    _, _, x, y, low = PAIRS[pair]
     names = list(KINDS)
     colours, shapes = zip(*KINDS.values(), strict=True)
     key = alt.Legend(labelExpr="replace(datum.label, '_', ' ')", symbolOpacity=1)
     axis = alt.Axis(tickCount=5)
-    fields = (x[0], y[0], "kind")
-    points = inline([{field: row[field] for field in fields} for row in rows])
     return (
-        alt.Chart(points)
+        alt.Chart(inline(points))
         .mark_point(filled=True, size=45, opacity=0.75)
         .encode(
-            x=alt.X(f"{x[0]}:Q", title=x[1], scale=_scale(x[0]), axis=axis),
-            y=alt.Y(f"{y[0]}:Q", title=y[1], scale=_scale(y[0]), axis=axis),
+            x=alt.X("x:Q", title=x, scale=alt.Scale(domain=[low, 1]), axis=axis),
+            y=alt.Y("y:Q", title=y, scale=alt.Scale(domain=[-1, 1]), axis=axis),
             color=alt.Color("kind:N", scale=alt.Scale(domain=names, range=colours), legend=key),
             shape=alt.Shape("kind:N", scale=alt.Scale(domain=names, range=shapes), legend=key),
         )
-        .properties(width=SIDE, height=SIDE)
     )
-
-
-def _scale(field: str) -> alt.Scale:
-    return alt.Scale(domain=[0, 1] if field == "prefix_matching" else [-1, 1])

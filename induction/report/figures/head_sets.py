@@ -19,13 +19,13 @@ HEIGHT, MARGIN = 170, 0.25
 @figure(
     "interventions",
     Section.SETS,
-    "The share of in-context learning that goes at the end of training, 1 - ICL/ICL of the whole "
-    "model. Large dots: seeds, with bootstrap intervals over sequences. Small dots: random sets of "
-    "as many heads of no kind (neither induction nor previous-token nor positional) in the same "
-    "layers, where there are as many. Knocked out: induction heads may not attend to the tokens "
-    "after matches, or, as a control, to as many other keys. Intervals are cut at the frame. "
-    "Models whose in-context learning is not clearly above zero have none to share out, and no "
-    "panel.",
+    "The share of in-context learning (ICL) that goes with a set of heads at the end of training, "
+    "1 minus ICL without them over ICL of the whole model. Large dots: seeds, with bootstrap "
+    "intervals over sequences. Small dots: random sets of as many heads of no kind (neither "
+    "induction nor previous-token nor positional) in the same layers, where there are as many. "
+    "Knocked out: all heads stay, but induction heads may not attend to the tokens after matches "
+    "or, as a control, to as many other keys. Intervals are cut at the frame. A model whose "
+    "in-context learning is not clearly above zero has none to share out, and no panel.",
     keep=lambda row: row["share"] is not None and row["intervention"] in INTERVENTIONS,
     is_file=True,
 )

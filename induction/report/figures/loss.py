@@ -7,21 +7,24 @@ import altair as alt
 
 from induction.report.figures.figure import Section, TableRow, figure
 from induction.report.figures.frame import (
+    SEED_COLOURS,
     TOKENS,
     WINDOW,
     Panels,
+    dashed,
     domains,
     extent,
     in_millions,
     layers,
     of,
-    palette,
     phase_windows,
     seed_palette,
+    seeds_of,
 )
 from induction.report.rows import Results, Rows
 
 NOT_DRAWN = "not drawn for variations"
+SHADES = 24  # of a map, from its lowest value to its highest
 
 
 def _loss_scale(rows: Rows) -> tuple[str, str, str]:
@@ -32,60 +35,13 @@ def _loss_scale(rows: Rows) -> tuple[str, str, str]:
 @figure(
     "curves",
     Section.ICL,
-    "Mean loss over the evaluation set, with its interval. One line per seed. Levels on different "
-    "texts cannot be compared.",
-    row=TableRow("loss, nats per token", "loss", "seed"),
-)
-def loss(rows: Rows, results: Results) -> Panels:
-    return _curve(rows, results["windows"], "loss", "loss (nats per token)")
-
-
-@figure(
-    "positions",
-    Section.ICL,
-    "Loss over training and position in the context. Dashed: the phase window. One cell per model: "
-    "its lowest seed, on the study's text, trained as the study trains.",
-    row=TableRow(
-        "loss, nats, by position in the context (tokens read, upwards)",
-        "",
-        "map",
-        scale=_loss_scale,
-        absent=NOT_DRAWN,
-    ),
-)
-def loss_map(rows: Rows, results: Results) -> Panels:
-    scale = alt.Scale(scheme="viridis", domain=extent(rows, "loss"))
-    return _map(rows, results["windows"], "loss", "loss (nats)", scale)
-
-
-@figure(
-    "positions",
-    Section.ICL,
-    "d loss / d ln(position): blue where more context lowers the loss, red where it raises it; "
-    "clipped at ±0.5. Dashed: the phase window. The same cells.",
-    row=TableRow(
-        "d loss / d ln(position), by position (tokens read, upwards)",
-        "",
-        "map",
-        scale=lambda _: ("redblue", "−0.5: more context helps", "+0.5: it harms"),
-        absent=NOT_DRAWN,
-    ),
-)
-def slope_map(rows: Rows, results: Results) -> Panels:
-    # The first few positions fall steeply in every model; clipping lets the rest be seen.
-    scale = alt.Scale(scheme="redblue", reverse=True, domain=[-0.5, 0.5], domainMid=0, clamp=True)
-    return _map(rows, results["windows"], "slope", "d loss / d ln pos", scale)
-
-
-@figure(
-    "curves",
-    Section.ICL,
-    "In-context learning over training; more of it is lower. Solid: the matched score, the loss of "
-    "late tokens with all of their context minus that with little, with its bootstrap interval "
-    "over sequences. Dashed: the loss late in the context minus that of other tokens early in it. "
-    "Dotted: the same at the paper's two positions. One line per seed. Yellow: the phase window of "
-    "each seed. Models of periodic text have scales of their own, here and in the other figures.",
-    row=TableRow("matched in-context learning, nats", "icl_matched", "seed"),
+    "In-context learning over training; lower is more. Solid: the matched score, the loss of late "
+    "tokens with all of their context minus the loss of the same tokens with little of it, with "
+    "its bootstrap interval over sequences. Dashed: the usual score, the loss late in the context "
+    "minus that of other tokens early in it. Dotted: the same at the two single positions that the "
+    "paper takes. One line per seed. Yellow: the phase window of each seed. Models of periodic "
+    "text have scales of their own, here and in the other figures.",
+    row=TableRow("in-context learning, nats", "icl_matched", "seed"),
     is_file=True,
 )
 def icl(rows: Rows, results: Results) -> Panels:
@@ -96,23 +52,72 @@ def icl(rows: Rows, results: Results) -> Panels:
 @figure(
     "curves",
     Section.ICL,
-    "d loss / d ln(tokens): what a model learns from reading more, lower is more. Fitted over "
-    "neighbouring checkpoints. Yellow: the phase window of each seed.",
+    "Mean loss on held-out text, the cross-entropy per token, with its bootstrap interval over "
+    "sequences. One line per seed. Models of different texts cannot be compared by it.",
+    row=TableRow("loss, nats per token", "loss", "seed"),
+)
+def loss(rows: Rows, results: Results) -> Panels:
+    return _curve(rows, results["windows"], "loss", "loss (nats per token)")
+
+
+@figure(
+    "positions",
+    Section.ICL,
+    "Loss over training (to the right) and position in the context (upwards: how many tokens the "
+    "model has read, on a logarithmic scale). Dashed lines: start and end of the phase window. One "
+    "cell per model: its lowest seed, on the study's text, trained as the study trains.",
+    row=TableRow("loss by position in the context", "", "map", scale=_loss_scale, absent=NOT_DRAWN),
+)
+def loss_map(rows: Rows, results: Results) -> Panels:
+    domain = extent(rows, "loss")
+    scale = alt.Scale(scheme="viridis", domain=domain)
+    return _map(_runs(rows, "loss", *domain), results["windows"], "loss", "loss (nats)", scale)
+
+
+@figure(
+    "positions",
+    Section.ICL,
+    "What more context is worth, by position: how steeply the loss falls from one position to the "
+    "next (its slope over the natural logarithm of the position, in nats, cut off at ±0.5). Blue: "
+    "later tokens are predicted better; red: worse. Dashed lines: the phase window. Cells and axes "
+    "are those of the map of the loss.",
+    row=TableRow(
+        "what more context is worth, by position",
+        "",
+        "map",
+        scale=lambda _: ("redblue", "−0.5: more context helps", "+0.5: it harms"),
+        absent=NOT_DRAWN,
+    ),
+)
+def slope_map(rows: Rows, results: Results) -> Panels:
+    # The first few positions fall steeply in every model; clipping lets the rest be seen.
+    scale = alt.Scale(scheme="redblue", reverse=True, domain=[-0.5, 0.5], domainMid=0)
+    runs = _runs(rows, "slope", -0.5, 0.5)
+    return _map(runs, results["windows"], "slope", "slope of the loss", scale)
+
+
+@figure(
+    "curves",
+    Section.ICL,
+    "How fast a model learns from reading more: the slope of its loss over the natural logarithm "
+    "of the training tokens, fitted over neighbouring checkpoints. Lower is faster. Yellow: the "
+    "phase window of each seed.",
     keep=lambda row: row["learning"] is not None,
 )
 def learning(rows: Rows, results: Results) -> Panels:
     windows = results["windows"]
     domain = domains(rows, "panel", windows, "learning")
-    color = palette("seed", sorted({row["seed"] for row in rows}), "seed", legend=False)
+    color = seed_palette(rows)
+    dashes = dashed("seed", seeds_of(rows), SEED_COLOURS)
 
     def panel(name: str, seeds: Rows) -> alt.LayerChart:
-        count = len({row["seed"] for row in seeds})
+        count = len(seeds_of(seeds))
         scale = alt.Scale(domain=domain[name])
-        y = alt.Y("learning:Q", title="d loss / d ln tokens", scale=scale)
+        y = alt.Y("learning:Q", title="slope over ln tokens (nats)", scale=scale)
         line = alt.Chart(in_millions(seeds)).mark_line(strokeWidth=1.5)
         return layers(
             phase_windows(of(windows, "panel", name), opacity=0.35 / count),
-            line.encode(x=TOKENS, y=y, color=color),
+            line.encode(x=TOKENS, y=y, color=color, strokeDash=dashes),
         )
 
     return Panels(rows, "panel", panel)
@@ -129,9 +134,10 @@ def _curve(
     fields = [f"{field}_low", f"{field}_high", *beside]
     domain = domains(rows, "panel", windows, *fields, domain=extent)
     color = seed_palette(rows)
+    dashes = dashed("seed", seeds_of(rows), SEED_COLOURS)
 
     def panel(name: str, seeds: Rows) -> alt.LayerChart:
-        count = len({row["seed"] for row in seeds})
+        count = len(seeds_of(seeds))
         scale = alt.Scale(domain=domain[name])
         base = alt.Chart(in_millions(seeds)).encode(x=TOKENS, color=color)
         charts = [
@@ -139,10 +145,12 @@ def _curve(
             base.mark_area(opacity=0.25 / count).encode(
                 y=alt.Y(f"{field}_low:Q", title=title, scale=scale), y2=f"{field}_high:Q"
             ),
-            base.mark_line(strokeWidth=1.5).encode(y=alt.Y(f"{field}:Q", title=title, scale=scale)),
+            base.mark_line(strokeWidth=1.5).encode(
+                y=alt.Y(f"{field}:Q", title=title, scale=scale), strokeDash=dashes
+            ),
         ]
-        for other, dashes in beside.items():
-            line = base.mark_line(strokeDash=dashes, strokeWidth=0.8, opacity=0.6)
+        for other, pattern in beside.items():
+            line = base.mark_line(strokeDash=pattern, strokeWidth=0.8, opacity=0.6)
             charts.append(line.encode(y=f"{other}:Q"))
         return layers(*charts)
 
@@ -151,8 +159,6 @@ def _curve(
 
 def _map(rows: Rows, windows: Rows, field: str, title: str, scale: alt.Scale) -> Panels:
     """A panel per cell: training along x, position in the context along y."""
-    # The last checkpoint has no width.
-    rows = [row for row in rows if row["end_tokens"] > row["tokens"]]
     reach = alt.Scale(type="log", domain=extent(rows, "first_read", "end_read"))
 
     def panel(cell: str, bins: Rows) -> alt.LayerChart:
@@ -172,3 +178,20 @@ def _map(rows: Rows, windows: Rows, field: str, title: str, scale: alt.Scale) ->
         )
 
     return Panels(rows, "cell", panel)
+
+
+def _runs(rows: Rows, field: str, low: float, high: float) -> Rows:
+    """Values from `low` to `high` in SHADES steps, and neighbours in time that have the same as one
+    rectangle: most of a map stands still."""
+    runs: dict[tuple[str, int], Rows] = {}
+    for row in rows:
+        if row["end_tokens"] == row["tokens"]:
+            continue  # the last checkpoint has no width
+        share = (min(max(row[field], low), high) - low) / ((high - low) or 1)
+        value = low + (high - low) * round(SHADES * share) / SHADES
+        of_bin = runs.setdefault((row["cell"], row["first_read"]), [])
+        if of_bin and of_bin[-1][field] == value:
+            of_bin[-1]["end_tokens"] = row["end_tokens"]
+        else:
+            of_bin.append(row | {field: value})
+    return [run for of_bin in runs.values() for run in of_bin]

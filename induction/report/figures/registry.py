@@ -22,7 +22,7 @@ from induction.report.figures import (
 from induction.report.figures.figure import Figure
 
 MODULES = (
-    answer, score, smearing, pca_paths, loss, signal_dates, head_lines, head_scatter, repeats,
+    answer, score, smearing, loss, pca_paths, signal_dates, head_lines, head_scatter, repeats,
     head_sets, circuit_edges, head_circuits, logit_paths,
 )  # fmt: skip
 FIGURES = tuple(

@@ -56,7 +56,7 @@ def _chance(losses: Rows, scale: alt.Scale) -> list[alt.Chart]:
     return [
         chart.mark_rule(color=GREY, strokeWidth=0.8).encode(y=y),
         # Below the line, where no loss of a first time lies.
-        chart.mark_text(align="left", dx=3, dy=7, fontSize=9, color=GREY).encode(
+        chart.mark_text(align="left", dx=3, dy=7, fontSize=9, opacity=0.8).encode(
             x="repeat:Q", y=y, text="name:N"
         ),
     ]

@@ -5,7 +5,6 @@ import altair as alt
 from induction.report.figures.figure import Section, figure
 from induction.report.figures.frame import (
     COLOURS,
-    GREY,
     INK,
     MILLION,
     Panels,
@@ -25,7 +24,7 @@ SIGNALS = {
     "loss_bump": "loss bump",
     "pca_turn": "PCA turn",
 }
-ESTIMATORS = {"levels": COLOURS[0], "slope": COLOURS[5]}
+ESTIMATORS = {"levels": COLOURS[0], "slope": COLOURS[1]}
 DATES = ("start", "middle", "end")
 LINE = 8  # pixels per bar
 
@@ -33,13 +32,14 @@ LINE = 8  # pixels per bar
 @figure(
     "phases",
     Section.DATES,
-    "When each signal changes. Bars reach from start to end, dots mark the middle, thin lines are "
-    "bootstrap intervals of the three (none where nothing can be resampled). Dark: by levels (10, "
-    "50, 90 % of the rise); light: by slope. A bar per seed, from above; yellow: the phase window "
-    "of ICL, by the published rule. QK positivity, the trace of the QK circuit without its "
-    "scale, is that of one head: beyond the first layer, the one that ends with the highest prefix "
-    "matching, whether or not that makes it an induction head. Signals that do not change "
-    "have no dates: the table below says why. Models in which none does are left out.",
+    "When each signal changes. A bar reaches from the start of a change to its end, a dot marks "
+    "its middle, and thin lines are the bootstrap intervals of the three (where something can be "
+    "resampled). Blue: by levels, at 10, 50 and 90 % of the rise; orange: by slope. A bar per "
+    "seed, the lowest seed on top; yellow: the phase window of in-context learning, by the "
+    "published rule. QK positivity, the trace of the QK circuit without its scale, is that of one "
+    "head: beyond the first layer, the one that ends with the highest prefix matching, whether or "
+    "not that makes it an induction head. A signal that does not change has no dates; the table "
+    "below says why. A model in which none changes has no panel.",
     keep=lambda row: row["is_defined"],
     is_file=True,
 )
@@ -79,7 +79,7 @@ def phases(rows: Rows, results: Results) -> Panels:
             bars.mark_point(filled=True, color=INK, size=18, opacity=1).encode(
                 x=alt.X("middle:Q", scale=scale)
             ),
-            notes.mark_text(align="left", dx=3, fontSize=9, color=GREY).encode(
+            notes.mark_text(align="left", dx=3, fontSize=9, opacity=0.8).encode(
                 x=x, y=y, text=alt.value("not defined here")
             ),
         )

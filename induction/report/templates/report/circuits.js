@@ -61,6 +61,7 @@ const facts = (head) => make("ul", {}, ...[
     ? [`Position circuit, not exact here: ${head.inexact_position}`] : []),
 ].map((text) => make("li", {}, text)));
 
+const shares = (encoded) => [...bytes(encoded)].map((weight) => weight / 255);
 const draw = () => {
   const cell = cells[cellOf.value];
   const reading = cell.readings[Number(readingOf.value)];
@@ -73,9 +74,10 @@ const draw = () => {
       ? `Circuit at this checkpoint: ${reading.circuit}` : `No circuit here: ${reading.reason}`),
     facts(head),
     make("div", { class: "side" },
-      heatMap(`${cellOf.value}-${name}-${reading.at}-random`, head.attention.random, cell.shown.random,
+      heatMap(`${cellOf.value}-${name}-${reading.at}-random`, shares(head.attention.random), cell.shown.random,
         "Attention on BOS and a random block, twice (query down, key across)"),
-      heatMap(`${cellOf.value}-${name}-${reading.at}-text`, head.attention.text, cell.shown.text, "Attention on held-out text")),
+      heatMap(`${cellOf.value}-${name}-${reading.at}-text`, shares(head.attention.text), cell.shown.text,
+        "Attention on held-out text")),
     make("div", { class: "side" }, complexPlane(head.eigenvalues), offsets(head.offsets)),
     make("div", { class: "side" },
       table("OV circuit: source → out, nats above the mean logit", ["source", "raises"],

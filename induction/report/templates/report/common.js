@@ -35,7 +35,7 @@ const csv = (header, rows) => {
   return [header, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 };
 const decoded = (image) =>
-  new TextDecoder().decode(bytes(image.src.slice(image.src.indexOf(",") + 1)));
+  decodeURIComponent(image.getAttribute("src").slice(image.getAttribute("src").indexOf(",") + 1));
 // A downloaded drawing has no style sheet beside it, so its style goes into the file.
 const standalone = (svg) => {
   const copy = svg.cloneNode(true);
@@ -60,10 +60,10 @@ const take = (name, rows, drawing) => {
   return buttons;
 };
 
-// Attention as the lower triangle of a square, row by row, in 255ths.
+// Attention as the lower triangle of a square, row by row, in shares.
 // `split` is where the second half begins, if it repeats the first.
-const heatMap = (name, encoded, tokens, caption, split) => {
-  const weights = bytes(encoded), side = tokens.length, size = Math.max(5, Math.floor(300 / side));
+const heatMap = (name, shares, tokens, caption, split) => {
+  const side = tokens.length, size = Math.max(5, Math.floor(300 / side));
   const whole = side * size, margin = 14;
   const svg = make("svg", { viewBox: `0 0 ${whole + margin} ${whole + margin}`,
     width: whole + margin, height: whole + margin, role: "img", "aria-label": caption });
@@ -80,9 +80,9 @@ const heatMap = (name, encoded, tokens, caption, split) => {
   const rows = [];
   for (let query = 0, i = 0; query < side; query++) {
     for (let key = 0; key <= query; key++, i++) {
-      const share = weights[i] / 255;
+      const share = shares[i];
       rows.push([query, tokens[query], key, tokens[key], share.toFixed(3)]);
-      if (weights[i] > 3) {
+      if (share > 0.012) {
         svg.append(make("rect", { class: "share", x: margin + key * size, y: margin + query * size, width: size,
           height: size, "fill-opacity": share.toFixed(2) }));
       }
@@ -96,7 +96,7 @@ const heatMap = (name, encoded, tokens, caption, split) => {
     const key = index(event.clientX, box.left, box.width);
     const query = index(event.clientY, box.top, box.height);
     if (key < 0 || query < 0 || key > query || query >= side) return;
-    const share = weights[(query * (query + 1)) / 2 + key] / 255;
+    const share = shares[(query * (query + 1)) / 2 + key];
     says.replaceChildren(`${query} `, make("bdi", {}, tokens[query]), ` attends to ${key} `,
       make("bdi", {}, tokens[key]), `: ${share.toFixed(2)}`);
   };

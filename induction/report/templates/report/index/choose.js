@@ -1,8 +1,16 @@
 // One model for heads and tokens: last, as it calls what both offer.
+const buildBlocks = (cell) => {
+  for (const id of ["heads", "tokens"]) {
+    at(id).querySelector(".blocks")?.append(...elementsOf(`${id} ${cell}`));
+  }
+};
 const chooseCell = (cell) => {
   selected.cell = cell;
   cellSelects.forEach((select) => { select.value = cell; });
-  cellBlocks.forEach((block) => { block.hidden = block.dataset.cell !== cell; });
+  buildBlocks(cell);
+  document.querySelectorAll(".of-cell").forEach((block) => {
+    block.hidden = block.dataset.cell !== cell;
+  });
   const heads = data.heads[cell];
   if (heads) {
     at("reading").max = heads.readings.length - 1;
@@ -59,5 +67,19 @@ if (cellSelects.length) {
       if (pos !== undefined) describeToken(Number(pos));
     });
   }
+  at("all-columns").addEventListener("click", ({ target }) => {
+    const all = at("heads").classList.toggle("all");
+    target.setAttribute("aria-pressed", all);
+  });
   chooseCell(cellSelects[0].querySelector("[selected]").value);
+  // On paper nobody chooses: every model has its tables there.
+  addEventListener("beforeprint", () => {
+    data.columns.forEach((column) => buildBlocks(column.cell));
+    document.querySelectorAll(".of-cell").forEach((block) => { block.hidden = false; });
+  });
+  addEventListener("afterprint", () => {
+    document.querySelectorAll(".of-cell").forEach((block) => {
+      block.hidden = block.dataset.cell !== selected.cell;
+    });
+  });
 }

@@ -1,81 +1,109 @@
 // One training step for the whole page.
 const stepInput = at("step"), stepSays = at("step-says");
-const readouts = [];
-for (const measure of data.tableRows) {
-  for (const panel of document.querySelectorAll(`#m-${measure.name} .panel`)) {
-    const output = panel.querySelector(".value");
-    const column = data.columns.find((candidate) => candidate.panel === panel.dataset.panel);
-    if (measure.lines === "seed") {
-      const byStep = new Map();
-      for (const row of rowsOf(measure.query, { panel: column.panel })) {
-        if (!byStep.has(row.tokens)) byStep.set(row.tokens, []);
-        byStep.get(row.tokens).push(row[measure.value]);
-      }
-      readouts.push((tokens) => {
-        output.textContent = (byStep.get(tokens) ?? []).map((value) => number(value)).join("  ") || "–";
-      });
-    } else if (measure.lines === "head") {
-      const best = new Map();
-      for (const row of rowsOf(measure.query, { ...measure.where, cell: column.cell })) {
-        const value = row[measure.value], known = best.get(row.tokens);
-        if (value !== null && (!known || value > known[1])) best.set(row.tokens, [row.name, value]);
-      }
-      readouts.push((tokens) => {
-        const [name, value] = best.get(tokens) ?? [];
-        output.textContent = name
-          ? `${name} ${Math.abs(value) >= 100 ? value.toFixed(0) : number(value)}` : "–";
-      });
-    } else if (measure.lines === "path" && panel.querySelector("img")) {
-      const dot = panel.querySelector(".dot"), { pc1, pc2 } = data.plane;
-      const places = new Map(rowsOf(measure.query, { cell: column.cell })
-        .map((row) => [row.tokens, row]));
-      readouts.push((tokens) => {
-        const row = places.get(tokens);
-        dot.hidden = !row;
-        if (!row) return;
-        const across = (row.pc1 - pc1[0]) / (pc1[1] - pc1[0]);
-        const up = (row.pc2 - pc2[0]) / (pc2[1] - pc2[0]);
-        const image = panel.querySelector("img");
-        dot.style.left = `${image.offsetLeft + frame.left + across * frame.width}px`;
-        dot.style.top = `${image.offsetTop + frame.top + (1 - up) * frame.height}px`;
-        output.textContent = `${number(row.pc1, 1)}, ${number(row.pc2, 1)}`;
-      });
-    }
+// By panel: what writes its value at a step.
+const readouts = new Map();
+const seedsAt = (measure, column, output) => {
+  const byStep = new Map();
+  for (const row of rowsOf(measure.query, { panel: column.panel })) {
+    if (!byStep.has(row.tokens)) byStep.set(row.tokens, []);
+    byStep.get(row.tokens).push(row[measure.value]);
   }
-}
+  return (tokens) => {
+    output.textContent = (byStep.get(tokens) ?? []).map((value) => number(value)).join("  ") || "–";
+  };
+};
+const bestAt = (measure, column, output) => {
+  const best = new Map();
+  for (const row of rowsOf(measure.query, { ...measure.where, cell: column.cell })) {
+    const value = row[measure.value], known = best.get(row.tokens);
+    if (value !== null && (!known || value > known[1])) best.set(row.tokens, [row.name, value]);
+  }
+  return (tokens) => {
+    const [name, value] = best.get(tokens) ?? [];
+    output.textContent = name
+      ? `${name} ${Math.abs(value) >= 100 ? value.toFixed(0) : number(value)}` : "–";
+  };
+};
+const pathAt = (measure, column, output, dot) => {
+  const { pc1, pc2 } = data.plane;
+  const places = new Map(rowsOf(measure.query, { cell: column.cell })
+    .map((row) => [row.tokens, row]));
+  return (tokens) => {
+    const row = places.get(tokens);
+    dot.hidden = !row;
+    output.textContent = row ? `${number(row.pc1, 1)}, ${number(row.pc2, 1)}` : "–";
+    if (!row) return;
+    dot.style.setProperty("--x", (row.pc1 - pc1[0]) / (pc1[1] - pc1[0]));
+    dot.style.setProperty("--y", 1 - (row.pc2 - pc2[0]) / (pc2[1] - pc2[0]));
+  };
+};
+const readOut = (panel) => {
+  const measure = data.tableRows.find((row) => row.name === panel.dataset.measure);
+  const column = data.columns.find((each) => each.panel === panel.dataset.panel);
+  const output = panel.querySelector(".value"), dot = panel.querySelector(".dot");
+  if (measure.lines === "seed") readouts.set(panel, seedsAt(measure, column, output));
+  if (measure.lines === "head") readouts.set(panel, bestAt(measure, column, output));
+  if (dot) readouts.set(panel, pathAt(measure, column, output, dot));
+};
 const setStep = (index) => {
   const tokens = steps[index];
   stepInput.value = index;
   stepSays.textContent = millions(tokens);
   stepInput.setAttribute("aria-valuetext", millions(tokens));
   document.body.style.setProperty("--at", tokens / end);
-  for (const readOut of readouts) readOut(tokens);
+  for (const write of readouts.values()) write(tokens);
 };
 const nearest = (tokens) =>
   steps.reduce((best, step, i) =>
     Math.abs(step - tokens) < Math.abs(steps[best] - tokens) ? i : best, 0);
 
-if (stepInput) {
-  stepInput.max = steps.length - 1;
-  stepInput.addEventListener("input", () => setStep(Number(stepInput.value)));
-  let frameRequest = null;
-  const point = (event) => {
-    const panel = event.target.closest(".panel"), spark = event.target.closest(".spark");
-    if (!panel && !spark) return;
-    if (panel?.closest("[data-lines='path']")) return;
-    const box = (panel ?? spark).getBoundingClientRect();
-    const share = panel
-      ? (event.clientX - box.left - frame.left) / frame.width
-      : (event.clientX - box.left) / box.width;
-    if (frameRequest !== null) cancelAnimationFrame(frameRequest);
-    frameRequest = requestAnimationFrame(() => {
-      frameRequest = null;
-      setStep(nearest(Math.min(1, Math.max(0, share)) * end));
-    });
-  };
-  for (const name of ["pointermove", "pointerdown"]) {
-    at("models").addEventListener(name, point);
-    at("heads").addEventListener(name, point);
-  }
-  setStep(steps.length - 1);
+document.querySelectorAll(".panel").forEach(readOut);
+stepInput.max = steps.length - 1;
+stepInput.addEventListener("input", () => setStep(Number(stepInput.value)));
+let frameRequest = null;
+const point = (event) => {
+  const plot = event.target.closest(".plot"), spark = event.target.closest(".spark");
+  if (!plot && !spark) return;
+  if (plot?.querySelector(".dot")) return;
+  const box = (plot ?? spark).getBoundingClientRect();
+  const { left, width, right } = plot ? frame : { left: 0, width: 1, right: 0 };
+  const share = (((event.clientX - box.left) / box.width) * (left + width + right) - left) / width;
+  if (frameRequest !== null) cancelAnimationFrame(frameRequest);
+  frameRequest = requestAnimationFrame(() => {
+    frameRequest = null;
+    setStep(nearest(Math.min(1, Math.max(0, share)) * end));
+  });
+};
+for (const name of ["pointermove", "pointerdown"]) {
+  for (const id of ["models", "heads"]) at(id).addEventListener(name, point);
 }
+setStep(steps.length - 1);
+
+// Which models have panels.
+const waiting = new Map();
+// A panel of the table, or the picture of a model in a figure, and what it stands in.
+const placeOf = (panel) => data.columns.findIndex((column) => column.panel === panel.dataset.panel);
+const rowOf = ({ dataset }) => dataset.measure
+  ? at(`m-${dataset.measure}`).querySelector(".panels") : at(dataset.of).querySelector("div");
+const showPanels = (name, shown) => {
+  if (shown) {
+    for (const panel of waiting.get(name) ?? elementsOf(`panels ${name}`)) {
+      const row = rowOf(panel);
+      row.insertBefore(panel, [...row.children].find((each) => placeOf(each) > placeOf(panel)) ?? null);
+      if (panel.dataset.measure) readOut(panel);
+    }
+    setStep(Number(stepInput.value));
+  } else {
+    const panels = [...document.querySelectorAll("[data-panel]")]
+      .filter((panel) => panel.dataset.panel === name);
+    waiting.set(name, panels);
+    for (const panel of panels) {
+      readouts.delete(panel);
+      panel.remove();
+    }
+  }
+};
+at("picker")?.addEventListener("change", (event) =>
+  showPanels(event.target.value, event.target.checked));
+// A browser that comes back to a page keeps its boxes ticked, but not what they did.
+at("picker")?.querySelectorAll("input").forEach((box) => { box.checked = box.defaultChecked; });

@@ -1,10 +1,13 @@
 // A passage, token by token.
 const passageInput = at("passage"), before = at("before"), after = at("after");
 const lossesOf = (cell, seq) => {
-  const packed = bytes(data.losses[cell][seq]);
-  const view = new DataView(packed.buffer), count = checkpoints[cell].length;
-  const size = packed.length / 2 / count;
-  return (step, pos) => view.getUint16(2 * (step * size + pos), true) / 1000;
+  const losses = counts(data.losses[cell][seq]), size = losses.length / checkpoints[cell].length;
+  // Changes since the checkpoint before, in twentieths: 0, -1, 1, -2, … as 0, 1, 2, 3, …
+  losses.forEach((folded, i) => {
+    losses[i] = (i < size ? 0 : losses[i - size]) + (folded % 2 ? -(folded + 1) / 2 : folded / 2);
+  });
+  const loss = (step, pos) => losses[step * size + pos] / 20;
+  return { loss, size };
 };
 // The same rule as in the page as it comes.
 const tint = (change) => {
@@ -19,7 +22,7 @@ const lossChart = (name, tokens, losses, caption) => {
   const y = (value) => height - bottom - ((height - bottom - top) * value) / most;
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
     "aria-label": caption });
-  const [start, stop] = data.moments[selected.cell];
+  const [start, stop] = [tokens[Number(before.value)], tokens[Number(after.value)]];
   svg.append(
     make("rect", { class: "window", x: x(start), y: top, width: x(stop) - x(start),
       height: height - bottom - top }),
@@ -39,7 +42,7 @@ const lossChart = (name, tokens, losses, caption) => {
 };
 const describeToken = (pos) => {
   const passage = data.passages[Number(passageInput.value)], cell = selected.cell;
-  const loss = lossesOf(cell, passage.seq), tokens = checkpoints[cell];
+  const { loss } = lossesOf(cell, passage.seq), tokens = checkpoints[cell];
   const [from, to] = [Number(before.value), Number(after.value)];
   at("text").querySelectorAll("[aria-current]").forEach((span) => span.removeAttribute("aria-current"));
   at("text").children[pos + 1]?.setAttribute("aria-current", "true");
@@ -49,23 +52,25 @@ const describeToken = (pos) => {
       `${number(loss(to, pos))} at ${millions(tokens[to])}`),
     lossChart(`${cell}-seq${passage.seq}-pos${pos + 1}`, tokens,
       tokens.map((_, step) => loss(step, pos)),
-      "Its loss over training (nats; millions of training tokens). Shaded: the window, or what is compared."));
+      "Its loss over training (in nats, to a twentieth; millions of training tokens). Yellow: what is compared."));
 };
 const showPassage = () => {
   const passage = data.passages[Number(passageInput.value)], cell = selected.cell;
   if (!data.losses[cell]) return;
-  const loss = lossesOf(cell, passage.seq), tokens = checkpoints[cell];
+  const { loss, size } = lossesOf(cell, passage.seq), tokens = checkpoints[cell];
   const [from, to] = [Number(before.value), Number(after.value)];
+  const moment = data.moments[cell];
+  const span = tokens[from] === moment[0] && tokens[to] === moment[1] ? moment[2] : "as chosen";
+  at("compared").textContent = `${columnOf(cell).kind}, from ${millions(tokens[from])} to ` +
+    `${millions(tokens[to])} of training (${span})`;
   at("before-says").textContent = millions(tokens[from]);
   at("after-says").textContent = millions(tokens[to]);
   at("passage-from").replaceChildren(make("bdi", {}, passage.document), `, from token ${passage.start}`);
   let greatest = [0, 0];
-  const size = Math.min(passage.tokens.length,
-    1 + bytes(data.losses[cell][passage.seq]).length / 2 / tokens.length);
   const spans = passage.tokens.map((token, i) => {
-    if (i === 0 || i >= size) return make("span", {}, token);
-    // In whole thousandths, as they came: a difference of fractions may miss a half.
-    const change = Math.round(1000 * (loss(to, i - 1) - loss(from, i - 1))) / 1000;
+    if (i === 0 || i > size) return make("span", {}, token);
+    // In whole twentieths, as they came: a difference of fractions may miss a half.
+    const change = Math.round(20 * (loss(to, i - 1) - loss(from, i - 1))) / 20;
     if (change < greatest[0]) greatest = [change, i - 1];
     return make("span", { class: tint(change), "data-pos": i - 1,
       title: `${change < 0 ? "" : "+"}${change.toFixed(2)} nats` }, token);
