@@ -38,8 +38,7 @@ def render(template: str, context: dict[str, Any]) -> str:
     )
     filters = (
         formatting.fixed, formatting.millions, formatting.significant, formatting.duration,
-        formatting.escape_pipes,
-        packed,
+        formatting.escape_pipes, packed,
     )  # fmt: skip
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals["between"] = formatting.between

@@ -425,7 +425,7 @@ def test_lines_of_the_answer_are_named_at_their_ends():
     picture = svg(answer.answer, answer=rows, windows=[window("a", 0, 0, 1, False)], models=MODELS)
     assert picture.count(">two layers<") == 2, "in either panel"
     drawing = answer.answer.drawing({"answer": rows, "windows": [], "models": MODELS})
-    assert isinstance(drawing, Panels) and len(drawing.pictures()) == 2
+    assert isinstance(drawing, Panels) and len([*drawing.charts()]) == 2
 
 
 def test_scores_have_an_interval_each():

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from induction.report import index_page
-from induction.report.answer import CellFindings
 from induction.report.context import ForeignArchitecture
 from induction.report.dotted_keys import flatten
+from induction.report.findings import CellFindings
 from induction.report.rendering import packed
 from induction.report.sparkline import HEIGHT, PAD, WIDTH, sparkline, stretch
 

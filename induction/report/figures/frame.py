@@ -280,7 +280,7 @@ class Panels:
     def _titled(self, names: Mapping[str, str]) -> list[Panel]:
         return [
             chart.properties(
-                title=textwrap.wrap(names.get(name, name), TITLE),
+                title=textwrap.wrap(names.get(name, name), TITLE * self.width // WIDTH),
                 width=self.width,
                 height=self.height,
             )
