@@ -93,6 +93,7 @@ def findings(
         ],
         "compared": compared,
         "compared_sentence": score.sentence(compared),
+        "has_smearing": any(model.model.smeared_keys for model in detailed),
         "smearing": smearing.sentences(detailed, results["heads"], study["kinds"]["induction"]),
         "weights": weights.sentences(results, detailed, circuits),
         "failed_controls": answer.failed_controls(results["claims"]),

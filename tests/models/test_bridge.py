@@ -4,6 +4,7 @@ What is refused: test_bridge_limits.py.
 """
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,8 +17,9 @@ from induction.interp.weights import folded, raw
 from induction.models import checkpoints
 from induction.models.bridge import bridge, open_in_transformer_lens
 from induction.models.transformer import Transformer
+from induction.pipeline.settings import study_of
 from tests.conftest import KINDS, VOCAB, header_of, random_model
-from tests.project import ROOT
+from tests.project import ROOT, Project
 
 CLOSE = {"atol": 2e-5, "rtol": 0}
 
@@ -408,22 +410,22 @@ def test_training_and_closing_change_no_logits(trained, tokens):
     assert torch.equal(lens(tokens), expected)
 
 
-def test_the_example_of_readme_opens_a_checkpoint(tokens, tmp_path, monkeypatch):
-    """As it stands there, in a folder that has the checkpoint which it names."""
+def test_the_example_of_readme_opens_a_checkpoint(tmp_path, monkeypatch, capsys):
+    """In six lines, of a model as `attn2` is before training."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    examples = re.findall(r"^```python\n(.*?)^```", readme, flags=re.DOTALL | re.MULTILINE)
-    (example,) = (each for each in examples if "open_in_transformer_lens" in each)
-    (path,) = re.findall(r'"(data/train/\S+?\.safetensors)"', example)
-    monkeypatch.chdir(tmp_path)
-    folder = (tmp_path / path).parent
+    (code,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) == 6
+    study = study_of(Project.committed())
+    vocab_size, n_ctx = study.corpus.vocab_size, study.corpus.n_ctx
+    model = Transformer(study.models["attn2"], vocab_size, n_ctx)
+    model.init_weights(0)
+    header = header_of(model.arch, "attn2_s0", step=1000)
+    folder = tmp_path / "data" / "train" / "attn2_s0"
     folder.mkdir(parents=True)
-    model = random_model()
-    checkpoints.save(folder, model, header_of(model.arch, folder.name))
-    checkpoints.path_of(folder, 7).rename(path)
-    names = {"tokens": tokens}
-    exec(example, names)
-    bridge, cache = names["bridge"], names["cache"]
+    checkpoints.save(folder, model, replace(header, vocab_size=vocab_size, n_ctx=n_ctx))
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(code, names)
+    assert capsys.readouterr().out == "torch.Size([1, 4, 200, 200])\n"
     with torch.no_grad():
-        torch.testing.assert_close(names["logits"], bridge(names["tokens"]))
         torch.testing.assert_close(names["logits"], model(names["tokens"]), **CLOSE)
-    assert any(name.endswith("hook_pattern") for name in cache)

@@ -35,7 +35,7 @@ CELLS = [
 ]
 
 
-PAGE = """<!doctype html><html lang="en" class="scripted"><meta charset="utf-8">
+PAGE = """<!doctype html><html lang="en" class="scripted ready"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>claims</title>
 <style>{style}</style><body><main>{section}</main><script>{{ {script} }}</script></body></html>"""
 

@@ -47,7 +47,8 @@ def test_everything_can_be_read_and_nothing_sticks_out(browser, folder, width, s
     assert not reader.complaints
 
 
-BAD = """<!doctype html><html><style>i { transition: color 1s; } a:focus { outline: none; }</style>
+BAD = """<!doctype html><html class="ready">
+<style>i { transition: color 1s; } a:focus { outline: none; }</style>
 <h2>a</h2><h4>b</h4><img src="data:,"><b style="cursor: pointer">c</b><i>d</i><a href="#">e</a>
 <p style="color: #777; background: #fff">4.48:1</p><p style="color: #767676">4.54:1</p>
 <p style="color: #949494; font-size: 24px">3.03:1, large</p>

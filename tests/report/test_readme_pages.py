@@ -1,18 +1,12 @@
 """README and docs/results.md as they are: the numbers of the committed report, and no others."""
 
-import re
-from dataclasses import replace
-
 import pytest
 
 from induction.claims.registry import DEFINITIONS
-from induction.models import checkpoints
-from induction.models.transformer import Transformer
 from induction.pipeline.settings import study_of
 from induction.report.blocks import BLOCK
 from induction.report.figures.registry import FIGURES
 from induction.report.readme import pages, shown
-from tests.conftest import header_of
 from tests.numbers import known_numbers, stray_numbers
 from tests.project import ROOT, Project
 
@@ -77,21 +71,3 @@ def test_a_number_that_stands_nowhere_is_noticed():
     assert stray_numbers("0.467 46 % 1.24 M 3,070 0.4 68 min 15 s\n```\n8\n```", known) == {
         "0.467", "46", "1.24", "3,070", "0.4", "4095"
     }  # fmt: skip
-
-
-@pytest.mark.slow
-def test_the_example_opens_a_checkpoint(tmp_path, monkeypatch, capsys):
-    """In six lines, of a model as `attn2` is before training."""
-    (code,) = re.findall(r"^```python\n(.*?)^```", RESULTS[pages.README], re.MULTILINE | re.DOTALL)
-    assert len([line for line in code.splitlines() if line]) == 6
-    study = study_of(Project.committed())
-    vocab_size, n_ctx = study.corpus.vocab_size, study.corpus.n_ctx
-    model = Transformer(study.models["attn2"], vocab_size, n_ctx)
-    model.init_weights(0)
-    header = header_of(model.arch, "attn2_s0", step=1000)
-    folder = tmp_path / "data" / "train" / "attn2_s0"
-    folder.mkdir(parents=True)
-    checkpoints.save(folder, model, replace(header, vocab_size=vocab_size, n_ctx=n_ctx))
-    monkeypatch.chdir(tmp_path)
-    exec(code, {})
-    assert capsys.readouterr().out == "torch.Size([1, 4, 200, 200])\n"
