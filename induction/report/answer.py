@@ -124,12 +124,12 @@ def _heads(models: Models) -> str:
     text = (
         f"In that window induction heads form: the best head of the {leading.kind}, "
         f"{head['name']}{_and_seeds(leading)}, ends with {_range(best, '%.2f')} of its attention "
-        "on the tokens that followed the current one before"
+        "on tokens that come right after an earlier copy of the current one"
     )
     without = [m for m in models if not any(cell.heads for cell in m.cells)]
     if without:
         most = max(cell.scores["prefix_matching_max"] for cell in _every(without))
-        text += f"; no head of {_named(without)} gets beyond {most:.2f}"
+        text += f"; no head of {_named(without)} ends above {most:.2f}"
     return f"{text}."
 
 
@@ -142,12 +142,16 @@ def _carried(models: Models) -> str:
             f"{best.scores['ablation_icl_max']:.2f} nats of it."
         )
     head = leading.first.heads[0]
-    text = f"These heads carry it: without that one head the {leading.kind} loses {_nats(head)}"
+    text = (
+        f"These heads carry it: removing {head['name']}{_and_seeds(leading)} costs the "
+        f"{leading.kind} {_nats(head)}"
+    )
     if shares := _shares(leading):
         text += (
-            f", and without all its induction heads {_range(shares, '%.0f')} % of its in-context "
-            f"learning{_interval(leading)}"
+            f", and removing all its induction heads costs {_range(shares, '%.0f')} % of its "
+            f"in-context learning{_interval(leading)}"
         )
+    text += _behind(leading)
     others = [share for m in models if m is not leading for share in _shares(m)]
     if others:
         text += f"; in the other models all induction heads carry {_range(others, '%.0f')} %"
@@ -156,13 +160,27 @@ def _carried(models: Models) -> str:
     return f"{text}."
 
 
+def _behind(model: ModelFindings) -> str:
+    """The previous-token head whose removal costs more than that of any induction head, if one
+    does: what the induction heads read."""
+    scores = model.first.scores
+    name = scores["ablation_head"]
+    if model.first.kinds.get(name) != "previous_token":
+        return ""
+    return (
+        f"; removing {name}, a previous-token head, costs {scores['ablation_icl_max']:.2f} nats, "
+        "as the induction heads build on it"
+    )
+
+
 def _claims(verdicts: dict[str, int], seeds: int) -> str:
     decided = verdicts["supported"] + verdicts["contradicted"]
     asked = decided + verdicts["inconclusive"]
     if seeds == 1 and not decided:
+        total = asked + verdicts["not tested here"]
         return (
-            f"Of the paper's claims {counted(asked)} can be asked of these models; with one seed "
-            "of each model none is decided, by rule."
+            f"{counted(asked)} of the paper's {counted(total)} claims can be tested on these "
+            "models; the rules ask for more than one seed of each, so with one none is decided yet."
         )
     return (
         f"Of the {counted(asked)} claims of the paper that these models can decide, "

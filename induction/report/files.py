@@ -59,6 +59,7 @@ def files(
             manifests[0],
             max(row["tokens"] for row in results["curves"]),
             study["params"]["corpus.n_ctx"],
+            study["train"].optimizer,
         ),
         "manifest": manifests[0],
         "left_out": left_out(manifests),

@@ -12,12 +12,14 @@ from induction.report.wording import Described, kinds_of_models
 @dataclass(frozen=True)
 class CellFindings:
     """One cell: its rows of cells.sql and windows.sql, its induction heads (of induction.sql, the
-    best first), and the share of ICL that goes with all of them, if there are any."""
+    best first), the share of ICL that goes with all of them, if there are any, and what each head
+    is (of final_heads.sql) by its name."""
 
     scores: dict[str, Any]
     window: dict[str, Any]
     heads: Rows
     share: dict[str, Any] | None
+    kinds: dict[str, str]
 
     @property
     def name(self) -> str:
@@ -76,6 +78,11 @@ def findings(results: Results) -> list[CellFindings]:
             window=row,
             heads=[head for head in results["induction"] if head["cell"] == row["cell"]],
             share=shares.get(row["cell"]),
+            kinds={
+                head["name"]: head["kind"]
+                for head in results["final_heads"]
+                if head["cell"] == row["cell"]
+            },
         )
         for row in results["windows"]
     ]

@@ -13,10 +13,15 @@ SOURCES = {
     "files": "your files",
     "hub": "a dataset of the Hugging Face hub",
 }
+OPTIMIZERS = {"muon": "Muon", "adamw": "AdamW"}
 
 
 def limits(
-    models: Iterable[Architecture], manifest: Mapping[str, Any], tokens: int, n_ctx: int
+    models: Iterable[Architecture],
+    manifest: Mapping[str, Any],
+    tokens: int,
+    n_ctx: int,
+    optimizer: str,
 ) -> str:
     """How small models, text and context are; `tokens` are those that a model reads."""
     models = list(models)
@@ -29,8 +34,10 @@ def limits(
     return (
         f"The models are small: {layers} layers, {width} wide, with a vocabulary of "
         f"{manifest['vocab_size']} tokens. Each read {tokens / 1e6:.1f} million tokens of "
-        f"{source} once, {n_ctx} at a time, with {listed(ways)}. The paper's models are larger "
-        "and read ten billion tokens. What holds here need not hold there."
+        f"{source} once, {n_ctx} at a time, with {listed(ways)}, and was trained with "
+        f"{OPTIMIZERS.get(optimizer, optimizer)} at a constant rate after its "
+        "warm-up. The paper's models are larger and read ten billion tokens. What holds here need "
+        "not hold there."
     )
 
 

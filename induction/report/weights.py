@@ -3,13 +3,14 @@
 from typing import Any
 
 from induction.report.findings import ModelFindings
+from induction.report.formatting import with_visible_spaces
 from induction.report.rows import Results, Rows
 
 
 def sentences(results: Results, models: list[ModelFindings], circuits: Rows) -> list[str]:
-    """Of the first model whose lowest seed has a circuit of two heads, then of the first whose
-    circuit is smeared keys and a head; empty if no model has either. `circuits` are the rows of
-    `summary.circuits`."""
+    """Of the first model whose lowest seed has a circuit of two heads, of the first whose circuit
+    is smeared keys and a head, and of the first of one layer of attention alone, as far as there
+    are such. `circuits` are the rows of `summary.circuits`."""
     whole = {row["cell"]: row for row in circuits}
     edges = {
         model.panel: edge
@@ -24,6 +25,9 @@ def sentences(results: Results, models: list[ModelFindings], circuits: Rows) -> 
         said += _pair(edges[model.panel], model) + _shares(whole[model.first.name])
     for model in smeared[:1]:
         said += _smear(edges[model.panel], model)
+    for model in models:
+        if model.model.n_layers == 1 and not model.model.mlp and not model.model.smeared_keys:
+            return said + _one_layer(results, model)
     return said
 
 
@@ -58,6 +62,28 @@ def _smear(edge: dict[str, Any], model: ModelFindings) -> list[str]:
         f"In the {model.kind} no second head is needed: the part of the previous token in the keys "
         f"of head {edge['receiver']} matches {_percent(edge['k_diagonal'])} of the tokens best "
         f"with themselves, and its OV circuit copies, too ({edge['ov_positivity']:.2f})."
+    ]
+
+
+def _one_layer(results: Results, model: ModelFindings) -> list[str]:
+    """The skip-trigram with the largest effect, of those that the text has."""
+    rows = [
+        row
+        for row in results["circuit_trigrams"]
+        if row["cell"] == model.first.name and row["is_last"] and row["pairs"]
+    ]
+    if not rows:
+        return []
+    row = max(rows, key=lambda row: row["effect"])
+    source, destination, out = (
+        f"“{with_visible_spaces(row[part])}”" for part in ("source", "destination", "out")
+    )
+    return [
+        f"The {model.kind} has no later head that could read what an earlier one wrote. It "
+        "predicts from the current token, and its heads add skip-trigrams: pairs of tokens, with "
+        f"anything between them, that make a third likelier. The strongest: after {source}, and now "
+        f"{destination}, it expects {out}, which came next in {row['seen']:,} of {row['pairs']:,} "
+        "such places of the text."
     ]
 
 

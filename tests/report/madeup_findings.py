@@ -21,7 +21,7 @@ class Model(NamedTuple):
 def results(*cells: dict) -> dict[str, list[dict]]:
     """The rows of the queries that findings are made of."""
     rows: dict[str, list[dict]] = {
-        name: [] for name in ("cells", "windows", "interventions", "induction")
+        name: [] for name in ("cells", "windows", "interventions", "induction", "final_heads")
     }
     for cell in cells:
         name, changes, icl = cell["cell"], cell.get("changes", True), cell.get("icl", -0.5)
@@ -44,6 +44,11 @@ def results(*cells: dict) -> dict[str, list[dict]]:
                 {"cell": name, "name": head, "formed_tokens": 1_500_000}
                 | {"prefix_matching": cell.get("matching", 0.75)}
                 | {"delta_icl": 0.5, "delta_icl_low": 0.25, "delta_icl_high": 0.75}
+            )
+        if cell.get("behind"):
+            rows["cells"][-1]["ablation_head"] = cell["behind"]
+            rows["final_heads"].append(
+                {"cell": name, "name": cell["behind"], "kind": "previous_token"}
             )
         share = cell.get("share")
         rows["interventions"].append(

@@ -14,7 +14,8 @@ def five_sentences(*cells: dict, verdicts: dict = VERDICTS) -> list[str]:
 def test_a_change_is_described_with_its_place_its_heads_and_what_they_carry():
     which, when, heads, carried, claims = five_sentences(
         {"cell": "flat", "changes": False, "icl": -0.07, "model": ONE},
-        {"cell": "deep", "heads": ["L1H3", "L1H0"], "share": 1.1, "matching": 0.7},
+        {"cell": "deep", "heads": ["L1H3", "L1H0"], "share": 1.1, "matching": 0.7}
+        | {"behind": "L0H1", "carries": 0.6},
         {"cell": "short", "heads": ["L0H1"], "share": 0.9, "matching": 0.7, "model": SMEARED},
     )
     assert which == (
@@ -29,14 +30,15 @@ def test_a_change_is_described_with_its_place_its_heads_and_what_they_carry():
     )
     assert heads == (
         "In that window induction heads form: the best head of the two-layer attention-only model, "
-        "L1H3, ends with 0.70 of its attention on the tokens that followed the current one before; "
-        "no head of one-layer attention-only models gets beyond 0.03."
+        "L1H3, ends with 0.70 of its attention on tokens that come right after an earlier copy of "
+        "the current one; no head of one-layer attention-only models ends above 0.03."
     )
     assert carried == (
-        "These heads carry it: without that one head the two-layer attention-only model loses 0.50 "
-        "nats (interval 0.25 to 0.75), and without all its induction heads 110 % of its in-context "
-        "learning (interval 60 to 160); in the other models all induction heads carry 90 % (more "
-        "than 100 %: without them, text far back makes predictions worse)."
+        "These heads carry it: removing L1H3 costs the two-layer attention-only model 0.50 nats "
+        "(interval 0.25 to 0.75), and removing all its induction heads costs 110 % of its "
+        "in-context learning (interval 60 to 160); removing L0H1, a previous-token head, costs "
+        "0.60 nats, as the induction heads build on it; in the other models all induction heads "
+        "carry 90 % (more than 100 %: without them, text far back makes predictions worse)."
     )
     assert claims.startswith("Of the three claims of the paper that these models can decide, one")
 
@@ -90,7 +92,9 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     assert "between 0.50 and 2.00 million in two-layer" in when
     assert "(a fall by 0.25 to 0.40 nats)" in when
     assert "L1H0 in seed 0, ends with" in heads
-    assert "without all its induction heads 90 to 100 % of its in-context learning" in carried
+    assert (
+        "removing all its induction heads costs 90 to 100 % of its in-context learning" in carried
+    )
     assert claims == (
         "Of the four claims of the paper that these models can decide, one holds, one fails and "
         "two remain open, over three seeds of each model."
@@ -100,7 +104,7 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
 def test_with_one_seed_no_claim_is_called_decided():
     none = {"supported": 0, "contradicted": 0, "inconclusive": 40, "not tested here": 3}
     *_, claims = five_sentences({"cell": "a"}, verdicts=none)
-    assert claims.startswith("Of the paper's claims 40 can be asked of these models; with one seed")
+    assert claims.startswith("40 of the paper's 43 claims can be tested on these models; the rules")
 
 
 def test_a_control_that_failed_is_a_headline_and_one_that_is_undecided_is_named():

@@ -44,7 +44,7 @@ def put_in(params: str, snippet: str) -> str:
 SNIPPETS = blocks("yours", "yaml")
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=["model", "text", "checkpoints"])
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=["model", "seeds", "text", "checkpoints"])
 def test_settings_of_the_page_are_accepted_where_the_page_says(snippet, tmp_path):
     edited = tmp_path / "params.yaml"
     before = (ROOT / "params.yaml").read_text(encoding="utf-8")

@@ -47,3 +47,19 @@ def test_smeared_keys_need_one_head():
 def test_without_a_circuit_nothing_is_said():
     shown, _ = of({"cell": "a"})
     assert weights.sentences({"circuit_edges": []}, shown, []) == []
+
+
+def test_a_layer_alone_has_skip_trigrams():
+    shown, _ = of({"cell": "a", "model": Model(1)}, {"cell": "b"})
+
+    def trigram(cell: str, effect: float, **changed) -> dict:
+        row = {"cell": cell, "effect": effect, "source": "Ġ>>>", "destination": "Ċ", "out": "Ġ>>>"}
+        return row | {"seen": 443, "pairs": 1953, "is_last": True} | changed
+
+    rows = [trigram("a", 1.0, out="x"), trigram("a", 4.0), trigram("b", 9.0), trigram("a", 9.0)]
+    rows[3]["is_last"] = False
+    (sentence,) = weights.sentences({"circuit_edges": [], "circuit_trigrams": rows}, shown, [])
+    assert "after “␣>>>”, and now “↵”, it expects “␣>>>”" in sentence
+    assert sentence.endswith("in 443 of 1,953 such places of the text.")
+    nothing = {"circuit_edges": [], "circuit_trigrams": []}
+    assert weights.sentences(nothing, shown, []) == []

@@ -65,7 +65,7 @@ def answer(rows: Rows, results: Results) -> Panels:
             line.encode(x=TOKENS, y=y, color=color, strokeDash=dash),
             thick.encode(x=TOKENS, y=y, color=color, strokeDash=dash),
             words.mark_text(align="left", dx=6, fontSize=11).encode(
-                x=TOKENS, y=alt.Y("pixel:Q", scale=None, title=None), text="text:N", color=color
+                x=TOKENS, y=alt.Y("pixel:Q", scale=None, title=None), text="text:N"
             ),
         )
 

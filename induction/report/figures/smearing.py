@@ -55,8 +55,6 @@ def stages(rows: Rows, results: Results) -> str:
             .encode(x=TOKENS, y=y, color=color, detail="name:N"),
             alt.Chart(in_millions(names))
             .mark_text(align="left", dx=6, fontSize=11)
-            .encode(
-                x=TOKENS, y=alt.Y("pixel:Q", scale=None, title=None), text="text:N", color=color
-            ),
+            .encode(x=TOKENS, y=alt.Y("pixel:Q", scale=None, title=None), text="text:N"),
         ).properties(width=WIDTH, height=HEIGHT)
     )
