@@ -81,9 +81,9 @@ def _one_layer(results: Results, model: ModelFindings) -> list[str]:
     return [
         f"The {model.kind} has no later head that could read what an earlier one wrote. It "
         "predicts from the current token, and its heads add skip-trigrams: pairs of tokens, with "
-        f"anything between them, that make a third likelier. The strongest: after {source}, and now "
-        f"{destination}, it expects {out}, which came next in {row['seen']:,} of {row['pairs']:,} "
-        "such places of the text."
+        f"anything between them, that make a third likelier. The strongest: after {source}, and "
+        f"now {destination}, it expects {out}, which came next in {row['seen']:,} of "
+        f"{row['pairs']:,} such places of the text."
     ]
 
 

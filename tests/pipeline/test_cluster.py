@@ -168,7 +168,7 @@ def test_a_study_on_slurm_gives_the_bytes_of_one_here(lab, studied):
     for cell in CELLS:
         nothing_twice(lab, cell)
         assert re.search(rf"^{cell}: ICL .*; \d+ s$", done.stdout, re.MULTILINE)
-    assert "matched ICL" in done.stdout
+    assert "ICL at the end" in done.stdout
     assert {*PER_GRID} <= {*RAN.findall(done.stdout)}
     assert not {*PER_CELL} & {name.partition("@")[0] for name in RAN.findall(done.stdout)}
     listed = lab.jobs()

@@ -38,7 +38,7 @@ def test_cells_side_by_side_give_the_bytes_of_one_after_the_other(side_by_side, 
     for cell in CELLS:
         assert re.search(rf"^{cell}: done \(\d+ s\)$", done.stderr, re.MULTILINE)
         assert re.search(rf"^{cell}: ICL .*; \d+ s$", done.stdout, re.MULTILINE)
-    assert "matched ICL" in done.stdout, "the result is told"
+    assert "ICL at the end" in done.stdout, "the result is told"
     assert project.run("dvc", "status").stdout == "Data and pipelines are up to date.\n"
 
 
@@ -223,7 +223,7 @@ def test_the_cell_that_is_named_first_is_told_before_the_others_are_trained(stud
     assert places == sorted(places)
     assert project.products() == wanted
     done = project.run(*INDUCTION, "study")
-    assert done.returncode == 0 and ": ICL " not in done.stdout and "matched ICL" in done.stdout
+    assert done.returncode == 0 and ": ICL " not in done.stdout and "ICL at the end" in done.stdout
 
 
 @pytest.mark.slow
