@@ -1,6 +1,7 @@
 """What would decide a claim that is inconclusive, in plain words."""
 
 import math
+import re
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +18,19 @@ REMEDIES = {
     "training may have to be longer.",
     "layer ": "It takes models with more heads in a layer.",
 }
+
+
+# As `shortage` of induction/interp/interventions.py says it.
+SHORTAGE = re.compile(r"(layer \d+) has (\d+) heads? of no kind, the set has (\d+)")
+
+
+def in_full(reason: str) -> str:
+    """A reason of the tables of heads, in words that do not ask for their terms."""
+    return SHORTAGE.sub(
+        r"\1 has too few heads that are neither induction nor previous-token nor positional heads: "
+        r"\2, and a random set takes \3",
+        reason,
+    )
 
 
 def value_first(reason: str) -> str:
@@ -54,29 +68,30 @@ def what_would_decide(
         of_sequences=0.0 if math.isnan(reach) else max(reach, 0.0),
     )
     answer = needed(spread, rule.seeds, level)
-    if seeds == 1 and rule.seeds > 1:
-        return _more_than_one(answer, spread, rule, sample)
-    asked = f"The rule asks for {rule.seeds} seeds, and there are {seeds}. "
     verdict = "supported" if holds else "contradicted"
-    return asked * (seeds < rule.seeds) + _as_they_are(answer, spread, rule, sample, verdict)
+    if seeds == 1 and rule.seeds > 1:
+        return _more_than_one(answer, spread, rule, sample, verdict)
+    return _as_they_are(answer, spread, rule, sample, verdict)
 
 
-def _more_than_one(answer: Needed | None, spread: Spread, rule: Rule, sample: Sample) -> str:
-    """One seed says nothing of others, so that no verdict is promised."""
-    more = counted(rule.seeds - 1, "more seed")
-    asked = f"It takes {more}: the rule asks for {rule.seeds}, and there is one."
+def _more_than_one(
+    answer: Needed | None, spread: Spread, rule: Rule, sample: Sample, verdict: str
+) -> str:
+    """One seed says nothing of others, so that all is said of seeds that are like it."""
+    such = counted(rule.seeds, "such seed")
     if answer is None and spread.distance == 0:
-        return f"{asked} Its value is the bound itself: if the mean stays there, nothing decides."
+        return f"The value is the bound itself: {such} would not decide it."
     if answer is None:
         return (
-            f"{asked} If the others are like it, that will not do: it is so near the bound that "
-            f"{MOST:,} times the {sample} would not decide."
+            f"Even with {such} the interval would reach both sides: the value is so near the "
+            f"bound that {MOST:,} times as many {sample} would not change that."
         )
     if answer.times == 1:
-        return asked
+        more = counted(rule.seeds - 1, "more seed")
+        return f"With {more} like this one it would be {verdict}."
     return (
-        f"{asked} If the others are like it, that will not do: it takes about {answer.times:g} "
-        f"times the {sample}, too."
+        f"Even with {such} the interval would reach both sides: it takes about {answer.times:g} "
+        f"times as many {sample}, too."
     )
 
 

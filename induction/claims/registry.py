@@ -27,12 +27,14 @@ DEFINITIONS = (
             "window counts as zero)"),
         window_is_narrow=Tested("The window is a narrow part of training.",
             "share of training in which ICL goes from 10 to 90 %", "share",
-            "The window takes {} of training", SHARE),
+            "In-context learning goes from 10 to 90 % of its change in {} of training", SHARE),
         little_before=Tested(
             "Before the window there is less than 0.15 nats of in-context learning.",
             "ICL gained by the start of the window, nats", "nats",
             "By the start of the window the models have gained {} of in-context learning"),
-        much_after=Tested("After it there are 0.3 nats and more (the paper: about 0.4).",
+        much_after=Tested(
+            "After the window there are 0.3 nats and more of in-context learning (the paper: about "
+            "0.4).",
             "ICL gained by the end of training, nats", "nats",
             "By the end of training the models have gained {} of in-context learning"),
     ),
@@ -64,22 +66,26 @@ DEFINITIONS = (
             "In the window the model's path in the PCA of loss vectors turns away.",
             "share of models and estimators in which the two changes overlap", "share",
             "The two changes overlap in {} of models and estimators", SHARE),
-        pca_right_angle=Tested("The turn is roughly a right angle.",
+        pca_right_angle=Tested(
+            "In the PCA of loss vectors the model's path turns by roughly a right angle.",
             "angle between the path before and in the window, degrees", "degrees",
             "In the window the path turns by {}", ANGLE),
-        pca_one_layer_straight=Tested("The one-layer model's path goes straight on.",
+        pca_one_layer_straight=Tested(
+            "In the PCA of loss vectors the one-layer model's path goes straight on.",
             "angle of its path at the windows of deeper models of its seed, degrees", "degrees",
             "At the windows of the deeper models its path turns by {}", ANGLE),
-        no_gain_before=Tested("Before the window, context beyond about 50 tokens gains nothing.",
+        no_gain_before=Tested(
+            "Before the window, context beyond about 50 tokens does not lower the loss.",
             "d loss / d ln(position) beyond 50 at the window's start, nats", "nats",
             "At the window's start, the loss changes by {} each time the context grows by a "
             "factor of e"),
-        gain_after=Tested("After the window, context goes on gaining.",
+        gain_after=Tested("After the window, context beyond about 50 tokens lowers the loss.",
             "d loss / d ln(position) beyond 50 at the end of training, nats", "nats",
             "At the end of training, the loss changes by {} each time the context grows by a "
             "factor of e"),
         one_layer_flattens=Tested(
-            "In a one-layer model context beyond about 50 tokens gains nothing, even at the end.",
+            "In a one-layer model context beyond about 50 tokens does not lower the loss, even at "
+            "the end of training.",
             "d loss / d ln(position) beyond 50 at the end of training, nats", "nats",
             "At the end of training, the loss changes by {} each time the context grows by a "
             "factor of e"),
@@ -90,11 +96,14 @@ DEFINITIONS = (
             "ICL gained by the end of training, nats", "nats",
             "On the other corpus the models gain {} of in-context learning"),
         repeats_improve=Tested(
-            "In the window, tokens that continue as the same two tokens did last improve.",
+            "In the window, the model gets better at tokens that followed the same two tokens the "
+            "last time, too.",
             "change of their loss, minus that of tokens after a new pair, nats", "nats",
-            "Compared with tokens after a new pair, their loss changes by {} in the window"),
+            "Compared with the loss of tokens after a new pair, theirs changes by {} in the "
+            "window"),
         new_continuations_worsen=Tested(
-            "Tokens that continue as the same two tokens never did before get worse.",
+            "In the window, the model gets worse at tokens that never followed the same two tokens "
+            "before.",
             "change of their loss, nats", "nats",
             "In the window their loss changes by {}"),
     ),
@@ -107,7 +116,8 @@ DEFINITIONS = (
             "tokens",
             "With smeared keys the middle of the change moves by {} (below zero is earlier)"),
         icl_moves_as_a_whole=Tested(
-            "The window that moves holds all of the gain, not a part of it.",
+            "The window that smeared keys move holds all of the gain in in-context learning, not a "
+            "part of it.",
             "share of the final ICL that forms inside the window (smeared keys); 0 without one",
             "share",
             "With smeared keys, {} of the final in-context learning forms inside the window (a "
@@ -115,32 +125,42 @@ DEFINITIONS = (
     ),
     *tested("Argument 3",
         carriers_are_induction_heads=Tested(
-            "Heads whose removal lowers in-context learning are almost only induction heads.",
-            "share of induction heads among those that carry 0.1 nats and more, patterns held",
-            "share",
-            "{} of the heads that carry 0.1 nats and more are induction heads", SHARE),
+            "With later attention held fixed, the heads whose removal lowers in-context learning "
+            "are almost only induction heads.",
+            "share of induction heads among those that carry 0.1 nats and more, with later "
+            "attention held fixed", "share",
+            "With later attention held fixed, {} of the heads that carry 0.1 nats and more are "
+            "induction heads", SHARE),
         carry_the_majority=Tested("Induction heads carry the majority of in-context learning.",
             "share of ICL that goes with all of them, attention-only models", "share",
             "Removing all induction heads takes {} of in-context learning away"),
-        carry_almost_all=Tested("In small attention-only models they carry almost all of it.",
+        carry_almost_all=Tested(
+            "In small attention-only models induction heads carry almost all of in-context "
+            "learning.",
             "share of ICL that goes with all of them", "share",
             "Removing all induction heads takes {} of in-context learning away"),
-        carry_throughout=Tested("They carry it from the window to the end of training.",
+        carry_throughout=Tested(
+            "Induction heads carry in-context learning from the window to the end of training.",
             "least share of ICL that goes with them at the checkpoints asked after the window",
             "share",
             "At the checkpoint after the window where they carry least, removing them takes {} of "
             "in-context learning away"),
-        others_raise_icl=Tested("Removing most other heads raises in-context learning.",
-            "share of other heads without which ICL is larger, patterns held", "share",
-            "For {} of the other heads, removing the head raises in-context learning", SHARE),
+        others_raise_icl=Tested(
+            "With later attention held fixed, removing most other heads raises in-context "
+            "learning.",
+            "share of other heads without which ICL is larger, with later attention held fixed",
+            "share",
+            "With later attention held fixed, removing the head raises in-context learning for {} "
+            "of the other heads", SHARE),
         undo_the_change=Tested(
-            "Only the removal of induction heads undoes the change, token by token (a·b).",
+            "With later attention held fixed, only the removal of induction heads undoes the "
+            "change, token by token (a·b).",
             "share undone by the best induction head, minus that by the best other head",
             "points",
-            "Removing the best induction head undoes {} more of the change than removing the best "
-            "other head"),
+            "With later attention held fixed, removing the best induction head undoes {} more of "
+            "the change than removing the best other head"),
         mlp_carry_the_majority=Tested(
-            "Induction heads carry the majority in models with MLPs, too.",
+            "In models with MLPs, too, induction heads carry the majority of in-context learning.",
             "share of ICL that goes with all of them", "share",
             "Removing all induction heads takes {} of in-context learning away"),
         mlp_carry_less=Tested("In models with MLPs the evidence is weaker.",
@@ -154,10 +174,12 @@ DEFINITIONS = (
             "fall of the loss from the first to later repeats, random gaps, nats", "nats",
             "From the first to later repeats the loss falls by {}", sample=PROBES),
         random_repeats_beat_chance=Tested(
-            "On random tokens that are repeated, models end up better than guessing.",
-            "ln(vocabulary), the loss of an even guess, minus that of later repeats, random gaps, "
-            "nats", "nats",
-            "On later repeats the loss is {} below that of an even guess", sample=PROBES),
+            "On random tokens that are repeated, models end up better than an even guess over the "
+            "whole vocabulary.",
+            "ln(vocabulary), the loss of an even guess over the vocabulary, minus that of later "
+            "repeats, random gaps, nats", "nats",
+            "On later repeats the loss is {} below that of an even guess over the whole "
+            "vocabulary", sample=PROBES),
     ),
     *untested("Argument 4",
         pattern_matching_heads=(
@@ -190,8 +212,8 @@ DEFINITIONS = (
             "share of the loss gap of their removal that it recovers", "share",
             "The exact pattern recovers {} of the loss that their removal costs"),
         exact_induction=Tested(
-            "First token and exact match do half and more of what induction heads "
-            "do (Redwood: 65 %).",
+            "Attention on the first token and on exact matches alone does half and more of what "
+            "induction heads do (Redwood: 65 %).",
             "share of the loss gap of their removal that it recovers", "share",
             "The exact pattern recovers {} of the loss that their removal costs"),
         three_gram_helps=Tested("Matching three-grams helps (Redwood: by about 10 %).",
@@ -267,12 +289,13 @@ DEFINITIONS = (
             "share of ICL of induction heads, minus that of the best random set", "points",
             "The induction heads carry {} more of in-context learning than the best random set"),
         knockout_of_the_pattern=Tested(
-            "Without their attention on matches alone, induction heads carry little.",
+            "Induction heads carry little once they cannot attend to matches.",
             "share of ICL that goes with the knockout, as a share of that of their removal",
             "share",
             "Losing this attention costs {} of the in-context learning that removing the heads "
             "costs"),
-        knockout_of_other_keys=Tested("Knocking out as many other keys does little.",
+        knockout_of_other_keys=Tested(
+            "Induction heads lose little when they cannot attend to as many other keys.",
             "share of ICL that goes with it, as a share of the pattern's knockout", "share",
             "Losing attention on other keys costs {} of what losing it on matches costs"),
         untrained=Tested("Untrained models have no induction head.",
@@ -285,7 +308,8 @@ DEFINITIONS = (
             "Their attention on the matches themselves is {} of that on the tokens after them",
             sample=PROBES),
         periodic_is_flagged=Tested(
-            "A model that solves repeats by position is flagged, not called induction.",
+            "A model that solves repeats by position is flagged, and not said to have induction "
+            "heads.",
             "1 if it has a positional head and no induction head, else 0", "share",
             "{} of the models are flagged", SHARE),
         shuffled_has_no_change=Tested("A model of shuffled text shows no phase change.",

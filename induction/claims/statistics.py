@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
+from induction.claims.deciding import in_full
 from induction.config.cells import Cell
 from induction.config.model import Architecture
 from induction.config.train import TrainSettings
@@ -77,7 +78,7 @@ def gather(
         connection.register("statistics", query(connection, f"claims/{name}"))
         for row in query(connection, "claims/by_draw").to_pylist():
             values, divisors = (np.array(row[key], np.float64) for key in ("values", "divisors"))
-            reason = row["reason"] if not math.isfinite(values[0]) else ""
+            reason = in_full(row["reason"] or "") if not math.isfinite(values[0]) else ""
             reason = reason or not_resolvable(divisors, row["divisor_name"], resampling)
             if not math.isfinite(values[0]):
                 reason = reason or "the statistic has no value"

@@ -7,6 +7,7 @@ from operator import itemgetter
 from induction.report.explanations import explanation
 from induction.report.rows import Rows
 from induction.report.strip import Strip, axis, draw
+from induction.report.undecided import Undecided, undecided
 from induction.report.units import Words, in_words
 
 # By the paper's section, in the order of the page.
@@ -28,17 +29,21 @@ HEADINGS = {
 OTHERS = "Other claims"
 FAMILIES = {"attention_only": "attention-only models", "mlp": "models with MLPs"}
 FAILED, UNDECIDED = "contradicted", "inconclusive"
+# How that part of a reason begins which says where a statistic has no value.
+UNDEFINED = "not defined in "
 
 
 @dataclass(frozen=True)
 class Scoreboard:
     """The groups have the paper's claims by heading; `failed` and `undecided` have claims and
-    controls, the claims first. A row is one of table claims, with what `_row` adds."""
+    controls, the claims first. `too_few` says how things stand where the seeds are too few to
+    decide anything. A row is one of table claims, with what `_row` adds."""
 
     groups: dict[str, Rows]
     controls: Rows
     failed: Rows
     undecided: Rows
+    too_few: Undecided | None
 
     @property
     def rows(self) -> Rows:
@@ -66,6 +71,7 @@ def scoreboard(claims: Rows, families: Rows, evidence: Rows, of_others: bool) ->
         controls=[row for row in rows if row["kind"] == "control"],
         failed=[row for row in rows if row["verdict"] == FAILED],
         undecided=[row for row in rows if row["verdict"] == UNDECIDED],
+        too_few=undecided(rows),
     )
 
 
@@ -99,11 +105,19 @@ def _row(row: dict, families: Rows, evidence: Rows, of_others: bool) -> dict:
         "says": says(row),
         "asked": asked(row),
         "why": explanation(row, of_others),
+        "undefined": _undefined(row),
         "of_seeds": _words(row, row, "seeds_low", "seeds_high"),
         "of_text": _words(row, row, "text_low", "text_high"),
         "parts": [part | {"name": FAMILIES[part["family"]]} for part in parts],
         "evidence": [each | {"words": _words(each, row)} for each in evidence],
     }
+
+
+def _undefined(row: dict) -> str:
+    """Of the reason of a claim that has a value, which cells have none: verdict and seeds, of
+    which the rest of it speaks, stand beside it."""
+    _, there, cells = row["reason"].partition(UNDEFINED)
+    return f"{there[:1].upper()}{there[1:]}{cells}." if there else ""
 
 
 def _strips(judged: Rows, row: dict) -> list[Strip | None]:

@@ -4,16 +4,19 @@ import math
 from dataclasses import dataclass
 
 from induction.report.rows import Rows
-from induction.report.units import plain
+from induction.report.units import brief
 
 WIDTH, HEIGHT, PAD = 200, 34, 10
+# How wide a character of a label is at most, on average, in pixels.
+CHARACTER = 6.5
 # What every axis shows, by unit: shares lie side by side on one scale.
 SHOWN = {"share": (0.0, 1.0), "degrees": (0.0, 90.0)}
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From `first` to `last`, in the statistic's unit, across the strip but for its pads."""
+    """From `first` to `last`, in the statistic's unit, across the strip but for its pads. The label
+    of `first` is empty where it has no room beside that of `last`."""
 
     first: float
     last: float
@@ -50,7 +53,10 @@ def axis(rows: Rows, bound: float, unit: str) -> Axis:
     step = 10 ** (math.floor(math.log10((last - first) or 1.0)) - 1)
     first, last = math.floor(round(first / step, 6)), math.ceil(round(last / step, 6))
     ends = [end * step for end in (first, max(last, first + 1))]
-    return Axis(ends[0], ends[1], plain(ends[0], unit), plain(ends[1], unit))
+    labels = [brief(end, unit) for end in ends]
+    if CHARACTER * (len(labels[0]) + len(labels[1]) + 1) > WIDTH - 2 * PAD:
+        labels[0] = ""
+    return Axis(ends[0], ends[1], labels[0], labels[1])
 
 
 def draw(row: dict, on: Axis, bound: float, side: str) -> Strip:

@@ -70,6 +70,11 @@ def plain(number: float, unit: str) -> str:
     return signed(f"{number * kind.factor:.4g}") + kind.suffix
 
 
+def brief(number: float, unit: str) -> str:
+    """The same where there is little room."""
+    return plain(number, unit).replace("percentage points", "pp")
+
+
 def signed(number: str) -> str:
     """With a minus sign, and none before zero."""
     return number.lstrip("-") if not number.strip("-0.") else number.replace("-", MINUS)

@@ -6,9 +6,11 @@ import re
 import numpy as np
 import pytest
 
+from induction.claims.deciding import in_full
 from induction.claims.definition import PROBES
 from induction.claims.verdicts import Finding, decide
 from induction.config.claims import Rule
+from induction.interp.interventions import shortage
 
 LEVEL = 0.95
 AT_LEAST = Rule(seeds=3, at_least=0.5)
@@ -75,21 +77,31 @@ def test_the_end_of_the_sequences_that_faces_the_bound_counts(rule, down):
 
 def test_too_few_seeds():
     one = judged(0.9, 0.0, 1, 0.0, AT_LEAST)
-    assert one.decides == "It takes 2 more seeds: the rule asks for 3, and there is one."
+    assert one.decides == "With 2 more seeds like this one it would be supported."
     assert judged(0.9, 0.0, 1, 0.1, AT_LEAST).decides == one.decides
     near = judged(0.6, 0.0, 1, 0.2, AT_LEAST).decides
     assert near == (
-        f"{one.decides} If the others are like it, that will not do: it takes about 4.1 times the "
-        "evaluation sequences, too."
+        "Even with 3 such seeds the interval would reach both sides: it takes about 4.1 times as "
+        "many evaluation sequences, too."
     )
     assert judged(0.9, 0.01, 2, 0.0, AT_LEAST).decides == (
-        "The rule asks for 3 seeds, and there are 2. 3 seeds in place of 2 would decide it, if "
-        "mean and spread stay as they are: it would then be supported."
+        "3 seeds in place of 2 would decide it, if mean and spread stay as they are: it would then "
+        "be supported."
     )
     agree = decide(np.full((2, 1), 0.9), AT_LEAST, LEVEL, "").decides
-    assert agree.startswith("The rule asks for 3 seeds, and there are 2. 3 seeds in place of 2")
+    assert agree.startswith("3 seeds in place of 2")
     many = judged(0.58, 0.1, 2, 0.0, AT_LEAST).decides
-    assert "and there are 2. About 9 seeds in place of 2 would decide it" in many
+    assert "About 9 seeds in place of 2 would decide it" in many
+
+
+@pytest.mark.parametrize("rule", [AT_LEAST, AT_MOST], ids=["at least", "at most"])
+@pytest.mark.parametrize("mean", [0.42, 0.58])
+@pytest.mark.parametrize("sequences", [0.0, 0.04, 0.16])
+def test_with_seeds_like_the_one_there_is_the_verdict_is_the_one_it_names(rule, mean, sequences):
+    now = judged(mean, 0.0, 1, sequences, rule).decides
+    then = judged(mean, 0.0, 3, sequences, rule).verdict
+    assert now.startswith("Even with 3 such seeds") == (then == "inconclusive")
+    assert then == "inconclusive" or now.endswith(f"like this one it would be {then}.")
 
 
 def test_a_rule_for_one_seed_asks_for_sequences_and_names_the_probes():
@@ -111,7 +123,7 @@ def test_what_nothing_decides_soon():
     )
     at_bound = decide(np.array([[0.25], [0.5], [0.75]]), AT_LEAST, LEVEL, "").decides
     assert at_bound.startswith("The mean is the bound itself")
-    assert "would not decide" in judged(0.501, 0.0, 1, 0.5, AT_LEAST).decides
+    assert "would not change that" in judged(0.501, 0.0, 1, 0.5, AT_LEAST).decides
 
 
 @pytest.mark.parametrize(
@@ -127,6 +139,18 @@ def test_without_a_value_it_says_what_is_missing(reason, remedy):
     nothing = np.empty((0, 1))
     says = decide(nothing, AT_LEAST, LEVEL, f"not defined in 2 of 2 cells: {reason}").decides
     assert says.startswith(f"There is no value to judge: {reason}. It takes {remedy}")
+
+
+def test_the_shortage_of_heads_is_put_in_words():
+    """As stage interventions says it, also among others."""
+    heads = frozenset({(1, 0), (1, 1)})
+    reason = f"a; {shortage(heads, frozenset({(1, 2)}))}; b"
+    assert in_full(reason) == (
+        "a; layer 1 has too few heads that are neither induction nor previous-token nor "
+        "positional heads: 1, and a random set takes 2; b"
+    )
+    assert in_full(shortage(heads, frozenset())).endswith(": 0, and a random set takes 2")
+    assert in_full("no induction head") == "no induction head"
 
 
 def test_what_is_decided_needs_no_more():

@@ -6,6 +6,7 @@ import pytest
 
 from induction.report import summary
 from induction.report.rendering import asset, render, style
+from induction.report.rows import Rows
 from induction.report.scoreboard import scoreboard
 from tests.browser import WIDTHS, Reader
 from tests.judged import NOTHING, cell, part, row
@@ -29,6 +30,7 @@ FAMILIES = [
     part("holds", "attention_only", value=0.9, low=0.8, high=0.95),
     part("holds", "mlp", value=0.3, low=0.2, high=0.4, verdict="contradicted"),
 ]
+UNSEEN_OF_CONTROLS = ("inconclusive", "not tested here")
 CELLS = [
     cell("holds", "attn2_s0"),
     cell("holds", "attn2_s1", value=None, low=None, high=None, reason="no head"),
@@ -44,9 +46,13 @@ PAGE = """<!doctype html><html lang="en" class="scripted ready"><meta charset="u
 def page(tmp_path_factory) -> Path:
     """The section alone, with the style and the script of the page, of claims and controls of every
     verdict."""
+    return written(tmp_path_factory.mktemp("claims"), ROWS, FAMILIES, CELLS)
+
+
+def written(folder: Path, rows: Rows, families: Rows, cells: Rows) -> Path:
     filled = {
-        "scoreboard": scoreboard(ROWS, FAMILIES, CELLS, False),
-        "verdicts": summary.verdicts(ROWS),
+        "scoreboard": scoreboard(rows, families, cells, False),
+        "verdicts": summary.verdicts(rows),
         "grid": "",
     }
     text = PAGE.format(
@@ -54,7 +60,7 @@ def page(tmp_path_factory) -> Path:
         section=render("report/index/claims.html", filled),
         script=asset("common.js") + asset("index/claims.js"),
     )
-    path = tmp_path_factory.mktemp("claims") / "index.html"
+    path = folder / "index.html"
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -228,9 +234,40 @@ def test_filters_hide_rows_and_groups_that_are_empty(browser, page):
         wanted = [each for each in ROWS if each["verdict"] == verdict]
         assert visible(reader) == [each["claim"] for each in wanted]
         groups = reader.page.locator("#claims .group:visible").count()
-        assert groups == len({each["section"] for each in wanted})
+        assert groups == len({each["section"] for each in wanted} | {""}), "controls always stand"
+        says = reader.text("#of-controls")
+        assert ("No control has this verdict." in says) == (verdict in UNSEEN_OF_CONTROLS)
+        assert not reader.page.locator("#no-claim").is_visible()
     reader.page.locator("#verdict").select_option("")
     assert reader.page.locator("#claims .group:visible").count() == 4
+
+
+UNDECIDED = [
+    row("with_it", verdict="inconclusive", seeds=1, reason="1 of 3 seeds"),
+    row("against_it", **FAILS | {"verdict": "inconclusive", "high": 0.45}, seeds=1),
+    row("on_both", **FAILS | {"verdict": "inconclusive"}, seeds=1),
+    row("control_with_it", kind="control", section="", verdict="inconclusive", seeds=1),
+]
+
+
+def test_where_nothing_can_be_decided_it_says_so_and_where_the_values_lie(browser, tmp_path):
+    reader = Reader(browser, written(tmp_path, UNDECIDED, [], []))
+    section = reader.text("#claims")
+    assert "With one seed nothing is decided" in section and "is contradicted." not in section
+    seen = reader.page.locator("#claims .leaning a:visible").all_inner_texts()
+    assert seen == ["It is against_it.", "It is on_both."]
+    reader.page.locator("#claims .undecided summary").click()
+    seen = reader.page.locator("#claims .undecided a:visible").all_inner_texts()
+    assert seen == ["It is with_it.", "It is control_with_it."]
+    reader.page.locator("#claim-with_it summary").click()
+    more = reader.text("#claim-with_it .more")
+    assert "with 3 seeds or more." in more
+    assert "1 seed has" not in more and "1 of 3 seeds" not in more
+    reader.page.locator("#verdict").select_option("contradicted")
+    assert reader.page.locator("#no-claim").is_visible()
+    assert reader.page.locator("#no-control").is_visible()
+    reader.page.locator("#verdict").select_option("")
+    assert not reader.page.locator("#no-claim, #no-control").first.is_visible()
 
 
 def test_claims_open_on_their_evidence(browser, page):

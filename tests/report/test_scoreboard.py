@@ -44,6 +44,13 @@ def test_claims_are_grouped_and_what_failed_and_what_is_open_stands_apart():
     assert [each["claim"] for each in result.rows] == ["a", "c", "b", "f", "d", "e"]
 
 
+def test_of_a_reason_the_row_repeats_what_stands_nowhere_else():
+    where = "not defined in 1 of 3 cells: no head"
+    for doubt in ("1 of 3 seeds; ", "the interval reaches to both sides; ", ""):
+        assert board(row("a", reason=doubt + where)).rows[0]["undefined"] == f"N{where[1:]}."
+    assert board(row("a", reason="1 of 3 seeds")).rows[0]["undefined"] == ""
+
+
 def test_a_line_says_what_was_measured_and_what_the_rule_asks_for():
     assert says(row("a")) == "It takes 60 % [50, 70] of all; the rule asks for at least 50 %."
     assert says(row("a", reading="")) == (
@@ -119,6 +126,13 @@ def test_the_ends_of_an_axis_are_round_and_named():
     assert (on.first, on.last) == (-1.3e6, 0.0)
     on = axis([row("a")], 0.5, "share")
     assert (on.first, on.last, on.first_says, on.last_says) == (0, 1, "0 %", "100 %")
+    on = axis([row("a", unit="points")], 0.5, "points")
+    assert (on.first_says, on.last_says) == ("0 pp", "70 pp")
+
+
+def test_a_label_without_room_is_left_out():
+    wide = axis([row("a", value=-1234e9, low=-1234e9, high=4321e9)], 0.0, "tokens")
+    assert (wide.first_says, wide.last_says) == ("", "4.4e+06 M tokens")
 
 
 def test_explanations_are_of_claims_that_are_tested():

@@ -2,9 +2,11 @@
 const verdict = at("verdict"), claims = [...document.querySelectorAll(".claims .group details")];
 const filter = () => {
   for (const claim of claims) claim.hidden = ![claim.dataset.verdict, ""].includes(verdict.value);
-  for (const group of document.querySelectorAll(".claims .group")) {
-    group.hidden = !group.querySelector("details:not([hidden])") && verdict.value !== "";
-  }
+  const shown = (group) => group.querySelector("details:not([hidden])") !== null;
+  const groups = [...document.querySelectorAll(".claims .group:not(#of-controls)")];
+  for (const group of groups) group.hidden = !shown(group) && verdict.value !== "";
+  at("no-claim").hidden = groups.some(shown);
+  at("no-control").hidden = shown(at("of-controls"));
 };
 verdict.addEventListener("change", filter);
 // A link opens the row that it names, also one that the filter hides.
