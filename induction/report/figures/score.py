@@ -32,12 +32,13 @@ def scores(rows: Rows, results: Results) -> str:
     offset = alt.YOffset("score:N", sort=[*SCORES])
     base = alt.Chart(inline(marks)).encode(y=y, yOffset=offset, color=colour)
     zero = alt.Chart(inline([{"zero": 0}])).mark_rule(color=GREY, strokeDash=[3, 3])
-    title = "in-context learning, nats"
+    title, scale = "in-context learning, nats", alt.Scale(padding=8)
+    axis = alt.Axis(tickCount=5, labelOverlap=True)
     return to_svg(
         layers(
             zero.encode(x="zero:Q"),
             base.mark_rule(strokeWidth=3).encode(
-                x=alt.X("low:Q", title=title, scale=alt.Scale(padding=8)), x2="high:Q"
+                x=alt.X("low:Q", title=title, scale=scale, axis=axis), x2="high:Q"
             ),
             base.mark_point(filled=True, size=45).encode(x=alt.X("value:Q", title=title)),
         ).properties(width=330, height=alt.Step(14))
