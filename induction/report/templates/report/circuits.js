@@ -157,7 +157,8 @@ for (const [name, query] of Object.entries(queries)) {
   const rows = () => csv(columns, tables[query][columns[0]].map((_, i) =>
     columns.map((column) => tables[query][column][i])));
   figure.querySelector("figcaption").append(
-    take(name, columns.length ? rows : null, () => decoded(figure.querySelector("img"))));
+    take(name, columns.length ? rows : null, 
+      () => joined([...figure.querySelectorAll("img")].map((image) => [image]))));
 }
 const names = Object.keys(cells);
 const first = names.find((name) => cells[name].readings.at(-1).circuit.startsWith("L"));
