@@ -18,6 +18,7 @@ from induction.report import answer, glance, index_page, score, smearing, summar
 from induction.report.dotted_keys import flatten
 from induction.report.figures.drawn import DrawnFigure, legend_style
 from induction.report.figures.figure import Section
+from induction.report.figures.head_sets import INTERVENTIONS
 from induction.report.figures.model_table import frame_style
 from induction.report.figures.signal_dates import SIGNALS
 from induction.report.findings import CellFindings, missed_rules, models
@@ -101,6 +102,7 @@ def findings(
         "repeats_sentence": answer.repeats_sentence(results["repeats"], detailed),
         "missed_rules": {cell.name: missed_rules(cell, rule) for cell in cells if not cell.changed},
         "verdicts": verdicts,
+        "intervention_words": INTERVENTIONS,
         "interventions": summary.mean_over_draws(results["interventions"]),
         "removals": summary.removals_of_heads(results["removals"]),
         "ablation_kinds": summary.ablation_kinds(results["removals"]),

@@ -16,11 +16,14 @@ TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("base", "answer", "charts", "models", "tokens", "claims", "phone", "print")
 # The scripts of each page, beside common.js: what is used comes first.
 SCRIPTS = {
-    "index": tuple(
-        f"index/{name}"
-        for name in ("data", "steps", "downloads", "heads", "tokens", "choose", "claims")
+    "index": (
+        "joined",
+        *(
+            f"index/{name}"
+            for name in ("data", "steps", "downloads", "heads", "tokens", "choose", "claims")
+        ),
     ),
-    "circuits": ("circuits",),
+    "circuits": ("joined", "circuits"),
 }
 # Tests wait for it.
 READY = 'document.documentElement.classList.add("ready");\n'

@@ -117,6 +117,26 @@ def test_panels_come_and_go_as_their_model_is_chosen(browser, default_study, wid
     assert not reader.complaints
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_without_a_model_every_row_and_figure_says_what_to_do(browser, default_study, width):
+    reader = Reader(browser, default_study / "index.html", width)
+    boxes = reader.page.locator("#picker input:checked")
+    rows = reader.page.locator(".panels").count()
+    assert reader.page.locator(".empty").count() < rows
+    while boxes.count():
+        boxes.first.uncheck()
+    says = reader.page.locator(".panels .empty")
+    assert {*says.all_inner_texts()} == {"Choose a model above."} and says.count() == rows
+    empty = reader.page.locator(".pieces > div").evaluate_all(
+        "(rows) => rows.filter((row) => !row.querySelector('img, .empty')).length"
+    )
+    assert empty == 0
+    reader.page.locator("#picker input").first.check()
+    assert says.count() == 0 and reader.page.locator(".panels .panel").count() == rows
+    assert "Choose" not in "".join(reader.page.locator(".empty").all_inner_texts())
+    assert not reader.complaints
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_twenty_models_fit_every_window(browser, tmp_path, width):

@@ -60,15 +60,26 @@ def test_shades_are_those_of_the_two_sliders(browser, default_study, width):
     change = float(rows[-1]["loss"]) - float(rows[0]["loss"])
     assert reader.page.evaluate(CHANGES)[50][0] == pytest.approx(change, abs=0.001)
     # The same moment twice: nothing changes, nothing is coloured.
-    reader.page.keyboard.press("Home")
     reader.page.locator("#after").focus()
     reader.page.keyboard.press("Home")
     assert {shade for _, shade in reader.page.evaluate(CHANGES)} == {""}
-    reader.page.locator("#before").focus()
+    assert not reader.complaints
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_neither_moment_moves_or_passes_the_other(browser, default_study, width):
+    reader = Reader(browser, default_study / "index.html", width)
+    before, after = (reader.page.locator(f"#{name}") for name in ("before", "after"))
+    first, last = before.input_value(), after.input_value()
+    assert int(first) < int(last)
+    before.focus()
     reader.page.keyboard.press("End")
-    assert (
-        reader.page.locator("#after").input_value() == reader.page.locator("#before").input_value()
-    ), "the later moment does not come before the earlier one"
+    assert (before.input_value(), after.input_value()) == (last, last)
+    before.fill(first)
+    after.focus()
+    reader.page.keyboard.press("Home")
+    assert (before.input_value(), after.input_value()) == (first, first)
+    assert reader.text("#after-says") == reader.text("#before-says")
     assert not reader.complaints
 
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import altair as alt
 import pytest
 
+from induction.interp.interventions import PATTERNS, SETS
 from induction.report.figures import (
     answer,
     circuit_edges,
@@ -369,7 +370,11 @@ def test_attention_is_drawn_of_the_circuit_s_two_heads_where_there_is_some():
     )
     assert "L0H1, last" in picture and "L1H0, last" in picture and "L0H0, last" not in picture
     # Of six weights, the zero and the 2 are left out.
-    assert len(marks(picture, "rect")) == 2 * 4
+    squares = marks(picture, "rect")
+    assert len(squares) == 2 * 4
+    # Less attention is more of the page, be it light or dark.
+    weak = "rgba(0, 114, 178, 0.22)"
+    assert {*attributes(squares, "fill")} == {"#0072b2", "rgba(0, 114, 178, 0.78)", weak}
 
 
 def test_the_edges_of_a_circuit_are_named_at_the_end_alone():
@@ -383,6 +388,8 @@ def test_the_edges_of_a_circuit_are_named_at_the_end_alone():
     picture = svg(circuit_edges.circuit_edges, circuit_edges=rows + other)
     assert texts(picture).count("L0H0>L1H3") == 1 and "L0H1>L1H3" not in texts(picture)
     assert len(marks(picture, "line")) == 2 and len(marks(picture, "symbol")) == 2
+    # In the ink of the page: the colours of lines are too pale for letters.
+    assert attributes(marks(picture, "text"), "fill") == ["currentColor"]
 
 
 def test_tokens_of_skip_trigrams_show_their_spaces():
@@ -451,3 +458,25 @@ def test_stages_are_those_of_the_deepest_model_with_smeared_keys():
     assert ">layer 0 (L0H0)<" in picture and ">layer 1 (L1H0)<" in picture
     assert "layer 2" not in picture
     assert smearing.stages.drawing({"heads": rows[-2:], "windows": []}) is None
+
+
+def test_every_intervention_has_words_of_its_own():
+    removed = {f"{how}_{name}" for name in SETS for how in ("without", "random")}
+    assert {*head_sets.INTERVENTIONS} == {*PATTERNS} | removed
+    assert len({*head_sets.INTERVENTIONS.values()}) == len(head_sets.INTERVENTIONS)
+    assert {*head_sets.DRAWN} <= {*head_sets.INTERVENTIONS}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_caption_speaks_of_seeds_texts_and_sets_that_are_there(count):
+    windows = [window("a", seed, 0, 1, panel="p") for seed in range(count)]
+    windows += [windows[0] | {"panel": "q", "is_periodic": count > 1}]
+    drawn = [{"intervention": "random_induction", "share": 0.1 if count > 1 else None}]
+    chances = [{"chance": 1.0 if count == 1 else None}]
+    results = {"windows": windows, "interventions": drawn, "repeats": chances}
+    for entry in FIGURES:
+        caption = entry.of_study(results).caption
+        said = [sentence in caption for _, sentence in entry.also]
+        assert said == [count > 1] * len(entry.also), entry.name
+        assert caption.startswith(entry.caption)
+    assert sum(bool(entry.also) for entry in FIGURES) > 8

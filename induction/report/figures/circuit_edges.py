@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from induction.report.figures.figure import Section, figure
+from induction.report.figures.figure import LOWEST_SEED, Section, figure
 from induction.report.figures.frame import (
     COLOURS,
     GREY,
@@ -72,7 +72,8 @@ def circuit_paths(rows: Rows, results: Results) -> Panels:
     Section.CIRCUITS,
     "What in-context learning loses when one edge, from what a head writes into the keys of a "
     "later head, is cut. One line per edge; blue: edges that meet all of the rule at that "
-    "checkpoint. The lowest seed of each model.",
+    "checkpoint.",
+    also=LOWEST_SEED,
     keep=lambda row: row["is_first"] and row["receiver_input"] == "k",
 )
 def circuit_edges(rows: Rows, results: Results) -> Panels:
@@ -97,7 +98,7 @@ def circuit_edges(rows: Rows, results: Results) -> Panels:
                 filled=True, size=30, opacity=1, color=COLOURS[0]
             ),
             alt.Chart(in_millions(labels))
-            .mark_text(align="right", dx=-6, fontSize=9, color=COLOURS[0])
+            .mark_text(align="right", dx=-6, fontSize=9)
             .encode(x=TOKENS, y=alt.Y("icl_lost:Q", scale=scale), text="edge:N"),
         )
 

@@ -46,8 +46,9 @@ class Key:
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """`svg` is the whole figure, `pieces` its panels as data URIs, by panel of the report. A row of
-    the model analysis table has no pieces and, if it is no file, no `svg`.
+    """`svg` is the whole figure, if it is a file or has no panels; `pieces` are its panels as data
+    URIs, by panel of the report or, in circuits.html, by name. A row of the model analysis table
+    has no pieces.
 
     Of a row, `pictures` are the panels, as data URIs, by panel of the report; `keys` say what its
     lines and `scale` what its map shows.
@@ -77,15 +78,18 @@ def drawn(results: Results, names: Mapping[str, str], shown: Container[str]) -> 
             continue
         row = figure.row
         svgs = pictures(drawing, end) if row and isinstance(drawing, Panels) else {}
-        svg = _svg(drawing, names) if figure.is_file or not row else ""
-        is_apart = isinstance(drawing, Panels) and figure.section is not Section.CIRCUITS
-        pieces = drawing.pieces(names, shown) if is_apart and not row else {}
+        # All panels of the second page are shown, and several may be of one model.
+        is_second = figure.section is Section.CIRCUITS
+        is_apart = isinstance(drawing, Panels) and not row
+        pieces = drawing.pieces(names, () if is_second else shown) if is_apart else {}
+        svg = _svg(drawing, names) if figure.is_file or not (row or pieces) else ""
         figures.append(
             DrawnFigure(
-                figure,
+                figure.of_study(results),
                 svg=svg,
                 pieces={
-                    panel_of.get(name, name): data_uri(piece) for name, piece in pieces.items()
+                    name if is_second else panel_of.get(name, name): data_uri(piece)
+                    for name, piece in pieces.items()
                 },
                 pictures={panel_of.get(name, name): data_uri(svg) for name, svg in svgs.items()},
                 keys=_keys(figure, results),

@@ -26,7 +26,7 @@ MODEL_COLOURS = [
 SEED_COLOURS = ["#7858C0", "#A89008", "#D06898", "#1098F8", "#A05010"]
 LAYER_COLOURS = ["#6878F8", "#78A018", "#C05090", "#886018"]
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#C0659A", "#B07A00", "#3C93C8"]
-LEGENDS = {"color", "shape", "strokeDash"}
+LEGENDS = {"color", "shape", "strokeDash", "strokeWidth"}
 DASHES = [[1, 0], [5, 2], [2, 2], [6, 2, 2, 2]]
 WINDOW = "#f0e442"  # as the renderer writes it
 # Of the text around it: dark on light, or light on dark.
@@ -197,6 +197,16 @@ def colour_of(colours: list[str], place: int) -> str:
 def dash_of(colours: list[str], place: int) -> list[int]:
     """Solid in the first round of colours."""
     return DASHES[min(place // len(colours), len(DASHES) - 1)]
+
+
+def deepening(*colours: str, most: float = 1) -> alt.Scale:
+    """Of a map whose zero is the page, light or dark: from nothing to a colour at `most`; with
+    two colours, from the first at -`most` over nothing to the second."""
+    stops = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]
+    full, none = ([f"rgba({r},{g},{b},{alpha})" for r, g, b in stops] for alpha in (1, 0))
+    if len(colours) == 1:
+        return alt.Scale(domain=[0, most], range=[*none, *full])
+    return alt.Scale(domain=[-most, 0, 0, most], range=[full[0], *none, full[1]])
 
 
 def palette(

@@ -5,13 +5,22 @@ from itertools import product
 import altair as alt
 
 from induction.report.figures.figure import Section, figure
-from induction.report.figures.frame import GREY, Panels, inline, layers, palette, to_svg
+from induction.report.figures.frame import (
+    COLOURS,
+    GREY,
+    Panels,
+    deepening,
+    inline,
+    layers,
+    palette,
+    to_svg,
+)
 from induction.report.rows import Results, Rows
 
 KINDS = ["induction", "previous-token", "positional", "other"]
 # Lighter attention would be thousands of invisible rectangles.
 LEAST_WEIGHT = 0.05
-ATTENTION = alt.Color("share:Q", title="attention", scale=alt.Scale(scheme="blues", domain=[0, 1]))
+ATTENTION = alt.Color("share:Q", title="attention", scale=deepening(COLOURS[0]))
 
 
 @figure(
@@ -46,7 +55,7 @@ def circuit_attention(rows: Rows, results: Results) -> Panels:
                 }
                 for query in range(side)
                 for key in range(query + 1)
-                if (share := next(weights) / 255) >= LEAST_WEIGHT
+                if (share := round(next(weights) / 255, 2)) >= LEAST_WEIGHT
             ]
     size = max(row["query2"] for row in marks)
     scale = alt.Scale(domain=[0, size], nice=False)
@@ -99,7 +108,12 @@ def circuit_positions(rows: Rows, results: Results) -> str:
 )
 def circuit_offsets(rows: Rows, results: Results) -> Panels:
     squares = [
-        {"cell": row["cell"], "head": f"L{row['layer']}H{row['head']}", "offset": i, "share": share}
+        {
+            "cell": row["cell"],
+            "head": f"L{row['layer']}H{row['head']}",
+            "offset": i,
+            "share": round(share, 2),
+        }
         for row in rows
         for i, share in enumerate(row["by_position"])
     ]

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from induction.report.figures.figure import Section, TableRow, figure
+from induction.report.figures.figure import LOWEST_SEED, Section, TableRow, figure
 from induction.report.figures.frame import (
     LAYER_COLOURS,
     TOKENS,
@@ -23,8 +23,8 @@ from induction.report.rows import Results, Rows
     Section.HEADS,
     "Prefix matching of every head, the mark of an induction head: on random tokens that come "
     "again, the share of its attention on the tokens that followed the current one before. The two "
-    "best heads are named, unless they are near the bottom. One cell per panel: the model's lowest "
-    "seed.",
+    "best heads are named, unless they are near the bottom.",
+    also=LOWEST_SEED,
     row=TableRow("prefix matching", "prefix_matching", "head"),
     is_file=True,
 )
@@ -35,8 +35,8 @@ def prefix_matching(rows: Rows, results: Results) -> Panels:
 @figure(
     "heads",
     Section.HEADS,
-    "The share of every head's attention on the token just before, on held-out text. The lowest "
-    "seed of each model.",
+    "The share of every head's attention on the token just before, on held-out text.",
+    also=LOWEST_SEED,
     row=TableRow("attention to the previous token", "previous_token", "head"),
 )
 def previous_token(rows: Rows, results: Results) -> Panels:
@@ -50,7 +50,8 @@ def previous_token(rows: Rows, results: Results) -> Panels:
     "weights alone, positive where a token looks for the places just after its own earlier ones, "
     "as induction heads do. It does not exist in the first layer. What is dated among the signals "
     "is its positivity, the same without its scale, of the head that ends with the highest prefix "
-    "matching alone. The lowest seed of each model.",
+    "matching alone.",
+    also=LOWEST_SEED,
     keep=lambda row: row["qk_trace"] is not None,
     row=TableRow("trace of the QK circuit", "qk_trace", "head", absent="no layer before the first"),
 )
@@ -62,7 +63,8 @@ def qk_trace(rows: Rows, results: Results) -> Panels:
     "heads",
     Section.HEADS,
     "Models with smeared keys: the share of its own key that a position keeps, every head; the "
-    "rest is the previous position's key. The lowest seed of each model.",
+    "rest is the previous position's key.",
+    also=LOWEST_SEED,
     keep=lambda row: row["smear_gate"] is not None,
 )
 def gates(rows: Rows, results: Results) -> Panels:
@@ -90,8 +92,8 @@ def undone(rows: Rows, results: Results) -> Panels:
     "ablations",
     Section.ABLATIONS,
     "Full ablation: in-context learning without a head, whose output is set to zero, minus that of "
-    "the whole model. Above zero, the head carries in-context learning. The lowest seed of each "
-    "model.",
+    "the whole model. Above zero, the head carries in-context learning.",
+    also=LOWEST_SEED,
     keep=lambda row: row["mode"] == "full",
     row=TableRow(
         "in-context learning that a head carries, nats", "delta_icl", "head", where={"mode": "full"}
@@ -156,7 +158,7 @@ def _line_per_head(
         names = [
             alt.Chart(in_millions([row]))
             .mark_text(align="right", dx=-2, dy=9 if row[field] > ceiling else dy, fontSize=9)
-            .encode(x=TOKENS, y=f"{field}:Q", text="name:N", color=color)
+            .encode(x=TOKENS, y=f"{field}:Q", text="name:N")
             for row, dy in zip(best, (-6, 9), strict=False)
         ]
         return layers(

@@ -5,13 +5,23 @@ from types import MappingProxyType
 
 import altair as alt
 
-from induction.report.figures.figure import Section, TableRow, figure
+from induction.report.figures.figure import (
+    LOWEST_SEED,
+    Section,
+    TableRow,
+    figure,
+    has_other_text,
+    has_periodic_text,
+    has_seeds,
+)
 from induction.report.figures.frame import (
+    COLOURS,
     SEED_COLOURS,
     TOKENS,
     WINDOW,
     Panels,
     dashed,
+    deepening,
     domains,
     extent,
     in_millions,
@@ -39,8 +49,14 @@ def _loss_scale(rows: Rows) -> tuple[str, str, str]:
     "tokens with all of their context minus the loss of the same tokens with little of it, with "
     "its bootstrap interval over sequences. Dashed: the usual score, the loss late in the context "
     "minus that of other tokens early in it. Dotted: the same at the two single positions that the "
-    "paper takes. One line per seed. Yellow: the phase window of each seed. Models of periodic "
-    "text have scales of their own, here and in the other figures.",
+    "paper takes. Yellow: the phase window.",
+    also=(
+        (has_seeds, "Every seed has a line and a window."),
+        (
+            has_periodic_text,
+            "Models of periodic text have scales of their own, here and in the other figures.",
+        ),
+    ),
     row=TableRow("in-context learning, nats", "icl_matched", "seed"),
     is_file=True,
 )
@@ -53,7 +69,11 @@ def icl(rows: Rows, results: Results) -> Panels:
     "curves",
     Section.ICL,
     "Mean loss on held-out text, the cross-entropy per token, with its bootstrap interval over "
-    "sequences. One line per seed. Models of different texts cannot be compared by it.",
+    "sequences.",
+    also=(
+        (has_seeds, "Every seed has a line."),
+        (has_other_text, "Models of different texts cannot be compared by it."),
+    ),
     row=TableRow("loss, nats per token", "loss", "seed"),
 )
 def loss(rows: Rows, results: Results) -> Panels:
@@ -64,8 +84,8 @@ def loss(rows: Rows, results: Results) -> Panels:
     "positions",
     Section.ICL,
     "Loss over training (to the right) and position in the context (upwards: how many tokens the "
-    "model has read, on a logarithmic scale). Dashed lines: start and end of the phase window. One "
-    "cell per model: its lowest seed, on the study's text, trained as the study trains.",
+    "model has read, on a logarithmic scale). Dashed lines: start and end of the phase window.",
+    also=LOWEST_SEED,
     row=TableRow("loss by position in the context", "", "map", scale=_loss_scale, absent=NOT_DRAWN),
 )
 def loss_map(rows: Rows, results: Results) -> Panels:
@@ -79,20 +99,19 @@ def loss_map(rows: Rows, results: Results) -> Panels:
     Section.ICL,
     "What more context is worth, by position: how steeply the loss falls from one position to the "
     "next (its slope over the natural logarithm of the position, in nats, cut off at ±0.5). Blue: "
-    "later tokens are predicted better; red: worse. Dashed lines: the phase window. Cells and axes "
-    "are those of the map of the loss.",
+    "later tokens are predicted better; orange: worse. Dashed lines: the phase window. Cells and "
+    "axes are those of the map of the loss.",
     row=TableRow(
         "what more context is worth, by position",
         "",
         "map",
-        scale=lambda _: ("redblue", "−0.5: more context helps", "+0.5: it harms"),
+        scale=lambda _: ("blueorange", "−0.5: more context helps", "+0.5: it harms"),
         absent=NOT_DRAWN,
     ),
 )
 def slope_map(rows: Rows, results: Results) -> Panels:
     # The first few positions fall steeply in every model; clipping lets the rest be seen.
-    scale = alt.Scale(scheme="redblue", reverse=True, domain=[-0.5, 0.5], domainMid=0)
-    runs = _runs(rows, "slope", -0.5, 0.5)
+    runs, scale = _runs(rows, "slope", -0.5, 0.5), deepening(*COLOURS[:2], most=0.5)
     return _map(runs, results["windows"], "slope", "slope of the loss", scale)
 
 
@@ -101,7 +120,8 @@ def slope_map(rows: Rows, results: Results) -> Panels:
     Section.ICL,
     "How fast a model learns from reading more: the slope of its loss over the natural logarithm "
     "of the training tokens, fitted over neighbouring checkpoints. Lower is faster. Yellow: the "
-    "phase window of each seed.",
+    "phase window.",
+    also=((has_seeds, "Every seed has a line and a window."),),
     keep=lambda row: row["learning"] is not None,
 )
 def learning(rows: Rows, results: Results) -> Panels:

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from induction.report.figures.figure import Section, TableRow, figure
+from induction.report.figures.figure import LOWEST_SEED, Section, TableRow, figure
 from induction.report.figures.frame import (
     GREY,
     INK,
@@ -24,7 +24,8 @@ NOT_DRAWN = "not drawn for variations"
     "Where training takes each model: its losses on all tokens are one long vector, and the plane "
     "shows the two directions in which these vectors differ most, the same for all models (a joint "
     "PCA). Circle: the start of training; square: the end; yellow: the phase window; grey: the "
-    "paths of all cells on the study's text. A cell per panel, the lowest seed of its model.",
+    "paths of all others.",
+    also=LOWEST_SEED,
     keep=lambda row: row["is_detailed"],
     row=TableRow("path of the losses (PCA)", "pc1", "path", absent=NOT_DRAWN),
     is_file=True,

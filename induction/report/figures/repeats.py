@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from induction.report.figures.figure import Section, figure
+from induction.report.figures.figure import Section, figure, has_other_text, has_seeds
 from induction.report.figures.frame import GREY, INK, Panels, extent, inline, known, layers, palette
 from induction.report.rows import Results, Rows
 
@@ -12,11 +12,14 @@ DASHES = {"fixed": [1, 0], "gap": [4, 3]}
 @figure(
     "repeats",
     Section.HEADS,
-    "Loss on random blocks by how often the block came before, at the end of training; mean over a "
-    "model's seeds. Solid: one repeat after another; dashed: with random gaps between, so that no "
+    "Loss on random blocks by how often the block came before, at the end of training. "
+    "Solid: one repeat after another; dashed: with random gaps between, so that no "
     "fixed distance helps. Grey: chance, an even guess over the whole vocabulary, which is what a "
-    "model that knows nothing has; above it a model is sure of what is wrong. Models of another "
-    "text have another vocabulary, and no such line.",
+    "model that knows nothing has; above it a model is sure of what is wrong.",
+    also=(
+        (has_seeds, "Each line is the mean over a model's seeds."),
+        (has_other_text, "Models of another text have another vocabulary, and no such line."),
+    ),
 )
 def repeats(rows: Rows, results: Results) -> Panels:
     """A line per length of block and probe, and chance."""

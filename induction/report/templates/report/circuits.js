@@ -7,7 +7,7 @@ const table = (caption, header, rows) => {
   const body = rows.map((row) => make("tr", {}, ...row.map((text) => make("td", {}, text))));
   return make(
     "div", { class: "table" },
-    make("table", {}, make("caption", {}, caption), make("thead", {}, head),
+    make("table", {}, make("caption", {}, make("span", {}, caption)), make("thead", {}, head),
       make("tbody", {}, ...body)));
 };
 const pairs = (list, digits) =>
@@ -157,9 +157,18 @@ for (const [name, query] of Object.entries(queries)) {
   const rows = () => csv(columns, tables[query][columns[0]].map((_, i) =>
     columns.map((column) => tables[query][column][i])));
   figure.querySelector("figcaption").append(
-    take(name, columns.length ? rows : null, () => decoded(figure.querySelector("img"))));
+    take(name, columns.length ? rows : null, 
+      () => joined([...figure.querySelectorAll("img")].map((image) => [image]))));
 }
 const names = Object.keys(cells);
 const first = names.find((name) => cells[name].readings.at(-1).circuit.startsWith("L"));
 options(cellOf, names.map((name) => [name, name]), first ?? names[0]);
-chooseCell();
+// A link from the report names the model that it speaks of.
+const follow = () => {
+  const linked = names.find((name) => location.hash === `#${encodeURIComponent(name)}`);
+  if (linked) cellOf.value = linked;
+  chooseCell();
+  if (linked) at("explore").scrollIntoView();
+};
+addEventListener("hashchange", () => { if (!at(location.hash.slice(1))) follow(); });
+follow();

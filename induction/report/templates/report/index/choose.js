@@ -15,12 +15,10 @@ const chooseCell = (cell) => {
   if (heads) {
     at("reading").max = heads.readings.length - 1;
     at("stops").replaceChildren(...heads.readings.map((reading) => make("span", {}, reading.at)));
-    selected.reading = heads.readings.length - 1;
-    at("reading").value = selected.reading;
     const first = [...document.querySelectorAll("button.head")]
       .filter((button) => button.dataset.cell === cell);
     selected.head = (first.find((button) => "best" in button.dataset) ?? first[0]).dataset.head;
-    showHead();
+    chooseReading(heads.readings.length - 1);
   }
   const read = at("tokens-read");
   if (read) {
@@ -40,19 +38,18 @@ if (cellSelects.length) {
   at("heads").addEventListener("click", (event) => {
     const button = event.target.closest("button.head");
     if (button) chooseHead(button.dataset.head);
+    else touchCurve(event);
   });
   at("reading")?.addEventListener("input", (event) => chooseReading(Number(event.target.value)));
   if (passageInput) {
     passageInput.addEventListener("change", showPassage);
-    // The later moment does not come before the earlier one.
-    before.addEventListener("input", () => {
-      if (Number(after.value) < Number(before.value)) after.value = before.value;
-      showPassage();
-    });
-    after.addEventListener("input", () => {
-      if (Number(after.value) < Number(before.value)) before.value = after.value;
-      showPassage();
-    });
+    // Neither moment passes the other: the one that is moved stops there.
+    for (const [moved, other] of [[before, after], [after, before]]) {
+      moved.addEventListener("input", () => {
+        if (Number(after.value) < Number(before.value)) moved.value = other.value;
+        showPassage();
+      });
+    }
     at("text").addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       const now = at("text").querySelector("[aria-current]");
@@ -70,6 +67,7 @@ if (cellSelects.length) {
   at("all-columns").addEventListener("click", ({ target }) => {
     const all = at("heads").classList.toggle("all");
     target.setAttribute("aria-pressed", all);
+    target.textContent = all ? "fewer columns" : "all columns";
   });
   chooseCell(cellSelects[0].querySelector("[selected]").value);
   // On paper nobody chooses: every model has its tables there.

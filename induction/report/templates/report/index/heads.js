@@ -14,6 +14,7 @@ const showHead = () => {
     `step ${reading.step}, ${millions(reading.tokens)}`;
   at("reading-says").textContent = says;
   at("reading").setAttribute("aria-valuetext", says);
+  at("heads").style.setProperty("--at", reading.tokens / end);
   const map = (probe, caption) => {
     const patterns = cell.heads[selected.head]?.[probe];
     return patterns
@@ -28,12 +29,17 @@ const showHead = () => {
 const chooseHead = (head) => {
   selected.head = head;
   showHead();
-  // Where pictures and cards do not stand side by side, the pictures are above.
-  at("attention").scrollIntoView({ block: "nearest" });
 };
 const chooseReading = (index) => {
   selected.reading = index;
+  at("reading").value = index;
   showHead();
-  const reading = data.heads[selected.cell]?.readings[index];
-  if (reading) setStep(nearest(reading.tokens));
+};
+// Touching a small curve chooses the checkpoint next to it.
+const touchCurve = (event) => {
+  const box = event.target.closest(".spark")?.getBoundingClientRect();
+  const readings = data.heads[selected.cell]?.readings;
+  if (!box || !readings) return;
+  const tokens = (end * (event.clientX - box.left)) / box.width;
+  chooseReading(nearest(readings.map((reading) => reading.tokens), tokens));
 };

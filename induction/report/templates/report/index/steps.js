@@ -1,4 +1,4 @@
-// One training step for the whole page.
+// One training step for all panels.
 const stepInput = at("step"), stepSays = at("step-says");
 // By panel: what writes its value at a step.
 const readouts = new Map();
@@ -53,29 +53,27 @@ const setStep = (index) => {
   document.body.style.setProperty("--at", tokens / end);
   for (const write of readouts.values()) write(tokens);
 };
-const nearest = (tokens) =>
-  steps.reduce((best, step, i) =>
-    Math.abs(step - tokens) < Math.abs(steps[best] - tokens) ? i : best, 0);
+const nearest = (places, tokens) =>
+  places.reduce((best, place, i) =>
+    Math.abs(place - tokens) < Math.abs(places[best] - tokens) ? i : best, 0);
 
 document.querySelectorAll(".panel").forEach(readOut);
 stepInput.max = steps.length - 1;
 stepInput.addEventListener("input", () => setStep(Number(stepInput.value)));
 let frameRequest = null;
 const point = (event) => {
-  const plot = event.target.closest(".plot"), spark = event.target.closest(".spark");
-  if (!plot && !spark) return;
-  if (plot?.querySelector(".dot")) return;
-  const box = (plot ?? spark).getBoundingClientRect();
-  const { left, width, right } = plot ? frame : { left: 0, width: 1, right: 0 };
+  const plot = event.target.closest(".plot");
+  if (!plot || plot.querySelector(".dot")) return;
+  const box = plot.getBoundingClientRect(), { left, width, right } = frame;
   const share = (((event.clientX - box.left) / box.width) * (left + width + right) - left) / width;
   if (frameRequest !== null) cancelAnimationFrame(frameRequest);
   frameRequest = requestAnimationFrame(() => {
     frameRequest = null;
-    setStep(nearest(Math.min(1, Math.max(0, share)) * end));
+    setStep(nearest(steps, Math.min(1, Math.max(0, share)) * end));
   });
 };
 for (const name of ["pointermove", "pointerdown"]) {
-  for (const id of ["models", "heads"]) at(id).addEventListener(name, point);
+  at("models").addEventListener(name, point);
 }
 setStep(steps.length - 1);
 
@@ -102,8 +100,19 @@ const showPanels = (name, shown) => {
       panel.remove();
     }
   }
+  sayEmpty();
+};
+// A row or a figure that has nothing to show says why.
+const sayEmpty = () => {
+  const why = at("picker")?.querySelector(":checked")
+    ? "Of the models chosen above, none is in this figure." : "Choose a model above.";
+  for (const row of document.querySelectorAll(".panels, .pieces > div")) {
+    row.querySelector(".empty")?.remove();
+    if (!row.firstElementChild) row.append(make("p", { class: "empty soft" }, why));
+  }
 };
 at("picker")?.addEventListener("change", (event) =>
   showPanels(event.target.value, event.target.checked));
 // A browser that comes back to a page keeps its boxes ticked, but not what they did.
 at("picker")?.querySelectorAll("input").forEach((box) => { box.checked = box.defaultChecked; });
+sayEmpty();
