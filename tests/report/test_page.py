@@ -121,6 +121,7 @@ def cell(name: str, seed: int = 0, changed: bool = False, detailed: bool = True)
         window={"cell": f"{name}_s{seed}", "panel": name},
         heads=[],
         share=None,
+        kinds={},
     )
 
 
