@@ -34,6 +34,7 @@ def test_it_opens_from_disk_without_a_network_or_a_complaint(browser, folder, na
 CHARTS = ("#token", "#answer", "#phases", "#m-prefix_matching", "#m-pca", "#attention figure")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_offers_its_data_and_its_picture(browser, strange, name, width):

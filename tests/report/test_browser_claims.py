@@ -11,6 +11,8 @@ from induction.report.scoreboard import scoreboard
 from tests.browser import WIDTHS, Reader
 from tests.judged import NOTHING, cell, part, row
 
+pytestmark = pytest.mark.slow
+
 FAILS = {"value": 0.44, "low": 0.35, "high": 0.54, "verdict": "contradicted"}
 DECIDES = "About 9 seeds in place of 3 would decide it, if mean and spread stay as they are."
 LONG = "It is so, whatever a long sentence of many words may say against it, again and again."
@@ -203,7 +205,6 @@ def test_a_page_that_is_opened_at_a_row_has_it_open(browser, page, name):
     opened_at(browser, page, f"claim-{name}")
 
 
-@pytest.mark.slow
 def test_so_has_the_page_of_a_study(browser, strange):
     reader = opened_at(browser, strange / "index.html", "claim-a")
     assert "no head" in reader.text("#claim-a .more")
@@ -331,7 +332,6 @@ def test_text_and_drawings_stand_out_enough_to_be_read(browser, page, scheme):
     assert [each for each in contrasts if each[1] < each[2]] == []
 
 
-@pytest.mark.slow
 def test_without_scripts_the_page_has_rows_and_drawings(browser, strange):
     reader = Reader(browser, strange / "index.html", java_script_enabled=False)
     assert reader.page.locator("#claim-a svg").first.is_visible()

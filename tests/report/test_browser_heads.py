@@ -7,6 +7,8 @@ import pytest
 
 from tests.browser import WIDTHS, Reader, beside_the_window
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_heads_are_looked_at_checkpoint_by_checkpoint(browser, default_study, width):

@@ -7,6 +7,8 @@ import pytest
 
 from tests.browser import WIDTHS, Reader, beside_the_window, render
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pointing_at_one_panel_marks_the_step_in_all(browser, default_study, width):
@@ -137,7 +139,6 @@ def test_without_a_model_every_row_and_figure_says_what_to_do(browser, default_s
     assert not reader.complaints
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_twenty_models_fit_every_window(browser, tmp_path, width):
     models = ("attn1", "attn2", "attn3", "smear1", "smear2", "mlp2", "rotary2", "learned2")
@@ -155,7 +156,6 @@ def test_twenty_models_fit_every_window(browser, tmp_path, width):
     assert not reader.complaints
 
 
-@pytest.mark.slow
 def test_the_page_paints_within_a_second(browser, default_study):
     painted = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
     times = [Reader(browser, default_study / "index.html").page.evaluate(painted) for _ in range(3)]

@@ -12,6 +12,8 @@ CHANGES = (
     ".map((token) => [parseFloat(token.title), token.className])"
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_tokens_are_coloured_and_tell_their_loss(browser, default_study, width):
