@@ -109,6 +109,7 @@ def test_all_of_it_is_used_by_keys_alone_and_has_a_name(browser, folder, width):
     assert not invisible, "who has the focus sees it"
 
 
+@pytest.mark.slow
 def test_nothing_moves_for_those_who_ask_for_that(browser, strange):
     reader = opened(browser, strange, reduced_motion="reduce")
     assert not ask(reader, "moving")

@@ -181,6 +181,7 @@ def test_the_scoreboard_stands_on_the_page_with_its_verdicts(reports):
     assert '<span class="verdict supported">supported</span>' in page
 
 
+@pytest.mark.slow
 def test_a_control_that_failed_is_said_before_anything_else(tmp_path, monkeypatch):
     """On the first screen of page and summary; what is undecided comes after the answer."""
     monkeypatch.chdir(study(tmp_path).folder)
@@ -261,6 +262,7 @@ def test_provenance_lists_every_file(reports):
     assert PROBES_TABLE not in report.INPUTS
 
 
+@pytest.mark.slow
 def test_the_same_tables_give_the_same_bytes_and_leave_another_grid_s_report_alone(reports):
     def products() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in reports.rglob("*") if path.is_file()}
