@@ -64,22 +64,23 @@ def _which(models: Models, variations: Models, rule: PhaseSettings) -> str:
     gradual = [m for m in still if all(cell.is_gradual(rule) for cell in m.cells)]
     flat = [m for m in still if not any(cell.is_gradual(rule) for cell in m.cells)]
     mixed = [m for m in still if m not in gradual and m not in flat]
+    places = [f"in {_named(changed)}"] if changed else []
+    places += [f"in {_seeds(len(m.changed), len(m.cells))} of {plural(m.kind)}" for m in partly]
     parts = []
-    if changed:
+    if places:
         parts.append(
-            "In-context learning appears within one window of training, a phase change, in "
-            f"{_named(changed)}"
+            "in-context learning appears within one window of training, a phase change, "
+            f"{listed(places)}"
         )
-    parts += [
-        f"in {_seeds(len(m.changed), len(m.cells))} it does so in {plural(m.kind)}" for m in partly
-    ]
+    it = "it" if places else "in-context learning"
     if gradual:
-        parts.append(f"it grows without such a window in {_named(gradual)}")
-    parts += [f"it grows without such a window in some seeds of {plural(m.kind)}" for m in mixed]
+        parts.append(f"{it} grows without such a window in {_named(gradual)}")
+    parts += [f"{it} grows without such a window in some seeds of {plural(m.kind)}" for m in mixed]
     if flat:
-        parts.append(f"{_named(flat)} gain little of it ({_ends(flat)} nats at the end)")
+        of_it = "of it" if parts else "in-context learning"
+        parts.append(f"{_named(flat)} gain little {of_it} ({_ends(flat)} nats at the end)")
     text = "; ".join(parts)
-    if not changed and not partly:
+    if not places:
         text = f"No model goes through a phase change: {text}"
     text = text[0].upper() + text[1:]
     if variations:

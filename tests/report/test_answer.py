@@ -50,7 +50,7 @@ def test_no_change_is_said_as_plainly():
     )
     assert which == (
         "No model goes through a phase change: one- and two-layer attention-only models gain "
-        "little of it (-0.12 to +0.01 nats at the end)."
+        "little in-context learning (-0.12 to +0.01 nats at the end)."
     )
     assert when.startswith(
         "The largest fall of in-context learning within one window is 0.15 nats; a phase change "
@@ -72,8 +72,9 @@ def test_what_grows_without_a_window_is_not_called_absent():
     flat = {"cell": "flat", "changes": False, "icl": -0.15, "drop": 0.25, "model": ONE}
     which, *_ = five_sentences(slow, flat)
     assert which == (
-        "No model goes through a phase change: it grows without such a window in two-layer models "
-        "with MLPs; one-layer attention-only models gain little of it (-0.15 nats at the end)."
+        "No model goes through a phase change: in-context learning grows without such a window in "
+        "two-layer models with MLPs; one-layer attention-only models gain little of it (-0.15 nats "
+        "at the end)."
     )
 
 
@@ -87,7 +88,7 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     which, when, heads, carried, claims = five_sentences(
         *seeds, other, control, verdicts=VERDICTS | {"contradicted": 1}
     )
-    assert "in two of three seeds it does so in two-layer attention-only models" in which.lower()
+    assert "a phase change, in two of three seeds of two-layer attention-only models;" in which
     assert which.endswith("; of two variations and controls one shows such a change.")
     assert "between 0.50 and 2.00 million in two-layer" in when
     assert "(a fall by 0.25 to 0.40 nats)" in when

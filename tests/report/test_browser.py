@@ -135,13 +135,14 @@ def test_small_large_and_negative_studies_have_their_page(browser, tmp_path, ask
     said = reader.page.locator("ol.answer li").all_inner_texts()
     assert len(said) == 5
     if asked["changing"]:
-        assert "within one window" in said[0] and "L1H0 of attn2_s0" in said[2]
+        assert "within one window" in said[0] and "L1H0" in said[2]
     else:
-        assert said[0].startswith("No model goes through a phase change.")
+        assert said[0].startswith("No model goes through a phase change:")
         assert "No head of these models ends as an induction head" in said[2]
     columns = reader.page.locator("#m-icl .panel").count()
     models = {name.partition("_")[0] for name in asked["cells"]}
     assert columns == min(3, len(models))
     if len(asked["cells"]) == 20:
-        assert "attn2 (3 of 4 seeds)" in said[0]
-        assert reader.page.locator("#glance tbody tr").count() == 20
+        assert "in three of four seeds of two-layer attention-only models" in said[0]
+        assert reader.page.locator("#glance tbody tr").count() == 5
+        assert reader.page.locator("#glance-seeds tbody tr").count() == 20
