@@ -123,7 +123,7 @@ def _heads(models: Models) -> str:
     best = [cell.heads[0]["prefix_matching"] for cell in leading.cells if cell.heads]
     head = leading.first.heads[0]
     text = (
-        f"In that window induction heads form: the best head of the {leading.kind}, "
+        f"{'In that window induction' if leading.changed else 'Induction'} heads form: the best head of the {leading.kind}, "
         f"{head['name']}{_and_seeds(leading)}, ends with {_range(best, '%.2f')} of its attention "
         "on tokens that come right after an earlier copy of the current one"
     )

@@ -26,8 +26,8 @@ BY_DEFINITION = {
     "exact_induction": "The exact pattern knows matches of one token alone. What matches of three "
     "tokens add is the claim after this one.",
     "prefix_matching_with_copying": "The paper gives no formula for the copying score. On our "
-    "reading of its scale random heads lie a little below −0.85, so that a score above zero asks "
-    "for much more than copying above chance; the next claim compares heads on any scale.",
+    "reading of its scale random heads lie far below zero, so that a score above zero asks for "
+    "much more than copying above chance; the next claim compares heads on any scale.",
     "size_helps_early_tokens": "The statistic divides one small difference between two models by "
     "another, so that its error is large.",
 }

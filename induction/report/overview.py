@@ -84,8 +84,8 @@ def everything(published: bool, study: Study, screen: Screen | None = None) -> s
     if published:
         return overview(PUBLISHED, study, screen)
     suites = of_suites(study, screen)
-    own = [overview("", study, screen)] if study.grids()[""] or not suites else []
-    return "\n\n\n".join(own + suites)
+    trained = [overview("", study, screen)] if study.grids()[""] or not suites else []
+    return "\n\n\n".join(trained + suites)
 
 
 def _read(path: Path, grid: str) -> Any:
