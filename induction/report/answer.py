@@ -3,6 +3,7 @@
 Cell names, intervals and every seed stand in the table below them on the page.
 """
 
+from statistics import fmean
 from typing import Any
 
 from induction.config.phases import PhaseSettings
@@ -122,8 +123,9 @@ def _heads(models: Models) -> str:
         )
     best = [cell.heads[0]["prefix_matching"] for cell in leading.cells if cell.heads]
     head = leading.first.heads[0]
+    where = "In that window induction" if leading.changed else "Induction"
     text = (
-        f"{'In that window induction' if leading.changed else 'Induction'} heads form: the best head of the {leading.kind}, "
+        f"{where} heads form: the best head of the {leading.kind}, "
         f"{head['name']}{_and_seeds(leading)}, ends with {_range(best, '%.2f')} of its attention "
         "on tokens that come right after an earlier copy of the current one"
     )
@@ -209,8 +211,8 @@ def repeats_sentence(repeats: Rows, models: Models) -> str:
     parts = []
     for panel in dict.fromkeys(row["panel"] for row in rows):
         of_panel = [row for row in rows if row["panel"] == panel]
-        first = _mean([row["loss"] for row in of_panel if row["repeat"] == 0])
-        later[panel] = _mean([row["loss"] for row in of_panel if row["repeat"] > 0])
+        first = fmean([row["loss"] for row in of_panel if row["repeat"] == 0])
+        later[panel] = fmean([row["loss"] for row in of_panel if row["repeat"] > 0])
         parts.append(f"{first:.2f} and {later[panel]:.2f} nats in {plural(kinds[panel].kind)}")
     above = [kinds[panel] for panel, loss in later.items() if loss >= chance]
     below = [kinds[panel] for panel, loss in later.items() if loss < chance]
@@ -266,10 +268,6 @@ def _interval(model: ModelFindings) -> str:
     if len(model.cells) > 1 or not share or share["share_low"] is None:
         return ""
     return f" (interval {100 * share['share_low']:.0f} to {100 * share['share_high']:.0f})"
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _range(values: list[float], form: str) -> str:

@@ -21,7 +21,7 @@ from induction.report.figures.figure import Section
 from induction.report.figures.head_sets import INTERVENTIONS
 from induction.report.figures.model_table import frame_style
 from induction.report.figures.signal_dates import SIGNALS
-from induction.report.findings import CellFindings, missed_rules, models
+from induction.report.findings import CellFindings, ModelFindings, missed_rules
 from induction.report.rendering import asset, content_hash, style
 from induction.report.rows import Results
 
@@ -75,11 +75,15 @@ def study(
 
 
 def findings(
-    results: Results, cells: list[CellFindings], study: Mapping[str, Any]
+    results: Results,
+    cells: list[CellFindings],
+    detailed: list[ModelFindings],
+    variations: list[ModelFindings],
+    study: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The results in sentences and rows; `study` is that of `study`."""
+    """The results in sentences and rows; `detailed` and `variations` are those of
+    `findings.models`, `study` that of `study`."""
     rule = study["phase_rule"]
-    detailed, variations = models(cells, study["architectures"])
     verdicts = summary.verdicts(results["claims"])
     circuits = summary.circuits(results["circuit_readings"], results["circuit_paths"])
     compared = score.comparisons(detailed)

@@ -28,7 +28,7 @@ def files(
     """By path in the folder of the report; `study` is that of `context.study`, `manifests` those of
     every corpus, the study's own first."""
     cells = findings(results)
-    detailed, _ = models(cells, study["architectures"])
+    detailed, variations = models(cells, study["architectures"])
     results = results | {
         "models": [
             {
@@ -48,7 +48,7 @@ def files(
     )
     filled = {
         **study,
-        **context.findings(results, cells, study),
+        **context.findings(results, cells, detailed, variations, study),
         **context.pages(results, cells, figures, columns),
         "scoreboard": board,
         "grid": grid,

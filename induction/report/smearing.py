@@ -1,5 +1,6 @@
 """What smeared keys show: with the previous token in every key, one layer is enough."""
 
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from induction.report.findings import ModelFindings
@@ -88,7 +89,7 @@ def _without_smearing(smeared: ModelFindings, models: list[ModelFindings]) -> Mo
 def _against(smeared: ModelFindings, plain: ModelFindings) -> str:
     its, other = smeared.changed, plain.changed
     end, other_end = (
-        _mean([cell.scores["icl_matched"] for cell in model.cells]) for model in (smeared, plain)
+        fmean([cell.scores["icl_matched"] for cell in model.cells]) for model in (smeared, plain)
     )
     subject = plural(smeared.kind)
     subject = subject[0].upper() + subject[1:]
@@ -102,7 +103,7 @@ def _against(smeared: ModelFindings, plain: ModelFindings) -> str:
             min(cell.window["start_tokens"] for cell in group) / 1e6 for group in (its, other)
         ]
         middles = [
-            _mean([cell.window["middle_tokens"] for cell in group]) / 1e6 for group in (its, other)
+            fmean([cell.window["middle_tokens"] for cell in group]) / 1e6 for group in (its, other)
         ]
         when = "earlier than" if middles[0] < middles[1] else "not earlier than"
         return (
@@ -117,7 +118,3 @@ def _against(smeared: ModelFindings, plain: ModelFindings) -> str:
 
 def _score(row: dict[str, Any]) -> float:
     return row["prefix_matching"]
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)

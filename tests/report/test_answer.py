@@ -102,6 +102,12 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     )
 
 
+def test_heads_without_a_window_are_not_said_to_form_in_one():
+    still = {"cell": "a", "changes": False, "icl": -0.3, "heads": ["L1H0"], "matching": 0.6}
+    _, _, heads, *_ = five_sentences(still)
+    assert heads.startswith("Induction heads form: the best head of the two-layer")
+
+
 def test_with_one_seed_no_claim_is_called_decided():
     none = {"supported": 0, "contradicted": 0, "inconclusive": 40, "not tested here": 3}
     *_, claims = five_sentences({"cell": "a"}, verdicts=none)
