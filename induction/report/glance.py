@@ -1,5 +1,6 @@
 """The answer model by model: what stands in the table below the sentences."""
 
+from statistics import fmean
 from typing import NamedTuple
 
 from induction.config.phases import PhaseSettings
@@ -29,6 +30,7 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
         return of_cell(model.first, model.kind, rule)
     changed, cells = model.changed, model.cells
     formed = [cell.heads[0] for cell in cells if cell.heads]
+    matching = [_matching(cell) for cell in cells]
     shares = [100 * cell.share["share"] for cell in cells if cell.share]
     window = NONE
     if changed:
@@ -43,7 +45,7 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
         window=window,
         icl=_spread([cell.scores["icl_matched"] for cell in cells], "%+.2f"),
         head=f"in {len(formed)} of {len(cells)} seeds",
-        prefix_matching=_spread([cell.scores["prefix_matching_max"] for cell in cells], "%.2f"),
+        prefix_matching=_spread(matching, "%.2f"),
         formed=_spread([head["formed_tokens"] / 1e6 for head in formed], "%.2f M"),
         carries=_spread([head["delta_icl"] for head in formed], "%.2f"),
         all_carry=_spread(shares, "%.0f %%"),
@@ -51,7 +53,7 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
 
 
 def of_cell(cell: CellFindings, name: str, rule: PhaseSettings) -> Row:
-    """One seed, with its strongest induction head."""
+    """One seed, with the induction head that matches best."""
     scores, head, share = cell.scores, next(iter(cell.heads), None), cell.share
     window = cell.window
     carries, formed, all_carry = NONE, NONE, NONE
@@ -73,16 +75,21 @@ def of_cell(cell: CellFindings, name: str, rule: PhaseSettings) -> Row:
         icl=fixed(scores["icl_matched"], "%+.2f")
         + between(scores["icl_matched_low"], scores["icl_matched_high"], "%+.2f"),
         head=head["name"] if head else "none",
-        prefix_matching=f"{scores['prefix_matching_max']:.2f}",
+        prefix_matching=f"{_matching(cell):.2f}",
         formed=formed,
         carries=carries,
         all_carry=all_carry,
     )
 
 
+def _matching(cell: CellFindings) -> float:
+    """Of the induction head that is shown; without one, of the head that matches best."""
+    best = next(iter(cell.heads), None)
+    return best["prefix_matching"] if best else cell.scores["prefix_matching_max"]
+
+
 def _spread(values: list[float], form: str) -> str:
     """The mean over seeds, and the least and the largest."""
     if not values:
         return NONE
-    mean = sum(values) / len(values)
-    return f"{form % mean} ({form % min(values)} to {form % max(values)})"
+    return f"{form % fmean(values)} ({form % min(values)} to {form % max(values)})"

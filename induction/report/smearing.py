@@ -10,7 +10,8 @@ from induction.report.wording import plural
 
 class Turn(NamedTuple):
     """The best head of the first layer at its peak (tokens, share) and what is left of it at the
-    end, and the best head of a later layer at the end; whether the first came first."""
+    end, and the best head of a later layer at the end; the tokens at which the heads of the first
+    layer, and those of later ones, reach the threshold."""
 
     first: str
     peak_tokens: int
@@ -18,7 +19,8 @@ class Turn(NamedTuple):
     left: float
     then: str
     end: float
-    is_earlier: bool
+    first_tokens: int
+    later_tokens: int
 
 
 def sentences(models: list[ModelFindings], heads: Rows, threshold: float) -> list[str]:
@@ -40,7 +42,10 @@ def sentences(models: list[ModelFindings], heads: Rows, threshold: float) -> lis
 
 
 def _in_turn(turn: Turn, kind: str) -> str:
-    when = "first" if turn.is_earlier else "as early as those of the next"
+    when = "soon after those of the next"
+    if turn.first_tokens <= turn.later_tokens:
+        is_first = turn.first_tokens < turn.later_tokens
+        when = "first" if is_first else "as early as those of the next"
     return (
         f"In the {kind} induction has two stages. Heads of the first layer match {when}: "
         f"{turn.first} gives it {turn.peak:.2f} of its attention at {turn.peak_tokens / 1e6:.2f} "
@@ -76,7 +81,7 @@ def takes_turns(cell: str, heads: Rows, threshold: float) -> Turn | None:
     )
     return Turn(
         peak["name"], peak["tokens"], _score(peak), left, best["name"], _score(best),
-        first_at < later_at,
+        first_at, later_at,
     )  # fmt: skip
 
 

@@ -32,3 +32,9 @@ def test_several_seeds_have_their_mean_and_how_far_they_go():
     assert (row.changed, row.window) == ("2 of 3 seeds", "0.50 M – 2.00 M")
     assert row.icl == "-0.50 (-0.60 to -0.40)"
     assert (row.head, row.all_carry) == ("in 2 of 3 seeds", "90 % (80 % to 100 %)")
+
+
+def test_a_head_that_only_matches_by_position_lends_no_other_its_score():
+    (model,), _ = of({"cell": "a", "heads": ["L1H0"], "matching": 0.7})
+    model.first.scores["prefix_matching_max"] = 0.95
+    assert glance.of_model(model, RULE).prefix_matching == "0.70"

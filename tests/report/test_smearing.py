@@ -22,14 +22,18 @@ FADING = {"L0H2": [0.0, 0.6, 0.3, 0.1], "L1H1": [0.0, 0.2, 0.7, 0.8]}
 
 def test_a_first_layer_that_matches_first_and_fades_takes_turns_with_the_next():
     turn = smearing.takes_turns("a", heads("a", **FADING), THRESHOLD)
-    assert turn == smearing.Turn("L0H2", 1_000_000, 0.6, 0.1, "L1H1", 0.8, True)
+    assert turn == smearing.Turn("L0H2", 1_000_000, 0.6, 0.1, "L1H1", 0.8, 1_000_000, 2_000_000)
 
 
-def test_it_is_not_said_to_be_first_if_it_is_not():
-    turn = smearing.takes_turns(
-        "a", heads("a", **FADING | {"L1H1": [0.0, 0.4, 0.7, 0.8]}), THRESHOLD
-    )
-    assert turn is not None and not turn.is_earlier
+def test_which_layer_matches_first_is_said_as_it_is():
+    def said(**changed: list[float]) -> str:
+        shown, _ = of({"cell": "s", "model": SMEARED})
+        (sentence,) = smearing.sentences(shown, heads("s", **FADING | changed), THRESHOLD)
+        return sentence
+
+    assert "Heads of the first layer match first:" in said()
+    assert "match as early as those of the next:" in said(L1H1=[0.0, 0.4, 0.7, 0.8])
+    assert "match soon after those of the next:" in said(L1H1=[0.4, 0.4, 0.7, 0.8])
 
 
 def test_a_first_layer_that_stays_or_never_matched_does_not():
