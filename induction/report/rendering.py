@@ -16,13 +16,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("base", "answer", "charts", "models", "tokens", "claims", "phone", "print")
 # The scripts of each page, beside common.js: what is used comes first.
 SCRIPTS = {
-    "index": (
-        "joined",
-        *(
-            f"index/{name}"
-            for name in ("data", "steps", "downloads", "heads", "tokens", "choose", "claims")
-        ),
-    ),
+    "index": ("joined", "data", "steps", "downloads", "heads", "tokens", "choose", "claims"),
     "circuits": ("joined", "circuits"),
 }
 # Tests wait for it.
@@ -54,7 +48,7 @@ def asset(name: str) -> str:
 
 def style() -> str:
     """The style sheet of the pages."""
-    return "".join(asset(f"css/{name}.css") for name in STYLES)
+    return "".join(asset(f"{name}.css") for name in STYLES)
 
 
 def packed(text: str) -> str:

@@ -149,7 +149,7 @@ def nothing_twice(lab: Lab, cell: str, again: tuple[str, ...] = ()) -> None:
     """Every stage of a cell began once, those in `again` more than once."""
     wanted = {stage: 1 for stage in PER_CELL}
     counts = lab.ran(cell)
-    assert {**counts, **dict.fromkeys(again, 1)} == wanted, (counts, lab.record(cell))
+    assert {**counts, **dict.fromkeys(again, 1)} == wanted, f"{lab.record(cell)}\n{lab.log(cell)}"
     assert all(counts[stage] > 1 for stage in again), counts
 
 

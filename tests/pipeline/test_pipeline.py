@@ -189,7 +189,7 @@ def test_every_stage_depends_on_its_code_by_one_digest():
 def test_each_query_and_template_belongs_to_one_stage():
     used = [path for name in PIPELINE for path in code_digests.files(name) if path.suffix != ".py"]
     assert len(used) == len(set(used))
-    there = {p for folder in code_digests.ASSETS for p in folder.glob("*/*") if p.is_file()}
+    there = {p for folder in code_digests.ASSETS for p in folder.glob("*/**/*") if p.is_file()}
     assert set(used) == there
 
 

@@ -59,8 +59,8 @@ def written(folder: Path, rows: Rows, families: Rows, cells: Rows) -> Path:
     }
     text = PAGE.format(
         style=style(),
-        section=render("report/index/claims.html", filled),
-        script=asset("common.js") + asset("index/claims.js"),
+        section=render("report/claims.html", filled),
+        script=asset("common.js") + asset("claims.js"),
     )
     path = folder / "index.html"
     path.write_text(text, encoding="utf-8")

@@ -19,7 +19,7 @@ from tests.project import ROOT, Project
 
 def blocks(section: str, kind: str) -> list[str]:
     """The texts of the `pre` elements of a class, as a reader copies them."""
-    content = asset(f"index/{section}.html.j2").replace('{{ "{{" }}', "{{")
+    content = asset(f"{section}.html.j2").replace('{{ "{{" }}', "{{")
     return list(map(html.unescape, re.findall(rf'<pre class="{kind}">(.*?)</pre>', content, re.S)))
 
 
