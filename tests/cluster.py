@@ -132,7 +132,7 @@ class SlurmCluster:
             if self._is_alive(f"slurmd.{name}")
             else []
         )
-        jobs = [p for p in psutil.process_iter() if _is_of(p, name)]
+        jobs = [p for p in psutil.process_iter() if self._is_job(p, name)]
         for process in (*daemons, *jobs):
             for each in (*_children(process), process):
                 with suppress(psutil.Error):
@@ -165,7 +165,7 @@ class SlurmCluster:
             self._run("scancel", "--user", psutil.Process().username())
             time.sleep(1)
         pids = [int(path.read_text()) for path in self.folder.glob("*.pid") if _text(path)]
-        steps = [p for p in psutil.process_iter() if any(_is_of(p, name) for name in NODES)]
+        steps = [p for p in psutil.process_iter() if any(self._is_job(p, n) for n in NODES)]
         daemons = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
         ours = [each for p in (*daemons, *steps) for each in (*_children(p), p)]
         for process in ours:
@@ -176,6 +176,15 @@ class SlurmCluster:
                 process.kill()
         left = [p for p in psutil.process_iter(["cmdline"]) if str(self.folder) in _line(p)]
         assert not left, left
+
+    def _is_job(self, process: psutil.Process, node: str) -> bool:
+        """Whether a process is a job's on a node: of this cluster, as tests beside this one have
+        nodes of these names too."""
+        with suppress(psutil.Error):
+            variables = process.environ()
+            of = (variables.get("SLURM_CONF"), variables.get("SLURMD_NODENAME"))
+            return of == (self.conf, node)
+        return False
 
     def _is_alive(self, name: str) -> bool:
         return psutil.pid_exists(self._pid(name))
@@ -229,13 +238,6 @@ def _text(path: Path) -> str:
 
 def _line(process: psutil.Process) -> str:
     return " ".join(process.info["cmdline"] or [])
-
-
-def _is_of(process: psutil.Process, node: str) -> bool:
-    """Whether a process is a job's on a node."""
-    with suppress(psutil.Error):
-        return process.environ().get("SLURMD_NODENAME") == node
-    return False
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from induction.pipeline.cluster import records
 from induction.pipeline.dvc_lock import hashes, read_lock
-from induction.pipeline.environment import run
+from induction.pipeline.environment import run, start
 from induction.tables.atomic import remove
 from tests.cluster import SlurmCluster, slurm
 from tests.git import git
@@ -206,6 +206,16 @@ def test_a_node_that_is_lost_in_training(long_lab):
     nothing_twice(lab, cell, again=("train",))
     first, second = lab.record(cell).attempts
     assert first.node == node != second.node and (first.end, second.end) == ("", "done")
+
+
+def test_a_lost_node_takes_no_job_of_another_cluster_with_it(cluster):
+    """Tests beside this one have nodes of the same names."""
+    environment = {"SLURMD_NODENAME": "n1", "SLURM_CONF": str(cluster.folder / "another.conf")}
+    with start(["sleep", "60"], environment) as theirs:
+        cluster.kill_node("n1")
+        cluster.start_node("n1")
+        assert theirs.poll() is None
+        theirs.kill()
 
 
 def test_a_node_that_is_lost_in_a_late_stage(lab):
