@@ -272,7 +272,8 @@ def test_the_time_limit(long_lab):
     assert [each.end for each in attempts] == [*["stopped"] * (len(attempts) - 1), "done"]
     assert len(attempts) > 1 and all("time limit" in each.says for each in attempts[:-1])
     steps = [int(match[1]) for match in GOES_ON.finditer(lab.log(cell))]
-    assert steps == sorted({*steps}) and len(steps) == len(attempts) - 1, steps
+    # On a busy machine the time may run out in a later stage, too: no step is trained twice.
+    assert 0 < len(steps) < len(attempts) and steps == sorted({*steps}), (steps, attempts)
     assert len(json.loads((lab.run / "jobs.json").read_text())) == 1, "Slurm queued it again"
 
 
