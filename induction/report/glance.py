@@ -46,9 +46,9 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
         icl=_spread([cell.scores["icl_matched"] for cell in cells], "%+.2f"),
         head=f"in {len(formed)} of {len(cells)} seeds",
         prefix_matching=_spread(matching, "%.2f"),
-        formed=_spread([head["formed_tokens"] / 1e6 for head in formed], "%.2f M"),
+        formed=_spread([head["formed_tokens"] / 1e6 for head in formed], "%.2f", " M"),
         carries=_spread([head["delta_icl"] for head in formed], "%.2f"),
-        all_carry=_spread(shares, "%.0f %%"),
+        all_carry=_spread(shares, "%.0f", " %"),
     )
 
 
@@ -88,8 +88,9 @@ def _matching(cell: CellFindings) -> float:
     return best["prefix_matching"] if best else cell.scores["prefix_matching_max"]
 
 
-def _spread(values: list[float], form: str) -> str:
-    """The mean over seeds, and the least and the largest."""
+def _spread(values: list[float], form: str, unit: str = "") -> str:
+    """The mean over seeds, and the least and the largest where they differ."""
     if not values:
         return NONE
-    return f"{form % fmean(values)} ({form % min(values)} to {form % max(values)})"
+    mean, low, high = (form % value for value in (fmean(values), min(values), max(values)))
+    return f"{mean}{unit}" if low == high else f"{mean}{unit} ({low} to {high})"

@@ -14,10 +14,11 @@ from induction.report import formatting
 TEMPLATES = Path(__file__).parent / "templates"
 # The style of the pages: what is later wins.
 STYLES = ("base", "answer", "charts", "models", "tokens", "claims", "phone", "print")
-# The scripts of each page, beside common.js: what is used comes first.
+# The scripts of every page, then those of each: what is used comes first.
+SHARED = ("common", "joined", "unpack")
 SCRIPTS = {
-    "index": ("joined", "data", "steps", "downloads", "heads", "tokens", "choose", "claims"),
-    "circuits": ("joined", "circuits"),
+    "index": ("data", "steps", "downloads", "heads", "tokens", "choose", "claims"),
+    "circuits": ("circuits",),
 }
 # Tests wait for it.
 READY = 'document.documentElement.classList.add("ready");\n'
@@ -63,16 +64,10 @@ def encode(content: str | bytes) -> str:
 
 def inline_script(name: str, data: Any) -> dict[str, str]:
     """The script of a page, its hash and its data, as the template wants them."""
-    parts = "".join(asset(f"{part}.js") for part in ("common", *SCRIPTS[name]))
+    parts = "".join(asset(f"{part}.js") for part in (*SHARED, *SCRIPTS[name]))
     script = f'"use strict";\n(async () => {{\n{parts}{READY}}})();\n'
-    return {"data": script_data(data), "script": script, "script_hash": content_hash(script)}
-
-
-def script_data(data: Any) -> str:
-    """JSON for a script element: tokens come from arbitrary text, and nothing in it may end the
-    element or begin a comment."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"), sort_keys=True)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    spelled = json.dumps(data, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    return {"data": spelled, "script": script, "script_hash": content_hash(script)}
 
 
 def content_hash(text: str) -> str:

@@ -140,7 +140,7 @@ def test_a_page_runs_its_own_script_alone_and_asks_for_nothing(reports, name):
 
 def test_the_page_of_circuits_has_every_reading_of_detailed_cells(reports):
     data, _ = scripts((reports / "circuits.html").read_text(encoding="utf-8"))
-    cells = json.loads(data)["cells"]
+    cells = json.loads(unpacked(data))["cells"]
     assert sorted(cells) == ["attn1_s0", "attn2_s0"], "those shown in detail"
     reading = cells["attn2_s0"]["readings"][-1]
     assert reading["at"] == "last"

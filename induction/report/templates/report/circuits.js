@@ -1,5 +1,4 @@
-const { cells, tables, queries } = JSON.parse(at("data").textContent);
-document.documentElement.classList.add("scripted");
+const { cells, tables, queries } = data;
 const cellOf = at("cell"), readingOf = at("reading"), headOf = at("head"), panel = at("explorer");
 
 const table = (caption, header, rows) => {

@@ -1,17 +1,9 @@
-// Without this the page stays as it comes, which is what it shows without any script.
-if (!("DecompressionStream" in window)) return;
-document.documentElement.classList.add("scripted");
-const unpacked = (packed) => new Response(
-  new Blob([bytes(packed.trim())]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
 // What the page holds of models that nobody has chosen yet: by what it is, as the text of elements.
 // All is unpacked now, so that printing, which does not wait, can have it.
 const later = new Map();
-const [data] = await Promise.all([
-  unpacked(at("data").textContent).then(JSON.parse),
-  ...[...document.querySelectorAll("template[data-later]")].map(async (template) => {
-    later.set(template.dataset.later, await unpacked(template.content.textContent));
-  }),
-]);
+await Promise.all([...document.querySelectorAll("template[data-later]")].map(async (template) => {
+  later.set(template.dataset.later, await unpacked(template.content.textContent));
+}));
 const { frame, end, steps, tables, checkpoints } = data;
 // The page's own elements: the policy lets no script or address in them act.
 const elementsOf = (name) => {
