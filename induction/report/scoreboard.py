@@ -108,7 +108,14 @@ def _row(row: dict, families: Rows, evidence: Rows, of_others: bool) -> dict:
         "undefined": _undefined(row),
         "of_seeds": _words(row, row, "seeds_low", "seeds_high"),
         "of_text": _words(row, row, "text_low", "text_high"),
-        "parts": [part | {"name": FAMILIES[part["family"]]} for part in parts],
+        "parts": [
+            part
+            | {
+                "name": FAMILIES[part["family"]],
+                "says": part["words"].both if part["words"] else "",
+            }
+            for part in parts
+        ],
         "evidence": [each | {"words": _words(each, row)} for each in evidence],
     }
 

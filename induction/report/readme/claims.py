@@ -3,7 +3,7 @@
 from typing import Any
 
 from induction.report.answer import failed_controls, undecided_controls
-from induction.report.formatting import NONE, between, listed, significant
+from induction.report.formatting import NONE, listed
 from induction.report.readme.shown import Reports
 from induction.report.readme.tables import table
 from induction.report.scoreboard import FAMILIES
@@ -63,7 +63,7 @@ def judged(reports: Reports, question: str) -> str:
         section = claim["section"] or "our control"
         rows.append([claim["text"], section, _verdict(claim), _measured(claim)])
         rows += [
-            [f"… {FAMILIES[family['family']]} alone", "", _verdict(family), _value(family)]
+            [f"… {FAMILIES[family['family']]} alone", "", _verdict(family), family["says"] or NONE]
             for family in claim.get("families", [])
         ]
     return table(["claim", "section", "verdict", "measured, and what the rule asks for"], rows)
@@ -74,15 +74,9 @@ def _verdict(claim: dict[str, Any]) -> str:
     return f"**{verdict}**" if verdict == "contradicted" else verdict
 
 
-def _value(claim: dict[str, Any]) -> str:
-    return significant(claim["value"]) + between(claim["low"], claim["high"])
-
-
 def _measured(claim: dict[str, Any]) -> str:
-    """The report's own sentence; of a report that has none, the same from its numbers."""
-    if claim["verdict"] == UNTESTED:
-        return NONE
-    return claim.get("says") or f"{claim['statistic']}: {_value(claim)}; {claim['rule']}"
+    """The report's own sentence; without a value, what it takes to have one."""
+    return NONE if claim["verdict"] == UNTESTED else claim["says"] or claim["decides"]
 
 
 def verdicts(reports: Reports) -> str:
@@ -110,7 +104,7 @@ def failures(reports: Reports) -> str:
     for verdict in ("contradicted", "inconclusive", UNTESTED):
         for claim in reports.claims:
             if claim["verdict"] == verdict:
-                why = " ".join(filter(None, [claim.get("decides"), claim.get("why")]))
+                why = " ".join(filter(None, [claim["decides"], claim["why"]]))
                 alike.setdefault((_verdict(claim), why or claim["reason"]), []).append(
                     f"“{claim['text'].rstrip('.')}”"
                 )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from induction.config.names import PUBLISHED
 from induction.config.study import Study
 from induction.report.formatting import duration, millions
 from induction.report.readme import shown
@@ -15,13 +14,13 @@ def grid(study: Study) -> str:
     """Which run is shown, and how large it is."""
     seeds = [len(group.cells) for group in main(study)]
     many = f"{counted(max(seeds))} seed{'s' * (max(seeds) > 1)} of each"
-    if shown.GRID != PUBLISHED:
-        return f"the default study (`make study`), with {counted(len(seeds))} models and {many}"
+    run = "published run (`make published`)" if shown.GRID else "default study (`make study`)"
+    models = f"the {run}, with {counted(len(seeds))} models"
     others = len(shown.cells(study)) - sum(seeds)
-    return (
-        f"the published run (`make published`), with {counted(len(seeds))} models, {many}, and "
-        f"{counted(others)} training{'s' * (others > 1)} of variations and controls"
-    )
+    if not others:
+        return f"{models} and {many}"
+    runs = f"{counted(others)} run{'s' * (others > 1)}"
+    return f"{models}, {many}, and {runs} of variations and controls"
 
 
 def findings(reports: Reports) -> str | None:
