@@ -324,7 +324,7 @@ DEFINITIONS = (
             "best prefix matching at any checkpoint", "share",
             "At any checkpoint, the best head puts at most {} of its attention on the tokens after "
             "matches", SHARE, PROBES),
-        adamw_changes=Tested("With AdamW in place of Muon the change happens.",
+        adamw_changes=Tested("With AdamW instead of Muon the change happens.",
             "1 if the phase rule finds a change, else 0", "share",
             "The phase rule finds a change in {} of the models", SHARE),
         rotary_changes=Tested("With rotary positions the change happens.",

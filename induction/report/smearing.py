@@ -47,10 +47,10 @@ def _in_turn(turn: Turn, kind: str) -> str:
         is_first = turn.first_tokens < turn.later_tokens
         when = "first" if is_first else "as early as those of the next"
     return (
-        f"In the {kind} induction has two stages. Heads of the first layer match {when}: "
-        f"{turn.first} gives it {turn.peak:.2f} of its attention at {turn.peak_tokens / 1e6:.2f} "
-        f"million tokens. Then they fade, to {turn.left:.2f} at the end, while {turn.then}, in a "
-        f"later layer, takes over and ends at {turn.end:.2f}."
+        f"In the {kind} induction has two stages. Heads of the first layer match prefixes {when}: "
+        f"{turn.first} does so with {turn.peak:.2f} of its attention at "
+        f"{turn.peak_tokens / 1e6:.2f} million tokens. Then they fade, to {turn.left:.2f} at the "
+        f"end, while {turn.then}, in a later layer, takes over and ends at {turn.end:.2f}."
     )
 
 
@@ -101,7 +101,7 @@ def _against(smeared: ModelFindings, plain: ModelFindings) -> str:
     if its and not other:
         return (
             f"{subject} go through the change, {plural(plain.kind)} do not: in-context learning "
-            f"ends at {end:+.2f} nats in place of {other_end:+.2f}."
+            f"ends at {end:+.2f} nats instead of {other_end:+.2f}."
         )
     if its and other:
         starts = [
@@ -113,8 +113,8 @@ def _against(smeared: ModelFindings, plain: ModelFindings) -> str:
         when = "earlier than" if middles[0] < middles[1] else "not earlier than"
         return (
             f"{subject} change {when} {plural(plain.kind)}: the window begins at "
-            f"{starts[0]:.2f} million tokens, in place of {starts[1]:.2f}, and its middle lies at "
-            f"{middles[0]:.2f} in place of {middles[1]:.2f}."
+            f"{starts[0]:.2f} million tokens, instead of {starts[1]:.2f}, and its middle lies at "
+            f"{middles[0]:.2f} instead of {middles[1]:.2f}."
         )
     if other:
         return f"{subject} do not change, though {plural(plain.kind)} do."

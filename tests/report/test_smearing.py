@@ -31,9 +31,9 @@ def test_which_layer_matches_first_is_said_as_it_is():
         (sentence,) = smearing.sentences(shown, heads("s", **FADING | changed), THRESHOLD)
         return sentence
 
-    assert "Heads of the first layer match first:" in said()
-    assert "match as early as those of the next:" in said(L1H1=[0.0, 0.4, 0.7, 0.8])
-    assert "match soon after those of the next:" in said(L1H1=[0.4, 0.4, 0.7, 0.8])
+    assert "Heads of the first layer match prefixes first:" in said()
+    assert "match prefixes as early as those of the next:" in said(L1H1=[0.0, 0.4, 0.7, 0.8])
+    assert "match prefixes soon after those of the next:" in said(L1H1=[0.4, 0.4, 0.7, 0.8])
 
 
 def test_a_first_layer_that_stays_or_never_matched_does_not():
@@ -52,10 +52,10 @@ def test_models_with_smeared_keys_are_held_against_those_without():
     earlier, stages = smearing.sentences(shown, rows, THRESHOLD)
     assert earlier == (
         "Two-layer models with smeared keys change earlier than two-layer attention-only models: "
-        "the window begins at 0.50 million tokens, in place of 1.00, and its middle lies at 0.75 "
-        "in place of 2.00."
+        "the window begins at 0.50 million tokens, instead of 1.00, and its middle lies at 0.75 "
+        "instead of 2.00."
     )
-    assert "Heads of the first layer match first: L0H2 gives it 0.60" in stages
+    assert "Heads of the first layer match prefixes first: L0H2 does so with 0.60" in stages
     assert "to 0.10 at the end, while L1H1, in a later layer, takes over and ends at 0.80" in stages
 
 
