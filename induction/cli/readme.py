@@ -22,8 +22,6 @@ def command(check: bool) -> None:
             "params.yaml first",
             file=sys.stderr,
         )
-    if reports.answer is None:
-        print(f"blocks from {shown.ANSWER} are left as they are: it is not there", file=sys.stderr)
     for page in pages.PAGES:
         text = pages.filled(page, page.read_text(encoding="utf-8"), study, reports)
         update(page, text, check, "make readme")

@@ -273,12 +273,6 @@ def test_counts_times_findings_and_where_they_are_from(grid):
     assert block("figure_icl", page=pages.README).count("\n") == 1
 
 
-def test_a_report_without_an_answer_leaves_the_findings():
-    for name in ("findings", "limits", "compared", "smearing", "weights"):
-        assert block(name, replace(REPORT, answer=None)) == "stale text\n"
-        assert block(name) != "stale text\n"
-
-
 def test_a_control_that_failed_comes_before_the_counts():
     controls = [claim("a", kind="control", text="It stays.", verdict="contradicted")]
     controls.append(claim("b", kind="control", text="Who knows.", verdict="inconclusive"))

@@ -24,10 +24,9 @@ PAGES = (README, RESULTS, PERFORMANCE)
 
 @dataclass(frozen=True)
 class Block:
-    """`write` returns None to leave the block as it is. Those `by_cell` need params.yaml to say
-    what each cell of the report is."""
+    """Those `by_cell` need params.yaml to say what each cell of the report is."""
 
-    write: Callable[[Study, Reports, Path], str | None]
+    write: Callable[[Study, Reports, Path], str]
     by_cell: bool = False
 
 
@@ -35,7 +34,7 @@ def _of_cells(write: Callable[[Study, Reports], str]) -> Block:
     return Block(lambda study, reports, page: write(study, reports), by_cell=True)
 
 
-def _of_reports(write: Callable[[Reports], str | None]) -> Block:
+def _of_reports(write: Callable[[Reports], str]) -> Block:
     return Block(lambda study, reports, page: write(reports))
 
 

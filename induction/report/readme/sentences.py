@@ -23,22 +23,18 @@ def grid(study: Study) -> str:
     return f"{models}, {many}, and {runs} of variations and controls"
 
 
-def findings(reports: Reports) -> str | None:
-    """The answer as a list; None where the report has none."""
-    if reports.answer is None:
-        return None
+def findings(reports: Reports) -> str:
+    """The answer as a list."""
     return "".join(f"{i}. {one}\n" for i, one in enumerate(reports.answer["sentences"], 1))
 
 
-def plain(reports: Reports, key: str) -> str | None:
-    """What the report says of the two scores, or of its limits; None where it has no answer."""
-    return None if reports.answer is None else f"{reports.answer[key]}\n"
+def plain(reports: Reports, key: str) -> str:
+    """What the report says of the two scores, or of its limits."""
+    return f"{reports.answer[key]}\n"
 
 
-def bullets(reports: Reports, key: str) -> str | None:
-    """What the report says of smearing or weights, as a list; None where it has no answer."""
-    if reports.answer is None:
-        return None
+def bullets(reports: Reports, key: str) -> str:
+    """What the report says of smearing or weights, as a list."""
     return "".join(f"* {sentence}\n" for sentence in reports.answer[key])
 
 

@@ -14,27 +14,26 @@ from induction.config.study import Study
 # Of the published run, PUBLISHED; of the default study, "".
 GRID = ""
 FOLDER = REPORTS / GRID
-ANSWER = (FOLDER / "answer.json").as_posix()
 TIMES = "induction/report/templates/report/times.json"
 
 
 @dataclass(frozen=True)
 class Reports:
-    """The content of each file. `answer` is None where the report was made without one."""
+    """The content of each file."""
 
     metrics: dict[str, Any]
     claims: list[dict[str, Any]]
     circuits: dict[str, Any]
     times: dict[str, Any]
-    answer: dict[str, Any] | None
+    answer: dict[str, Any]
 
 
 def read_reports() -> Reports:
-    """Raises StageError if a file is missing, but for answer.json."""
-    metrics, claims, circuits = (
-        _read((FOLDER / f"{name}.json").as_posix()) for name in ("metrics", "claims", "circuits")
+    """Raises StageError if a file is missing."""
+    metrics, claims, circuits, answer = (
+        _read((FOLDER / f"{name}.json").as_posix())
+        for name in ("metrics", "claims", "circuits", "answer")
     )
-    answer = _read(ANSWER) if Path(ANSWER).exists() else None
     return Reports(metrics, claims, circuits, _read(TIMES), answer)
 
 
