@@ -69,9 +69,10 @@ def _which(models: Models, variations: Models, rule: PhaseSettings) -> str:
     places += [f"in {_seeds(len(m.changed), len(m.cells))} of {plural(m.kind)}" for m in partly]
     parts = []
     if places:
+        # With a comma, as the models of one place are joined by `and` already.
+        where = ", ".join([*places[:-1], f"and {places[-1]}"] if places[1:] else places)
         parts.append(
-            "in-context learning appears within one window of training, a phase change, "
-            f"{listed(places)}"
+            f"in-context learning appears within one window of training, a phase change, {where}"
         )
     it = "it" if places else "in-context learning"
     if gradual:

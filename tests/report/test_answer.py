@@ -78,6 +78,15 @@ def test_what_grows_without_a_window_is_not_called_absent():
     )
 
 
+def test_models_that_all_change_stand_before_those_that_change_in_some_seeds():
+    model = {"panel": "mlp", "model": Model(mlp=True)}
+    partly = [model | {"cell": f"mlp_s{i}", "seed": i, "changes": i == 0} for i in range(2)]
+    which = five_sentences({"cell": "m", "heads": ["L1H0"]}, *partly)[0]
+    assert (
+        "in two-layer attention-only models, and in one of two seeds of two-layer models with MLPs"
+    ) in which
+
+
 def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     seeds = [{"cell": f"m_s{i}", "panel": "m", "seed": i, "heads": ["L1H0"]} for i in range(3)]
     seeds[0] |= {"window": (500_000, 900_000), "drop": 0.25, "share": 0.9}

@@ -12,7 +12,7 @@ from induction.config.paths import REPORTS
 from induction.config.study import Study
 
 # Of the published run, PUBLISHED; of the default study, "".
-GRID = ""
+GRID = PUBLISHED
 FOLDER = REPORTS / GRID
 TIMES = "induction/report/templates/report/times.json"
 
