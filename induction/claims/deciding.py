@@ -35,11 +35,18 @@ def in_full(reason: str) -> str:
 
 def value_first(reason: str) -> str:
     """Where no cell has a value: `reason` names the cells and says why."""
-    why = reason.partition(": ")[2] or reason
+    why = _once(reason.partition(": ")[2] or reason)
     remedies = [remedy for start, remedy in REMEDIES.items() if why.startswith(start)]
     return f"There is no value to judge: {why}. " + (
         remedies[0] if remedies else "It takes models of which this is not so."
     )
+
+
+def _once(reasons: str) -> str:
+    """Reasons of several cells that differ in a number alone: what they share stands once."""
+    first, *others = reasons.split("; ")
+    shared = "".join(first.rpartition(" is ")[:2])
+    return "; ".join([first, *(each.removeprefix(shared) for each in others)])
 
 
 def what_would_decide(

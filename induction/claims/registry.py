@@ -20,7 +20,7 @@ from induction.config.errors import ABSENT, ParamsError
 DEFINITIONS = (
     *tested("Argument 1",
         icl_forms_in_window=Tested(
-            "Every model of two and more layers gains most of its in-context "
+            "Every model of two or more layers gains most of its in-context "
             "learning in one window.",
             "share of the final ICL that forms inside the window; 0 without one", "share",
             "{} of the final in-context learning forms inside the window (a model without a "
@@ -133,18 +133,18 @@ DEFINITIONS = (
             "induction heads", SHARE),
         carry_the_majority=Tested("Induction heads carry the majority of in-context learning.",
             "share of ICL that goes with all of them, attention-only models", "share",
-            "Removing all induction heads takes {} of in-context learning away"),
+            "Removing all induction heads costs {} of in-context learning"),
         carry_almost_all=Tested(
             "In small attention-only models induction heads carry almost all of in-context "
             "learning.",
             "share of ICL that goes with all of them", "share",
-            "Removing all induction heads takes {} of in-context learning away"),
+            "Removing all induction heads costs {} of in-context learning"),
         carry_throughout=Tested(
             "Induction heads carry in-context learning from the window to the end of training.",
             "least share of ICL that goes with them at the checkpoints asked after the window",
             "share",
-            "At the checkpoint after the window where they carry least, removing them takes {} of "
-            "in-context learning away"),
+            "At the checkpoint after the window where they carry least, removing them costs {} of "
+            "in-context learning"),
         others_raise_icl=Tested(
             "With later attention held fixed, removing most other heads raises in-context "
             "learning.",
@@ -162,7 +162,7 @@ DEFINITIONS = (
         mlp_carry_the_majority=Tested(
             "In models with MLPs, too, induction heads carry the majority of in-context learning.",
             "share of ICL that goes with all of them", "share",
-            "Removing all induction heads takes {} of in-context learning away"),
+            "Removing all induction heads costs {} of in-context learning"),
         mlp_carry_less=Tested("In models with MLPs the evidence is weaker.",
             "share of ICL that goes with them, minus that of attention-only models of its depth",
             "points",
@@ -179,7 +179,7 @@ DEFINITIONS = (
             "ln(vocabulary), the loss of an even guess over the vocabulary, minus that of later "
             "repeats, random gaps, nats", "nats",
             "On later repeats the loss is {} below that of an even guess over the whole "
-            "vocabulary", sample=PROBES),
+            "vocabulary (less than zero: above it)", sample=PROBES),
     ),
     *untested("Argument 4",
         pattern_matching_heads=(
@@ -212,7 +212,7 @@ DEFINITIONS = (
             "share of the loss gap of their removal that it recovers", "share",
             "The exact pattern recovers {} of the loss that their removal costs"),
         exact_induction=Tested(
-            "Attention on the first token and on exact matches alone does half and more of what "
+            "Attention on the first token and on exact matches alone does at least half of what "
             "induction heads do (Redwood: 65 %).",
             "share of the loss gap of their removal that it recovers", "share",
             "The exact pattern recovers {} of the loss that their removal costs"),

@@ -123,12 +123,16 @@ def _heads(models: Models) -> str:
             f"{best.scores['prefix_matching_max']:.2f}."
         )
     best = [cell.heads[0]["prefix_matching"] for cell in leading.cells if cell.heads]
-    head = leading.first.heads[0]
+    name = leading.first.heads[0]["name"]
     where = "In that window induction" if leading.changed else "Induction"
+    ends = _range(best, "%.2f")
+    which = f"the best head of the {leading.kind}, {name}, ends with {ends} of its"
+    if len(leading.cells) > 1:
+        heads = f"the best heads of {plural(leading.kind)}"
+        which = f"{heads} ({name}{_and_seeds(leading)}) end with {ends} of their"
     text = (
-        f"{where} heads form: the best head of the {leading.kind}, "
-        f"{head['name']}{_and_seeds(leading)}, ends with {_range(best, '%.2f')} of its attention "
-        "on tokens that come right after an earlier copy of the current one"
+        f"{where} heads form: {which} attention on tokens that come right after an earlier copy of "
+        "the current one"
     )
     without = [m for m in models if not any(cell.heads for cell in m.cells)]
     if without:
@@ -148,12 +152,12 @@ def _carried(models: Models) -> str:
     head = leading.first.heads[0]
     text = (
         f"These heads carry it: removing {head['name']}{_and_seeds(leading)} costs the "
-        f"{leading.kind} {_nats(head)}"
+        f"{leading.kind} {_nats(head)} on the texts where this was tried"
     )
     if shares := _shares(leading):
         text += (
             f", and removing all its induction heads costs {_range(shares, '%.0f')} % of its "
-            f"in-context learning{_interval(leading)}"
+            f"in-context learning there{_interval(leading)}"
         )
     text += _behind(leading)
     others = [share for m in models if m is not leading for share in _shares(m)]
@@ -187,7 +191,7 @@ def _claims(verdicts: dict[str, int], seeds: int) -> str:
             "models; the rules ask for more than one seed of each, so with one none is decided yet."
         )
     return (
-        f"Of the {counted(asked)} claims of the paper that these models can decide, "
+        f"Of the {counted(asked)} claims of the paper that these models can test, "
         f"{_count(verdicts['supported'], 'hold')}, {_count(verdicts['contradicted'], 'fail')} and "
         f"{_count(verdicts['inconclusive'], 'remain')} open, over {counted(seeds)} "
         f"seed{'s' * (seeds > 1)} of each model."

@@ -24,10 +24,10 @@ BY_DEFINITION = {
     "icl_moves_as_a_whole": "A model in which the phase rule finds no change counts as zero, "
     "however much it learns in context.",
     "exact_induction": "The exact pattern knows matches of one token alone. What matches of three "
-    "tokens add is the claim after this one.",
+    "tokens add is a claim of its own.",
     "prefix_matching_with_copying": "The paper gives no formula for the copying score. On our "
     "reading of its scale random heads lie far below zero, so that a score above zero asks for "
-    "much more than copying above chance; the next claim compares heads on any scale.",
+    "much more than copying above chance; another claim compares heads on any scale.",
     "size_helps_early_tokens": "The statistic divides one small difference between two models by "
     "another, so that its error is large.",
 }

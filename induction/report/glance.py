@@ -32,6 +32,7 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
     formed = [cell.heads[0] for cell in cells if cell.heads]
     matching = [_matching(cell) for cell in cells]
     shares = [100 * cell.share["share"] for cell in cells if cell.share]
+    part = f"in {len(shares)} of {len(cells)} seeds" if len(shares) < len(cells) else ""
     window = NONE
     if changed:
         start = min(cell.window["start_tokens"] for cell in changed)
@@ -48,7 +49,7 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
         prefix_matching=_spread(matching, "%.2f"),
         formed=_spread([head["formed_tokens"] / 1e6 for head in formed], "%.2f", " M"),
         carries=_spread([head["delta_icl"] for head in formed], "%.2f"),
-        all_carry=_spread(shares, "%.0f", " %"),
+        all_carry=_spread(shares, "%.0f", " %", part),
     )
 
 
@@ -88,9 +89,10 @@ def _matching(cell: CellFindings) -> float:
     return best["prefix_matching"] if best else cell.scores["prefix_matching_max"]
 
 
-def _spread(values: list[float], form: str, unit: str = "") -> str:
-    """The mean over seeds, and the least and the largest where they differ."""
+def _spread(values: list[float], form: str, unit: str = "", of: str = "") -> str:
+    """The mean over seeds, the least and the largest where they differ, and `of` which they are."""
     if not values:
         return NONE
     mean, low, high = (form % value for value in (fmean(values), min(values), max(values)))
-    return f"{mean}{unit}" if low == high else f"{mean}{unit} ({low} to {high})"
+    notes = ", ".join(filter(None, [f"{low} to {high}" if low != high else "", of]))
+    return f"{mean}{unit} ({notes})" if notes else f"{mean}{unit}"

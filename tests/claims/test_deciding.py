@@ -141,6 +141,14 @@ def test_without_a_value_it_says_what_is_missing(reason, remedy):
     assert says.startswith(f"There is no value to judge: {reason}. It takes {remedy}")
 
 
+def test_reasons_that_differ_in_a_number_share_their_words():
+    reason = "not defined in 2 of 2 cells: not resolvable: it is 0.1; not resolvable: it is 0.2"
+    says = decide(np.empty((0, 1)), AT_LEAST, LEVEL, reason).decides
+    assert says.startswith("There is no value to judge: not resolvable: it is 0.1; 0.2. It takes")
+    others = decide(np.empty((0, 1)), AT_LEAST, LEVEL, "not defined in 2 of 2 cells: a b; a c")
+    assert others.decides.startswith("There is no value to judge: a b; a c. It takes")
+
+
 def test_the_shortage_of_heads_is_put_in_words():
     """As stage interventions says it, also among others."""
     heads = frozenset({(1, 0), (1, 1)})

@@ -35,12 +35,13 @@ def test_a_change_is_described_with_its_place_its_heads_and_what_they_carry():
     )
     assert carried == (
         "These heads carry it: removing L1H3 costs the two-layer attention-only model 0.50 nats "
-        "(interval 0.25 to 0.75), and removing all its induction heads costs 110 % of its "
-        "in-context learning (interval 60 to 160); removing L0H1, a previous-token head, costs "
-        "0.60 nats, as the induction heads build on it; in the other models all induction heads "
+        "(interval 0.25 to 0.75) on the texts where this was tried, and removing all its induction "
+        "heads costs 110 % of its in-context learning there (interval 60 to 160); removing "
+        "L0H1, a previous-token head, costs 0.60 nats, as the induction heads build on it; "
+        "in the other models all induction heads "
         "carry 90 % (more than 100 %: without them, text far back makes predictions worse)."
     )
-    assert claims.startswith("Of the three claims of the paper that these models can decide, one")
+    assert claims.startswith("Of the three claims of the paper that these models can test, one")
 
 
 def test_no_change_is_said_as_plainly():
@@ -101,12 +102,12 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     assert which.endswith("; of two variations and controls one shows such a change.")
     assert "between 0.50 and 2.00 million in two-layer" in when
     assert "(a fall by 0.25 to 0.40 nats)" in when
-    assert "L1H0 in seed 0, ends with" in heads
+    assert "the best heads of two-layer attention-only models (L1H0 in seed 0) end with" in heads
     assert (
         "removing all its induction heads costs 90 to 100 % of its in-context learning" in carried
     )
     assert claims == (
-        "Of the four claims of the paper that these models can decide, one holds, one fails and "
+        "Of the four claims of the paper that these models can test, one holds, one fails and "
         "two remain open, over three seeds of each model."
     )
 

@@ -81,7 +81,12 @@ def test_seeds_of_a_model_stand_together_and_variations_are_counted():
         | {"rotary_s3": FLAT, "old_s0": FLAT},
         grid="published",
     )
-    first, *rest = overview.everything(True, STUDY).splitlines()
+    params = Project.committed()
+    params["published"] |= {
+        "adamw_s3": {"model": "attn2", "seed": 3, "train": {"optimizer": "adamw"}},
+        "rotary_s3": {"model": "rotary2", "seed": 3},
+    }
+    first, *rest = overview.everything(True, study_of(params)).splitlines()
     assert "in two-layer attention-only models (1 of 2 runs), but not in one-layer" in first
     assert first.endswith("rotary positions. Variations and controls that change: 1 of 2.")
     at = {name: i for i, name in enumerate(line.split()[0] for line in rest if line)}
