@@ -41,18 +41,15 @@ def test_committed_params_are_valid():
     assert len(study.train.schedule(study.corpus.n_ctx)) in range(30, 50)
 
 
-def test_the_published_run_has_five_new_seeds_of_every_model_and_the_controls():
+def test_the_published_run_has_as_many_new_seeds_of_every_model_as_rules_ask_for():
     study = study_of(COMMITTED)
     seeds: dict[str, set[int]] = {}
     for cell in study.published.values():
         if cell.is_on_its_text and not any(vars(cell.train).values()):
             seeds.setdefault(cell.model, set()).add(cell.seed)
+    asked = max(rule.seeds for rule in study.claims.rules.values())
     for model in ("attn1", "attn2", "attn3", "mlp2", "smear1", "smear2"):
-        assert seeds[model] == {3, 4, 5, 6, 7}
-    texts = {study.trained_as(cell).text for cell in study.published}
-    assert texts == {"stream", "shuffled", "periodic"}
-    assert {study.trained_as(cell).optimizer for cell in study.published} == {"muon", "adamw"}
-    assert {cell.corpus for cell in study.published.values()} == {"", "docstrings"}
+        assert len(seeds[model]) >= asked and min(seeds[model]) == 3, model
 
 
 def test_a_cell_is_trained_as_all_but_for_what_it_says():
@@ -62,7 +59,8 @@ def test_a_cell_is_trained_as_all_but_for_what_it_says():
 
 
 def test_published_cells_are_trained_longer_and_all_for_as_long():
-    study = study_of(COMMITTED)
+    other = {"model": "attn2", "seed": 3, "train": {"optimizer": "adamw"}}
+    study = study_of(changed("published.adamw_s3", other))
     length = study.published_train
     assert length.tokens and length.tokens > study.train.tokens
     longer = replace(study.train, tokens=length.tokens, checkpoints=length.checkpoints)
