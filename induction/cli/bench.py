@@ -9,7 +9,7 @@ from statistics import median
 import click
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Muon, Optimizer
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -25,6 +25,7 @@ from induction.interp.circuits.patching import clean_run
 from induction.interp.circuits.token_circuits import Factored
 from induction.interp.losses import token_nll
 from induction.models.bridge import bridge
+from induction.models.linear import Linear, linear, replace_linears
 from induction.models.muon import CpuMuon
 from induction.models.training import optimizers, set_gradients
 from induction.models.transformer import Transformer
@@ -73,13 +74,20 @@ def with_torchs_muon(steppers: list[Optimizer]) -> list[Optimizer]:
     return [theirs.get(stepper, stepper) for stepper in steppers] if theirs else []
 
 
+def with_torchs_products(model: Transformer) -> Transformer:
+    """A copy whose linear layers are torch's."""
+    plain = copy.deepcopy(model)
+    replace_linears(plain, Linear, nn.Linear)
+    return plain
+
+
 def with_torchs_attention(model: Transformer) -> Transformer:
-    """A copy whose attention is torch's fused kernel."""
+    """A copy whose linear layers are torch's, and whose attention is its fused kernel."""
 
     def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
-    plain = copy.deepcopy(model)
+    plain = with_torchs_products(model)
     for block in plain.layers:
         block.attn.z = fused
     return plain
@@ -108,12 +116,12 @@ def gemm_rate(
     """Floating-point operations per second of fp32 products of a sequence with a layer's and the
     unembedding's matrices, with all cores at work."""
     x = torch.randn(rows, inner)
-    others = [torch.randn(inner, count) for count in columns]
+    weights = [torch.randn(count, inner) for count in columns]
 
     def products(_: int) -> None:
         for _ in range(REPEATS):
-            for other in others:
-                torch.mm(x, other)
+            for weight in weights:
+                linear(x, weight)
 
     tasks = 4 * cores
     once, _ = seconds(lambda: workers.map(products, range(tasks)), lambda: None)
@@ -199,7 +207,7 @@ def command(names: tuple[str, ...], gpu: bool, small: bool, is_of_queries: bool,
         arch = models[name]
         model = Transformer(arch, vocab_size, n_ctx)
         model.init_weights(0)
-        lens = bridge(model, name).eval()
+        lens = bridge(with_torchs_products(model), name).eval()
         cpu = torch.device("cpu")
         with Workers(cpu) as workers, ThisThread(cpu) as this_thread:
             ours = optimizers(model, train, workers)

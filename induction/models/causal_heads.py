@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from induction.models.attention import causal_attention, causal_pattern
+from induction.models.linear import linear
 
 
 class CausalHeads(nn.Module):
@@ -43,7 +44,7 @@ class CausalHeads(nn.Module):
         """One head's output, z_h W_O[h]; subtracting it from the residual ablates the head. A bias
         of the layer's output belongs to no head."""
         columns = slice(head * self.d_head, (head + 1) * self.d_head)
-        return z[:, head] @ self.o.weight[:, columns].T
+        return linear(z[:, head], self.o.weight[:, columns])
 
     @property
     def W_O(self) -> Float[Tensor, "head d_head d_model"]:

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from induction.models.causal_heads import CausalHeads
+from induction.models.linear import Linear, replace_linears
 
 Vectors = Float[Tensor, "batch some_head pos d_head"]
 Cosines = Float[Tensor, "n_ctx dim"]
@@ -153,6 +154,7 @@ class ForeignModel(nn.Module):
         self.tok_embed, self.ln_out, self.head = tok_embed, ln_out, head
         self.pos = pos
         self.layers = cast(Sequence[ForeignBlock], nn.ModuleList(layers))
+        replace_linears(self, nn.Linear, Linear)
         self.n_ctx, self.vocab_size = n_ctx, vocab_size
         attn = layers[0].attn
         self.n_layers, self.n_heads, self.d_head = len(layers), attn.n_heads, attn.d_head

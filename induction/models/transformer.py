@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from induction.config.model import Architecture
 from induction.models.causal_heads import CausalHeads
+from induction.models.linear import Linear
 
 
 def sinusoids(n_ctx: int, d_model: int) -> Float[Tensor, "pos d_model"]:
@@ -67,10 +68,10 @@ class Attention(CausalHeads):
         super().__init__()
         self.arch, self.d_head = arch, arch.d_head
         d = arch.d_model
-        self.q = nn.Linear(d, d, bias=False)
-        self.k = nn.Linear(d, d, bias=False)
-        self.v = nn.Linear(d, d, bias=False)
-        self.o = nn.Linear(d, d, bias=False)
+        self.q = Linear(d, d, bias=False)
+        self.k = Linear(d, d, bias=False)
+        self.v = Linear(d, d, bias=False)
+        self.o = Linear(d, d, bias=False)
         if arch.smeared_keys:
             self.smear_gate = nn.Parameter(torch.full((arch.n_heads,), arch.init.smear_gate))
         if arch.positions == "qk_sinusoidal":
@@ -128,8 +129,8 @@ class MLP(nn.Module):
 
     def __init__(self, arch: Architecture):
         super().__init__()
-        self.fc_in = nn.Linear(arch.d_model, arch.d_mlp)
-        self.fc_out = nn.Linear(arch.d_mlp, arch.d_model)
+        self.fc_in = Linear(arch.d_model, arch.d_mlp)
+        self.fc_out = Linear(arch.d_mlp, arch.d_model)
 
     def forward(self, x):
         return self.fc_out(F.gelu(self.fc_in(x)))
@@ -175,7 +176,7 @@ class Transformer(nn.Module):
         blocks = nn.ModuleList([Block(arch, n_ctx) for _ in range(arch.n_layers)])
         self.layers = cast(Sequence[Block], blocks)
         self.ln_out = nn.LayerNorm(arch.d_model)
-        self.head = nn.Linear(arch.d_model, vocab_size, bias=False)
+        self.head = Linear(arch.d_model, vocab_size, bias=False)
 
     def init_weights(self, seed: int) -> None:
         """Draw every weight from `seed`; the same seed gives the same bits on one machine."""

@@ -27,7 +27,10 @@ class Workers:
         self.on_gpu = device.type == "cuda"
         self._count = 1 if self.on_gpu else torch.get_num_threads()
         torch.set_num_threads(1)
-        self._pool = ThreadPoolExecutor(self._count)
+        # Here too: MKL and oneDNN ask the thread that calls them how many it may use.
+        self._pool = ThreadPoolExecutor(
+            self._count, initializer=torch.set_num_threads, initargs=(1,)
+        )
 
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """The results of `work` on every item, in the order of the items."""
