@@ -1,11 +1,14 @@
 """Results in the order of the items, with little in flight."""
 
+import os
+import sys
 import threading
 import time
 
 import pytest
 import torch
 
+from induction.models.linear import linear
 from induction.models.workers import IN_FLIGHT, Workers
 
 
@@ -42,3 +45,18 @@ def test_results_come_in_order_and_few_wait_to_be_taken(workers):
 def test_an_error_reaches_whoever_takes_the_results(workers):
     with pytest.raises(ZeroDivisionError):
         list(workers.each(lambda item: 1 // item, [1, 0, 2]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+@pytest.mark.parametrize("product", [torch.mm, linear])
+def test_a_product_has_no_threads_of_its_own(workers, product):
+    matrix = torch.randn(1024, 1024)
+    barrier = threading.Barrier(3)
+
+    def threads(product) -> int:
+        barrier.wait()
+        product(matrix, matrix)
+        return len(os.listdir("/proc/self/task"))
+
+    before = max(workers.map(threads, [lambda *_: None] * 3))
+    assert max(workers.map(threads, [product] * 3)) == before
