@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from induction.config.phases import PhaseSettings
+from induction.report.formatting import fixed
 from induction.report.rows import Results, Rows
 from induction.report.wording import Described, kinds_of_models
 
@@ -112,7 +113,7 @@ def missed_rules(cell: CellFindings, rule: PhaseSettings) -> str:
     if drop < rule.min_drop:
         missed.append(f"it falls by {drop:.2f} nats inside its window, less than {rule.min_drop:g}")
     if end > -rule.min_final:
-        missed.append(f"it ends at {end:+.2f} nats, above −{rule.min_final:g}")
+        missed.append(f"it ends at {fixed(end, '%+.2f')} nats, above −{rule.min_final:g}")
     elif cell.scores["icl_matched_high"] >= 0:
         missed.append("its interval at the end reaches zero")
     return "; ".join(missed)

@@ -3,11 +3,17 @@
 from typing import Any
 
 NONE = "–"
+MINUS = "−"
+
+
+def signed(number: str) -> str:
+    """With a minus sign, and none before zero."""
+    return number.lstrip("-") if not number.strip("-0.") else number.replace("-", MINUS)
 
 
 def fixed(value: float | None, form: str = "%.3f") -> str:
     """A number in a printf form."""
-    return NONE if value is None else form % value
+    return NONE if value is None else signed(form % value)
 
 
 def millions(tokens: float | int | None) -> str:
@@ -22,14 +28,14 @@ def significant(value: float | None) -> str:
     """Three digits, or all that stand before the point."""
     if value is None:
         return NONE
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
+    return signed(f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}")
 
 
 def between(low: float | None, high: float | None, form: str = "") -> str:
     """An interval in brackets, by a printf form or else three digits; empty if there is none."""
     if low is None or high is None:
         return ""
-    ends = [form % end if form else significant(end) for end in (low, high)]
+    ends = [fixed(end, form) if form else significant(end) for end in (low, high)]
     return f" [{', '.join(ends)}]"
 
 

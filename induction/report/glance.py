@@ -93,6 +93,6 @@ def _spread(values: list[float], form: str, unit: str = "", of: str = "") -> str
     """The mean over seeds, the least and the largest where they differ, and `of` which they are."""
     if not values:
         return NONE
-    mean, low, high = (form % value for value in (fmean(values), min(values), max(values)))
+    mean, low, high = (fixed(value, form) for value in (fmean(values), min(values), max(values)))
     notes = ", ".join(filter(None, [f"{low} to {high}" if low != high else "", of]))
     return f"{mean}{unit} ({notes})" if notes else f"{mean}{unit}"

@@ -4,6 +4,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from induction.report.findings import ModelFindings
+from induction.report.formatting import fixed
 from induction.report.rows import Rows
 from induction.report.wording import plural
 
@@ -101,7 +102,7 @@ def _against(smeared: ModelFindings, plain: ModelFindings) -> str:
     if its and not other:
         return (
             f"{subject} go through the change, {plural(plain.kind)} do not: in-context learning "
-            f"ends at {end:+.2f} nats instead of {other_end:+.2f}."
+            f"ends at {fixed(end, '%+.2f')} nats instead of {fixed(other_end, '%+.2f')}."
         )
     if its and other:
         starts = [

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-MINUS = "−"
+from induction.report.formatting import signed
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,6 @@ def plain(number: float, unit: str) -> str:
 def brief(number: float, unit: str) -> str:
     """The same where there is little room."""
     return plain(number, unit).replace("percentage points", "pp")
-
-
-def signed(number: str) -> str:
-    """With a minus sign, and none before zero."""
-    return number.lstrip("-") if not number.strip("-0.") else number.replace("-", MINUS)
 
 
 def _hidden(numbers: list[float], bound: float, kind: Unit, decimals: int) -> bool:

@@ -21,7 +21,7 @@ def test_a_change_is_described_with_its_place_its_heads_and_what_they_carry():
     assert which == (
         "In-context learning appears within one window of training, a phase change, in two-layer "
         "attention-only models and one-layer models with smeared keys; one-layer attention-only "
-        "models gain little of it (-0.07 nats at the end)."
+        "models gain little of it (−0.07 nats at the end)."
     )
     assert when == (
         "The window lies, in training tokens, between 1.00 and 2.00 million in two-layer "
@@ -51,7 +51,7 @@ def test_no_change_is_said_as_plainly():
     )
     assert which == (
         "No model goes through a phase change: one- and two-layer attention-only models gain "
-        "little in-context learning (-0.12 to +0.01 nats at the end)."
+        "little in-context learning (−0.12 to +0.01 nats at the end)."
     )
     assert when.startswith(
         "The largest fall of in-context learning within one window is 0.15 nats; a phase change "
@@ -74,7 +74,7 @@ def test_what_grows_without_a_window_is_not_called_absent():
     which, *_ = five_sentences(slow, flat)
     assert which == (
         "No model goes through a phase change: in-context learning grows without such a window in "
-        "two-layer models with MLPs; one-layer attention-only models gain little of it (-0.15 nats "
+        "two-layer models with MLPs; one-layer attention-only models gain little of it (−0.15 nats "
         "at the end)."
     )
 

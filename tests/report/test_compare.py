@@ -253,8 +253,8 @@ def test_the_table_by_hand(tmp_path):
     )
     text = page.markdown(compared(a, b))
     assert table(text, "Cells") == [
-        ["a_s0", "final usual ICL, nats", "-0.500 [-0.800, -0.100]", "-0.700 [-0.800, -0.500]",
-         "-0.2 [-0.612, +0.161]", "from both", "no"],
+        ["a_s0", "final usual ICL, nats", "−0.500 [−0.800, −0.100]", "−0.700 [−0.800, −0.500]",
+         "−0.2 [−0.612, +0.161]", "from both", "no"],
         ["a_s0", "final loss, nats per token", "2.000 [1.900, 2.100]", "2.500 [2.400, 2.600]",
          "+0.5 [+0.359, +0.641]", "from both", "yes"],
         ["a_s0", "window starts, training tokens", "1.00 M", "1.10 M", "+0.1 M", "", ""],
@@ -351,8 +351,8 @@ def test_differences_that_are_constant_have_no_width_however_wide_the_sides_are(
     }
     text, html_page = page.markdown(comparison), page.html(comparison)
     assert [fields[4:] for fields in table(text, "Cells")] == [
-        ["-0.1 [-0.1, -0.1]", "paired", "yes"],
-        ["-0.1 [-0.1, -0.1]", "paired", "yes"],
+        ["−0.1 [−0.1, −0.1]", "paired", "yes"],
+        ["−0.1 [−0.1, −0.1]", "paired", "yes"],
         ["+0.25 [+0, +0.5]", "paired", "no"],
         ["+0.25 [+0.25, +0.25]", "paired", "yes"],
     ]
@@ -794,7 +794,7 @@ def test_the_command_writes_its_page_and_nothing_else(repository, run):
     before = git(repository, "status", "--porcelain")
     code, out, error = run("first")
     assert (code, error) == (0, "")
-    assert table(out, "Cells")[0][2:4] == ["-0.500 [-0.800, -0.100]", "-0.800 [-0.800, -0.100]"]
+    assert table(out, "Cells")[0][2:4] == ["−0.500 [−0.800, −0.100]", "−0.800 [−0.800, −0.100]"]
     (written,) = (path for path in (repository / ".scratch").rglob("*") if path.is_file())
     assert written.relative_to(repository).as_posix() == ".scratch/compare/first..workspace.html"
     assert out.endswith("page: .scratch/compare/first..workspace.html\n")

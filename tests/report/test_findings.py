@@ -35,7 +35,7 @@ def test_what_a_phase_change_lacks_is_said():
     cells[2].scores["icl_matched_high"] = 0.0
     assert [missed_rules(cell, RULE) for cell in cells] == [
         "it falls by 0.10 nats inside its window, less than 0.2",
-        "it ends at -0.15 nats, above −0.2",
+        "it ends at −0.15 nats, above −0.2",
         "its interval at the end reaches zero",
         "",
     ]

@@ -10,7 +10,7 @@ def test_one_seed_has_its_intervals():
     assert (row.name, row.code, row.changed, row.why) == (
         "two-layer attention-only model", "a", "yes", ""
     )  # fmt: skip
-    assert (row.window, row.icl) == ("1.00 M – 2.00 M", "-0.50 [-0.60, -0.40]")
+    assert (row.window, row.icl) == ("1.00 M – 2.00 M", "−0.50 [−0.60, −0.40]")
     assert (row.head, row.prefix_matching, row.formed) == ("L1H0", "0.70", "1.50 M")
     assert (row.carries, row.all_carry) == ("0.50 [0.25, 0.75]", "100 % [50, 150]")
 
@@ -30,7 +30,7 @@ def test_several_seeds_have_their_mean_and_how_far_they_go():
     (model,), _ = of(*seeds)
     row = glance.of_model(model, RULE)
     assert (row.changed, row.window) == ("2 of 3 seeds", "0.50 M – 2.00 M")
-    assert row.icl == "-0.50 (-0.60 to -0.40)"
+    assert row.icl == "−0.50 (−0.60 to −0.40)"
     assert (row.head, row.all_carry) == ("in 2 of 3 seeds", "90 % (80 to 100, in 2 of 3 seeds)")
     assert (row.formed, row.prefix_matching) == ("1.50 M", "0.51 (0.03 to 0.75)")
 

@@ -61,10 +61,10 @@ def test_it_says_which_models_change_where_and_by_which_head():
     )
     rows = {row.split()[0]: re.split(r"  +", row.strip()) for row in rest if "_s0 " in row}
     assert rows == {
-        "attn1_s0": ["attn1_s0", "-0.01 [-0.02, -0.00]", "none", "L0H2 0.02", "–"],
+        "attn1_s0": ["attn1_s0", "−0.01 [−0.02, 0.00]", "none", "L0H2 0.02", "–"],
         "attn2_s0": [
             "attn2_s0",
-            "-0.47 [-0.53, -0.41]",
+            "−0.47 [−0.53, −0.41]",
             "1.23–2.97 M",
             "L1H1 0.66",
             "+0.18 [0.12, 0.24]",

@@ -167,10 +167,10 @@ def block_rows(name: str) -> list[list[str]]:
 def test_models_have_a_row_for_every_seed_and_variations_stand_apart():
     one, two = "one-layer attention-only model", "two-layer attention-only model"
     assert block_rows("models") == [
-        [one, "`attn1_s3`", "none", "-0.50", "2.12"],
-        ["", "`attn1_s4`", "none", "-0.50", "2.12"],
-        [two, "`attn2_s3`", "1.00 M – 2.50 M", "-0.50", "2.12"],
-        ["", "`attn2_s4`", "none", "-0.25", "2.12"],
+        [one, "`attn1_s3`", "none", "−0.50", "2.12"],
+        ["", "`attn1_s4`", "none", "−0.50", "2.12"],
+        [two, "`attn2_s3`", "1.00 M – 2.50 M", "−0.50", "2.12"],
+        ["", "`attn2_s4`", "none", "−0.25", "2.12"],
     ]
     assert block_rows("variations") == [
         [f"{two}, optimizer adamw", "`adamw_s3`", "1.00 M – 2.50 M", "0.12", "2.12", "0.62 (L1H1)"]
@@ -178,7 +178,7 @@ def test_models_have_a_row_for_every_seed_and_variations_stand_apart():
 
 
 def test_scores_stand_side_by_side_with_their_intervals():
-    scores = ["-0.500 [-0.600, -0.400]", "-0.550 [-0.750, -0.350]", "-0.450"]
+    scores = ["−0.500 [−0.600, −0.400]", "−0.550 [−0.750, −0.350]", "−0.450"]
     assert block_rows("matched")[2][2:] == scores
 
 

@@ -66,7 +66,7 @@ def signed(change: Estimate, measure: Measure) -> str:
     """A difference with its interval: three digits, and its sign."""
     scale, unit = (MILLION, " M") if measure.form is None else (1, "")
     low, high = (None if end is None else end / scale for end in (change.low, change.high))
-    return f"{change.value / scale:+.3g}{unit}{between(low, high, '%+.3g')}"
+    return f"{fixed(change.value / scale, '%+.3g')}{unit}{between(low, high, '%+.3g')}"
 
 
 def change(row: CellChange) -> str:

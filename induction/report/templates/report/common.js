@@ -10,8 +10,10 @@ const make = (name, attributes, ...children) => {
   return node;
 };
 const at = (id) => document.getElementById(id);
+// With a minus sign, and none before zero.
+const signed = (text) => text.replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 const number = (value, digits = 2) =>
-  value === null || value === undefined ? "–" : value.toFixed(digits);
+  value === null || value === undefined ? "–" : signed(value.toFixed(digits));
 const options = (select, entries, current) => {
   select.replaceChildren(...entries.map(([value, text]) => make("option", { value }, text)));
   if (entries.some(([value]) => value === current)) select.value = current;

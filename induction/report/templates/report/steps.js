@@ -21,7 +21,7 @@ const bestAt = (measure, column, output) => {
   return (tokens) => {
     const [name, value] = best.get(tokens) ?? [];
     output.textContent = name
-      ? `${name} ${Math.abs(value) >= 100 ? value.toFixed(0) : number(value)}` : "–";
+      ? `${name} ${Math.abs(value) >= 100 ? number(value, 0) : number(value)}` : "–";
   };
 };
 const pathAt = (measure, column, output, dot) => {

@@ -32,7 +32,7 @@ const lossChart = (name, tokens, losses, caption) => {
     svg.append(make("text", { x: left - 4, y: y(value) + 3, "text-anchor": "end" }, value));
   }
   for (let i = 0; i <= 4; i++) {
-    svg.append(make("text", { x: x((end * i) / 4), y: height - 8, "text-anchor": "middle" },
+    svg.append(make("text", { x: x((end * i) / 4), y: height - 8, "text-anchor": i < 4 ? "middle" : "end" },
       ((end * i) / 4e6).toFixed(1)));
   }
   svg.append(make("polyline", {
@@ -73,7 +73,7 @@ const showPassage = () => {
     const change = Math.round(20 * (loss(to, i - 1) - loss(from, i - 1))) / 20;
     if (change < greatest[0]) greatest = [change, i - 1];
     return make("span", { class: tint(change), "data-pos": i - 1,
-      title: `${change < 0 ? "" : "+"}${change.toFixed(2)} nats` }, token);
+      title: `${change < 0 ? "" : "+"}${number(change)} nats` }, token);
   });
   at("text").replaceChildren(...spans);
   describeToken(greatest[1]);
