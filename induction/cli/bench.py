@@ -110,22 +110,22 @@ def multiplications(work: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
-def gemm_rate(
-    rows: int, inner: int, columns: tuple[int, ...], workers: Workers, cores: int
+def product_rate(
+    product: Callable[[Tensor, Tensor], Tensor], model: Transformer, workers: Workers, cores: int
 ) -> float:
     """Floating-point operations per second of fp32 products of a sequence with a layer's and the
     unembedding's matrices, with all cores at work."""
-    x = torch.randn(rows, inner)
-    weights = [torch.randn(count, inner) for count in columns]
+    x = torch.randn(model.n_ctx - 1, model.d_model)
+    weights = [torch.randn(count, model.d_model) for count in (model.d_model, model.vocab_size)]
 
     def products(_: int) -> None:
         for _ in range(REPEATS):
             for weight in weights:
-                linear(x, weight)
+                product(x, weight)
 
     tasks = 4 * cores
     once, _ = seconds(lambda: workers.map(products, range(tasks)), lambda: None)
-    return tasks * REPEATS * 2 * rows * inner * sum(columns) / once
+    return tasks * REPEATS * sum(2 * len(x) * weight.numel() for weight in weights) / once
 
 
 def share_line(what: str, work: Callable[[], object], took: float, rate: float) -> None:
@@ -263,7 +263,14 @@ def command(names: tuple[str, ...], gpu: bool, small: bool, is_of_queries: bool,
             took, plainly = seconds(training, plain_training)
             line(f"{name} training step", step, took, plainly, "one backward, fused AdamW")
             torch.set_num_threads(1)
-            rate = gemm_rate(n_ctx - 1, arch.d_model, (arch.d_model, vocab_size), workers, cores)
+            rate, mkls = (
+                product_rate(product, model, workers, cores) for product in (linear, F.linear)
+            )
+            what = f"{name} products with weights"
+            print(
+                f"{what:<34} {rate / 1e9:>9,.0f} GFLOP/s {rate / mkls:4.1f} × torch's choice "
+                f"({mkls / 1e9:,.0f})"
+            )
             one_by_one = partial(
                 training, workers=this_thread, steppers=optimizers(model, train, this_thread)
             )
