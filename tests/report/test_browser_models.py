@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from induction.report.formatting import fixed
 from tests.browser import WIDTHS, Reader, beside_the_window, render
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def test_pointing_at_one_panel_marks_the_step_in_all(browser, default_study, wid
     )
     assert len(marks) > 10
     assert marks == pytest.approx([share] * len(marks), abs=0.005)
-    assert reader.text("#m-icl .panel .value") == f"{float(curve['icl_matched']):.2f}"
+    assert reader.text("#m-icl .panel .value") == fixed(float(curve["icl_matched"]), "%.2f")
     assert not reader.complaints
 
 

@@ -9,7 +9,7 @@ from tests.contrast import contrast
 
 CHANGES = (
     "[...document.querySelectorAll('#text span[data-pos]')]"
-    ".map((token) => [parseFloat(token.title), token.className])"
+    ".map((token) => [parseFloat(token.title.replace('−', '-')), token.className])"
 )
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ def test_tokens_are_coloured_and_tell_their_loss(browser, default_study, width):
     assert shades > 50
     token = reader.page.locator("#text span[data-pos='100']")
     token.scroll_into_view_if_needed()
-    change = float((token.get_attribute("title") or "").split()[0])
+    change = float((token.get_attribute("title") or "").split()[0].replace("−", "-"))
     token.click()
     says = reader.text("#token .says")
     assert "position 101" in says
