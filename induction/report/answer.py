@@ -190,11 +190,16 @@ def _claims(verdicts: dict[str, int], seeds: int) -> str:
             f"{counted(asked)} of the paper's {counted(total)} claims can be tested on these "
             "models; the rules ask for more than one seed of each, so with one none is decided yet."
         )
+    counts = [verdicts[verdict] for verdict in ("supported", "contradicted", "inconclusive")]
+    # Numbers of one list are all in letters, or all in digits.
+    spell = counted if counted(max(counts)).isalpha() else str
+    hold, fail, remain = (
+        f"{spell(count) if count else 'none'} {verb}{'s' * (count < 2)}"
+        for count, verb in zip(counts, ("hold", "fail", "remain"), strict=True)
+    )
     return (
-        f"Of the {counted(asked)} claims of the paper that these models can test, "
-        f"{_count(verdicts['supported'], 'hold')}, {_count(verdicts['contradicted'], 'fail')} and "
-        f"{_count(verdicts['inconclusive'], 'remain')} open, over {counted(seeds)} "
-        f"seed{'s' * (seeds > 1)} of each model."
+        f"Of the {counted(asked)} claims of the paper that these models can test, {hold}, {fail} "
+        f"and {remain} open, over {counted(seeds)} seed{'s' * (seeds > 1)} of each model."
     )
 
 
@@ -245,11 +250,6 @@ def _ends(models: Models) -> str:
 
 def _seeds(count: int, total: int) -> str:
     return f"{counted(count)} of {counted(total)} seeds"
-
-
-def _count(number: int, verb: str) -> str:
-    """How many of several do something: `none holds`, `one holds`, `two hold`."""
-    return f"{counted(number) if number else 'none'} {verb}{'s' * (number < 2)}"
 
 
 def _and_seeds(model: ModelFindings) -> str:

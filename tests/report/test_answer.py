@@ -112,6 +112,12 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     )
 
 
+def test_numbers_of_one_list_are_all_in_digits_where_one_is_large():
+    many = {"supported": 25, "contradicted": 5, "inconclusive": 0, "not tested here": 0}
+    *_, claims = five_sentences({"cell": "a"}, verdicts=many)
+    assert "can test, 25 hold, 5 fail and none remains open" in claims
+
+
 def test_heads_without_a_window_are_not_said_to_form_in_one():
     still = {"cell": "a", "changes": False, "icl": -0.3, "heads": ["L1H0"], "matching": 0.6}
     _, _, heads, *_ = five_sentences(still)

@@ -30,7 +30,7 @@ ROWS = [
 ]  # fmt: skip
 FAMILIES = [
     part("holds", "attention_only", value=0.9, low=0.8, high=0.95),
-    part("holds", "mlp", value=0.3, low=0.2, high=0.4, verdict="contradicted"),
+    part("holds", "mlp", value=0.3, low=0.2, high=0.4, verdict="contradicted", seeds=2),
 ]
 UNSEEN_OF_CONTROLS = ("inconclusive", "not tested here")
 CELLS = [
@@ -87,6 +87,8 @@ def test_a_row_says_its_verdict_its_reason_and_what_would_decide_it(browser, pag
     assert "Too large." in reader.text("#claim-far summary")
     assert reader.page.locator("#claim-far svg").count() == 0
     assert "60 % [50, 70]\nholds: at least 50 %" in reader.text("#claim-holds .measured")
+    parts = reader.page.locator("#claim-holds .part").all_inner_texts()
+    assert [each.endswith("2 of 3 seeds") for each in parts] == [False, True]
     headings = reader.page.locator("#claims .group h3").all_inner_texts()
     assert [heading[:10] for heading in headings] == ["Argument 1", "Argument 2", "Argument 3"]
     assert not reader.complaints
@@ -162,7 +164,7 @@ def test_models_with_and_without_mlps_are_drawn_apart_on_one_scale(browser, page
     assert [round(each["value"], 2) for each in drawn] == [0.6, 0.9, 0.3]
     assert reader.page.locator("#claim-holds .part").all_inner_texts() == [
         "attention-only models: supported",
-        "models with MLPs: contradicted",
+        "models with MLPs: contradicted 2 of 3 seeds",
     ]
 
 

@@ -31,7 +31,7 @@ def test_several_seeds_have_their_mean_and_how_far_they_go():
     row = glance.of_model(model, RULE)
     assert (row.changed, row.window) == ("2 of 3 seeds", "0.50 M – 2.00 M")
     assert row.icl == "−0.50 (−0.60 to −0.40)"
-    assert (row.head, row.all_carry) == ("in 2 of 3 seeds", "90 % (80 to 100, in 2 of 3 seeds)")
+    assert (row.head, row.all_carry) == ("one in 2 of 3 seeds", "90 % (80 to 100, in 2 of 3 seeds)")
     assert (row.formed, row.prefix_matching) == ("1.50 M", "0.51 (0.03 to 0.75)")
 
 
