@@ -110,7 +110,9 @@ def _when(models: Models, rule: PhaseSettings) -> str:
             f"between {start:.2f} and {end:.2f} million in {plural(model.kind)} (a fall by {fall} "
             "nats)"
         )
-    return f"The window lies, in training tokens, {listed(parts)}."
+    several = any(len(model.changed) > 1 for model in changed)
+    where = "The windows of all seeds lie" if several else "The window lies"
+    return f"{where}, in training tokens, {listed(parts)}."
 
 
 def _heads(models: Models) -> str:

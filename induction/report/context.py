@@ -92,6 +92,7 @@ def findings(
         "findings": cells,
         "models": detailed,
         "sentences": answer.sentences(detailed, variations, rule, verdicts["claim"]),
+        "unresolved": glance.UNRESOLVED,
         "glance": [glance.of_model(model, rule) for model in detailed],
         "every_seed": [
             glance.of_cell(cell, model.kind, rule) for model in detailed for cell in model.cells

@@ -7,6 +7,8 @@ from induction.config.phases import PhaseSettings
 from induction.report.findings import CellFindings, ModelFindings, missed_rules
 from induction.report.formatting import NONE, between, fixed, millions
 
+UNRESOLVED = "not resolvable"  # a share of an ICL that is not clearly below zero
+
 
 class Row(NamedTuple):
     """A model, or one seed of a model, as text; an empty `why` says that it changed."""
@@ -49,7 +51,7 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
         prefix_matching=_spread(matching, "%.2f"),
         formed=_spread([head["formed_tokens"] / 1e6 for head in formed], "%.2f", " M"),
         carries=_spread([head["delta_icl"] for head in formed], "%.2f"),
-        all_carry=_spread(shares, "%.0f", " %", part),
+        all_carry=_spread(shares, "%.0f", " %", part) if shares or not formed else UNRESOLVED,
     )
 
 
@@ -62,6 +64,7 @@ def of_cell(cell: CellFindings, name: str, rule: PhaseSettings) -> Row:
         formed = millions(head["formed_tokens"])
         ends = between(head["delta_icl_low"], head["delta_icl_high"], "%.2f")
         carries = f"{head['delta_icl']:.2f}{ends}"
+        all_carry = UNRESOLVED
     if share:
         low, high = (share[k] and 100 * share[k] for k in ("share_low", "share_high"))
         all_carry = f"{100 * share['share']:.0f} %{between(low, high, '%.0f')}"

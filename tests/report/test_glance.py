@@ -22,6 +22,11 @@ def test_what_did_not_change_says_why_and_has_no_window():
     assert (row.window, row.head, row.carries, row.all_carry) == ("–", "none", "–", "–")
 
 
+def test_a_head_whose_share_is_not_resolvable_says_so():
+    (model,), _ = of({"cell": "a", "heads": ["L1H0"]})
+    assert glance.of_model(model, RULE).all_carry == "not resolvable"
+
+
 def test_several_seeds_have_their_mean_and_how_far_they_go():
     seeds = [{"cell": f"a_s{i}", "panel": "a", "seed": i, "icl": -0.4 - i / 10} for i in range(3)]
     seeds[0] |= {"heads": ["L1H0"], "share": 1.0}

@@ -16,7 +16,7 @@ from induction.report.figures.frame import (
 from induction.report.figures.line_labels import line_labels
 from induction.report.rows import Results, Rows
 
-WIDTH, HEIGHT = 320, 220
+WIDTH, HEIGHT = 250, 220  # as wide as a phone, with the names: letters keep their size there
 ICL, MATCHING = "in-context learning (matched, nats)", "best prefix matching of any head"
 PANELS = {ICL: "icl_matched", MATCHING: "prefix_matching"}
 
