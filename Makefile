@@ -41,7 +41,7 @@ help: ## this list
 study: $(VENV)/installed ## the study: what params.yaml asks for and is not there yet (JOBS=2: two cells at a time; FIRST=smear2_s0: that cell first; ON=slurm: on a cluster)
 	@induction study $(RUN)
 
-published: $(VENV)/installed ## the study and the published run: longer training, three seeds of every model (JOBS, FIRST, ON, too)
+published: $(VENV)/installed ## the study and the published run: longer training, several seeds of every model (JOBS, FIRST, ON, too)
 	@induction study --published $(RUN)
 
 jobs: $(VENV)/installed ## the cells of a study on a cluster: state, stage, node, log
