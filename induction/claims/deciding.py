@@ -118,7 +118,7 @@ def _as_they_are(
     about = "" if answer.seeds == rule.seeds else "about "
     needs = [f"about {answer.times:g} times the {sample}"] if answer.times > 1 else []
     if answer.seeds > spread.seeds:
-        needs.append(f"{about}{answer.seeds} seeds instead of {spread.seeds}")
+        needs.append(f"values of {about}{answer.seeds} seeds instead of {spread.seeds}")
     says = " and ".join(needs)
     says = f"{says[0].upper()}{says[1:]} would decide it, if mean and spread stay as they are: "
     says += f"it would then be {verdict}."

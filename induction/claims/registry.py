@@ -56,16 +56,16 @@ DEFINITIONS = (
             "after matches", SHARE, PROBES),
         prefix_matching_in_window=Tested(
             "Prefix matching rises in the window in which in-context learning does.",
-            "share of models and estimators in which the two changes overlap", "share",
-            "The two changes overlap in {} of models and estimators", SHARE),
+            "share of models, each dated in two ways, in which the two changes overlap", "share",
+            "The two changes, each dated in two ways, overlap in {} of the cases", SHARE),
         loss_bump_in_window=Tested(
             "In the window the loss curve leaves that of the one-layer model.",
-            "share of models and estimators in which the two changes overlap", "share",
-            "The two changes overlap in {} of models and estimators", SHARE),
+            "share of models, each dated in two ways, in which the two changes overlap", "share",
+            "The two changes, each dated in two ways, overlap in {} of the cases", SHARE),
         pca_turns_in_window=Tested(
             "In the window the model's path in the PCA of loss vectors turns away.",
-            "share of models and estimators in which the two changes overlap", "share",
-            "The two changes overlap in {} of models and estimators", SHARE),
+            "share of models, each dated in two ways, in which the two changes overlap", "share",
+            "The two changes, each dated in two ways, overlap in {} of the cases", SHARE),
         pca_right_angle=Tested(
             "In the PCA of loss vectors the model's path turns by roughly a right angle.",
             "angle between the path before and in the window, degrees", "degrees",
@@ -178,8 +178,8 @@ DEFINITIONS = (
             "whole vocabulary.",
             "ln(vocabulary), the loss of an even guess over the vocabulary, minus that of later "
             "repeats, random gaps, nats", "nats",
-            "On later repeats the loss is {} below that of an even guess over the whole "
-            "vocabulary (less than zero: above it)", sample=PROBES),
+            "Later repeats are better than an even guess over the whole vocabulary by {} (below "
+            "zero: worse)", sample=PROBES),
     ),
     *untested("Argument 4",
         pattern_matching_heads=(
@@ -190,9 +190,9 @@ DEFINITIONS = (
         qk_trace_in_window=Tested(
             "The QK-trace of the head that matches prefixes best at the end rises in the window in "
             "which in-context learning does.",
-            "share of models and estimators in which the change of that one head's QK positivity "
-            "over training overlaps with that of ICL", "share",
-            "The two changes overlap in {} of models and estimators", SHARE),
+            "share of models, each dated in two ways, in which the change of that head's QK "
+            "positivity over training overlaps with that of ICL", "share",
+            "The two changes, each dated in two ways, overlap in {} of the cases", SHARE),
         qk_trace_is_prefix_matching=Tested(
             "At the end of training the heads with a high QK-trace are those that match prefixes.",
             "correlation of QK positivity and prefix matching over heads beyond layer 0, last "

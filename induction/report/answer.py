@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from induction.config.phases import PhaseSettings
-from induction.report.findings import CellFindings, ModelFindings
+from induction.report.findings import CellFindings, ModelFindings, missed_rules
 from induction.report.formatting import fixed, listed
 from induction.report.rows import Rows
 from induction.report.wording import counted, joined, plural
@@ -66,7 +66,10 @@ def _which(models: Models, variations: Models, rule: PhaseSettings) -> str:
     flat = [m for m in still if not any(cell.is_gradual(rule) for cell in m.cells)]
     mixed = [m for m in still if m not in gradual and m not in flat]
     places = [f"in {_named(changed)}"] if changed else []
-    places += [f"in {_seeds(len(m.changed), len(m.cells))} of {plural(m.kind)}" for m in partly]
+    places += [
+        f"in {_seeds(len(m.changed), len(m.cells))} of {plural(m.kind)} ({_misses(m, rule)})"
+        for m in partly
+    ]
     parts = []
     if places:
         # With a comma, as the models of one place are joined by `and` already.
@@ -158,13 +161,16 @@ def _carried(models: Models) -> str:
     )
     if shares := _shares(leading):
         text += (
-            f", and removing all its induction heads costs {_range(shares, '%.0f')} % of its "
-            f"in-context learning there{_interval(leading)}"
+            f"{_over_seeds(leading, shares)} removing all its induction heads costs "
+            f"{_range(shares, '%.0f')} % of its in-context learning there{_interval(leading)}"
         )
     text += _behind(leading)
     others = [share for m in models if m is not leading for share in _shares(m)]
     if others:
         text += f"; in the other models all induction heads carry {_range(others, '%.0f')} %"
+        with_heads = [cell for m in models if m is not leading for cell in m.cells if cell.heads]
+        if len(others) < len(with_heads):
+            text += f" ({len(others)} of {len(with_heads)} runs can tell)"
     if any(share > 100 for share in (*shares, *others)):
         text += " (more than 100 %: without them, text far back makes predictions worse)"
     return f"{text}."
@@ -250,8 +256,23 @@ def _ends(models: Models) -> str:
     return _range([cell.scores["icl_matched"] for cell in _every(models)], "%+.2f")
 
 
+def _misses(model: ModelFindings, rule: PhaseSettings) -> str:
+    """Why the seeds without a change have none."""
+    missed = [missed_rules(cell, rule) for cell in model.cells if not cell.changed]
+    return f"in the other{'s' * (len(missed) > 1)} {listed(missed)}"
+
+
 def _seeds(count: int, total: int) -> str:
     return f"{counted(count)} of {counted(total)} seeds"
+
+
+def _over_seeds(model: ModelFindings, shares: list[float]) -> str:
+    """How the sentence on these shares begins, after one on a head of a single seed."""
+    if len(model.cells) == 1:
+        return ", and"
+    if len(shares) == len(model.cells):
+        return f"; in each of the {counted(len(shares))} seeds"
+    return f"; in {_seeds(len(shares), len(model.cells))}"
 
 
 def _and_seeds(model: ModelFindings) -> str:

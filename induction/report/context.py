@@ -22,6 +22,7 @@ from induction.report.figures.head_sets import INTERVENTIONS
 from induction.report.figures.model_table import frame_style
 from induction.report.figures.signal_dates import SIGNALS
 from induction.report.findings import CellFindings, ModelFindings, missed_rules
+from induction.report.formatting import listed
 from induction.report.rendering import asset, content_hash, style
 from induction.report.rows import Results
 
@@ -107,6 +108,9 @@ def findings(
         "repeats_sentence": answer.repeats_sentence(results["repeats"], detailed),
         "missed_rules": {cell.name: missed_rules(cell, rule) for cell in cells if not cell.changed},
         "verdicts": verdicts,
+        "control_counts": listed(
+            [f"{count} {verdict}" for verdict, count in verdicts["control"].items() if count]
+        ),
         "intervention_words": INTERVENTIONS,
         "interventions": summary.mean_over_draws(results["interventions"]),
         "removals": summary.removals_of_heads(results["removals"]),

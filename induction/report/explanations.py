@@ -4,8 +4,8 @@ A sentence is shown where the claim is contradicted, or inconclusive on the side
 """
 
 _ONE_MISS = (
-    "The rule asks for all models and both estimators, so that a single one in which the two "
-    "changes lie apart, or one of them is missing, fails it."
+    "The rule asks for all cases, so that a single one in which the two dates lie apart, or one of "
+    "them is missing, fails it."
 )
 _LATE = (
     "Models with such positions change later, and may need a longer training than they get here."

@@ -47,7 +47,7 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
         why="",
         window=window,
         icl=_spread([cell.scores["icl_matched"] for cell in cells], "%+.2f"),
-        head=f"one in {len(formed)} of {len(cells)} seeds",
+        head=f"one in {len(formed)} of {len(cells)} seeds" if formed else "none",
         prefix_matching=_spread(matching, "%.2f"),
         formed=_spread([head["formed_tokens"] / 1e6 for head in formed], "%.2f", " M"),
         carries=_spread([head["delta_icl"] for head in formed], "%.2f"),

@@ -30,7 +30,7 @@ def limits(
     name: str = manifest["source"]
     source = SOURCES.get(name, name).format(packages)
     positions = sorted({POSITIONS[m.positions] for m in models})
-    ways = [each or "positions that only queries and keys see" for each in positions]
+    ways = [each or "positions that enter only through queries and keys" for each in positions]
     return (
         f"The models are small: {layers} layers, {width} wide, with a vocabulary of "
         f"{manifest['vocab_size']} tokens. Each read {tokens / 1e6:.1f} million tokens of "

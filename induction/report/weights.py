@@ -50,8 +50,8 @@ def _pair(edge: dict[str, Any], model: ModelFindings) -> list[str]:
         f"text it spends {edge['previous_token']:.2f}.",
         f"The keys of head {receiver} read what {sender} writes. This K-composition is "
         f"{edge['k_composition']:.2f}, where circuits turned at random have "
-        f"{edge['k_random']:.2f} on average; through it {_percent(edge['k_diagonal'])} of the "
-        "tokens match best with themselves.",
+        f"{edge['k_random']:.2f} on average; by it, {_percent(edge['k_diagonal'])} of the "
+        "tokens match best the keys that the same token precedes.",
         f"Head {receiver} then copies what it attends to: its OV circuit raises the token itself "
         f"(positivity {edge['ov_positivity']:.2f} on a scale from −1 to 1).",
     ]

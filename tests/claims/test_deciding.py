@@ -85,13 +85,13 @@ def test_too_few_seeds():
         "many evaluation sequences, too."
     )
     assert judged(0.9, 0.01, 2, 0.0, AT_LEAST).decides == (
-        "3 seeds instead of 2 would decide it, if mean and spread stay as they are: it would then "
-        "be supported."
+        "Values of 3 seeds instead of 2 would decide it, if mean and spread stay as they are: it "
+        "would then be supported."
     )
     agree = decide(np.full((2, 1), 0.9), AT_LEAST, LEVEL, "").decides
-    assert agree.startswith("3 seeds instead of 2")
+    assert agree.startswith("Values of 3 seeds instead of 2")
     many = judged(0.58, 0.1, 2, 0.0, AT_LEAST).decides
-    assert "About 9 seeds instead of 2 would decide it" in many
+    assert "Values of about 9 seeds instead of 2 would decide it" in many
 
 
 @pytest.mark.parametrize("rule", [AT_LEAST, AT_MOST], ids=["at least", "at most"])

@@ -14,7 +14,9 @@ from tests.judged import NOTHING, cell, part, row
 pytestmark = pytest.mark.slow
 
 FAILS = {"value": 0.44, "low": 0.35, "high": 0.54, "verdict": "contradicted"}
-DECIDES = "About 9 seeds instead of 3 would decide it, if mean and spread stay as they are."
+DECIDES = (
+    "Values of about 9 seeds instead of 3 would decide it, if mean and spread stay as they are."
+)
 LONG = "It is so, whatever a long sentence of many words may say against it, again and again."
 ROWS = [
     row("holds", text=LONG),

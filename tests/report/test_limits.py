@@ -13,7 +13,7 @@ def test_it_names_depth_width_text_and_positions():
     text = limits([small, deep], manifest, 12_288_000, 512, "muon")
     assert "one to three layers, 128 wide, with a vocabulary of 512 tokens" in text
     assert "12.3 million tokens of the Python source code of numpy and scipy once, 512 at" in text
-    assert "with positions that only queries and keys see and rotary positions" in text
+    assert "with positions that enter only through queries and keys and rotary positions" in text
     assert "trained with Muon at a constant rate" in text
     assert "your files" in limits(
         [small], {**manifest, "source": "files", "versions": {}}, 1, 8, "sgd"

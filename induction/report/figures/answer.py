@@ -25,7 +25,8 @@ PANELS = {ICL: "icl_matched", MATCHING: "prefix_matching"}
     "answer",
     Section.ANSWER,
     "In-context learning, and the highest prefix matching of any head, over training. A line per "
-    "model, its lowest seed; thick inside its window of phase change.",
+    "model (attention-only, unless its name says more), its lowest seed; thick inside its window, "
+    "where there is a phase change.",
     is_file=True,
 )
 def answer(rows: Rows, results: Results) -> Panels:
@@ -64,7 +65,10 @@ def answer(rows: Rows, results: Results) -> Panels:
         return layers(
             line.encode(x=TOKENS, y=y, color=color, strokeDash=dash),
             thick.encode(x=TOKENS, y=y, color=color, strokeDash=dash),
-            words.mark_text(align="left", dx=6, fontSize=11).encode(
+            words.mark_point(filled=True, size=28, opacity=1, xOffset=6).encode(
+                x=TOKENS, y=alt.Y("pixel:Q", scale=None, title=None), color=color
+            ),
+            words.mark_text(align="left", dx=12, fontSize=11).encode(
                 x=TOKENS, y=alt.Y("pixel:Q", scale=None, title=None), text="text:N"
             ),
         )

@@ -35,8 +35,8 @@ HEIGHT, MARGIN = 170, 0.25
     "1 minus ICL without them over ICL of the whole model. Large dots have "
     "bootstrap intervals over sequences. "
     "Knocked out: all heads stay, but induction heads may not attend to the tokens after matches "
-    "or, as a control, to as many other keys. Intervals are cut at the frame. A model whose "
-    "in-context learning is not clearly above zero has none to share out, and no panel.",
+    "or, as a control, to as many other keys. Intervals are cut at the frame. A model has "
+    "no panel if its in-context learning is too uncertain for shares (claims.resolvable).",
     also=(
         (has_seeds, "Every seed has a large dot."),
         (
