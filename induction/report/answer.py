@@ -170,7 +170,7 @@ def _carried(models: Models) -> str:
         text += f"; in the other models all induction heads carry {_range(others, '%.0f')} %"
         with_heads = [cell for m in models if m is not leading for cell in m.cells if cell.heads]
         if len(others) < len(with_heads):
-            text += f" ({len(others)} of {len(with_heads)} runs can tell)"
+            text += f", in the {len(others)} of {len(with_heads)} runs that can tell"
     if any(share > 100 for share in (*shares, *others)):
         text += " (more than 100 %: without them, text far back makes predictions worse)"
     return f"{text}."
@@ -271,8 +271,8 @@ def _over_seeds(model: ModelFindings, shares: list[float]) -> str:
     if len(model.cells) == 1:
         return ", and"
     if len(shares) == len(model.cells):
-        return f"; in each of the {counted(len(shares))} seeds"
-    return f"; in {_seeds(len(shares), len(model.cells))}"
+        return f"; in each of the {counted(len(shares))} seeds,"
+    return f"; in {_seeds(len(shares), len(model.cells))},"
 
 
 def _and_seeds(model: ModelFindings) -> str:

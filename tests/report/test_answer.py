@@ -107,7 +107,7 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     assert "(a fall by 0.25 to 0.40 nats)" in when
     assert "the best heads of two-layer attention-only models (L1H0 in seed 0) end with" in heads
     assert (
-        "; in two of three seeds removing all its induction heads costs 90 to 100 % of its"
+        "; in two of three seeds, removing all its induction heads costs 90 to 100 % of its"
         in carried
     )
     assert claims == (
