@@ -258,8 +258,12 @@ def _ends(models: Models) -> str:
 
 def _misses(model: ModelFindings, rule: PhaseSettings) -> str:
     """Why the seeds without a change have none."""
-    missed = [missed_rules(cell, rule) for cell in model.cells if not cell.changed]
-    return f"in the other{'s' * (len(missed) > 1)} {listed(missed)}"
+    still = [cell for cell in model.cells if not cell.changed]
+    missed = listed([missed_rules(cell, rule) for cell in still])
+    if all(cell.is_gradual(rule) for cell in still):
+        falls = _range([cell.window["icl_drop"] for cell in still], "%.2f")
+        missed = f"it falls by {falls} nats inside its window, less than {rule.min_drop:g}"
+    return f"in the other{'s' * (len(still) > 1)} {missed}"
 
 
 def _seeds(count: int, total: int) -> str:
