@@ -114,7 +114,7 @@ def _when(models: Models, rule: PhaseSettings) -> str:
             "nats)"
         )
     several = any(len(model.changed) > 1 for model in changed)
-    where = "The windows of all seeds lie" if several else "The window lies"
+    where = "The windows of all seeds that change lie" if several else "The window lies"
     return f"{where}, in training tokens, {listed(parts)}."
 
 
@@ -136,8 +136,8 @@ def _heads(models: Models) -> str:
         heads = f"the best heads of {plural(leading.kind)}"
         which = f"{heads} ({name}{_and_seeds(leading)}) end with {ends} of their"
     text = (
-        f"{where} heads form: {which} attention on tokens that come right after an earlier copy of "
-        "the current one"
+        f"{where} heads form: on random tokens, {which} attention on tokens that come right after "
+        "an earlier copy of the current one"
     )
     without = [m for m in models if not any(cell.heads for cell in m.cells)]
     if without:
@@ -155,10 +155,18 @@ def _carried(models: Models) -> str:
             f"{best.scores['ablation_icl_max']:.2f} nats of it."
         )
     head = leading.first.heads[0]
+    nats, *interval = _nats(head)
     text = (
-        f"These heads carry it: removing {head['name']}{_and_seeds(leading)} costs the "
-        f"{leading.kind} {_nats(head)} on the texts where this was tried"
+        f"These heads carry it: removing {head['name']} costs the {leading.kind} {nats}"
+        f"{''.join(f' ({each})' for each in interval)} on the texts where this was tried"
     )
+    if len(leading.cells) > 1:
+        costs = [cell.heads[0]["delta_icl"] for cell in leading.cells if cell.heads]
+        text = (
+            f"These heads carry it: removing the best one costs {plural(leading.kind)} "
+            f"{_range(costs, '%.2f')} nats on the texts where this was tried "
+            f"({head['name']}{_and_seeds(leading)}: {', '.join(_nats(head))})"
+        )
     if shares := _shares(leading):
         text += (
             f"{_over_seeds(leading, shares)} removing all its induction heads costs "
@@ -284,10 +292,11 @@ def _and_seeds(model: ModelFindings) -> str:
     return f" in seed {model.first.window['seed']}" if others else ""
 
 
-def _nats(head: dict[str, Any]) -> str:
+def _nats(head: dict[str, Any]) -> list[str]:
+    """What a head carries, and the interval, if there is one."""
     low, high = head["delta_icl_low"], head["delta_icl_high"]
-    interval = "" if low is None or high is None else f" (interval {low:.2f} to {high:.2f})"
-    return f"{head['delta_icl']:.2f} nats{interval}"
+    interval = [] if low is None or high is None else [f"interval {low:.2f} to {high:.2f}"]
+    return [f"{head['delta_icl']:.2f} nats", *interval]
 
 
 def _shares(model: ModelFindings) -> list[float]:

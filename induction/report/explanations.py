@@ -27,7 +27,8 @@ BY_DEFINITION = {
     "tokens add is a claim of its own.",
     "prefix_matching_with_copying": "The paper gives no formula for the copying score. On our "
     "reading of its scale random heads lie far below zero, so that a score above zero asks for "
-    "much more than copying above chance; another claim compares heads on any scale.",
+    "much more than copying above chance. Whether they copy more than other heads, on any scale, "
+    "is a claim of its own.",
     "size_helps_early_tokens": "The statistic divides one small difference between two models by "
     "another, so that its error is large.",
 }

@@ -38,18 +38,19 @@ def sentences(models: list[ModelFindings], heads: Rows, threshold: float) -> lis
     for model in smeared:
         turn = takes_turns(model.first.name, heads, threshold)
         if turn:
-            said.append(_in_turn(turn, model.kind))
+            said.append(_in_turn(turn, model))
     return said
 
 
-def _in_turn(turn: Turn, kind: str) -> str:
+def _in_turn(turn: Turn, model: ModelFindings) -> str:
+    kind, seed = model.kind, f" of seed {model.first.window['seed']}" * (len(model.cells) > 1)
     when = "soon after those of the next"
     if turn.first_tokens <= turn.later_tokens:
         is_first = turn.first_tokens < turn.later_tokens
         when = "first" if is_first else "as early as those of the next"
     return (
-        f"In the {kind} induction has two stages. Heads of the first layer match prefixes {when}: "
-        f"{turn.first} does so with {turn.peak:.2f} of its attention at "
+        f"In the {kind}{seed} induction has two stages. Heads of the first layer match prefixes "
+        f"{when}: {turn.first} does so with {turn.peak:.2f} of its attention at "
         f"{turn.peak_tokens / 1e6:.2f} million tokens. Then they fade, to {turn.left:.2f} at the "
         f"end, while {turn.then}, in a later layer, takes over and ends at {turn.end:.2f}."
     )
@@ -105,15 +106,14 @@ def _against(smeared: ModelFindings, plain: ModelFindings) -> str:
             f"ends at {fixed(end, '%+.2f')} nats instead of {fixed(other_end, '%+.2f')}."
         )
     if its and other:
-        starts = [
-            min(cell.window["start_tokens"] for cell in group) / 1e6 for group in (its, other)
-        ]
-        middles = [
-            fmean([cell.window["middle_tokens"] for cell in group]) / 1e6 for group in (its, other)
-        ]
+        starts, middles = (
+            [fmean([cell.window[at] for cell in group]) / 1e6 for group in (its, other)]
+            for at in ("start_tokens", "middle_tokens")
+        )
+        mean = "on average " if len(its) > 1 or len(other) > 1 else ""
         when = "earlier than" if middles[0] < middles[1] else "not earlier than"
         return (
-            f"{subject} change {when} {plural(plain.kind)}: the window begins at "
+            f"{subject} change {when} {plural(plain.kind)}: {mean}the window begins at "
             f"{starts[0]:.2f} million tokens, instead of {starts[1]:.2f}, and its middle lies at "
             f"{middles[0]:.2f} instead of {middles[1]:.2f}."
         )

@@ -29,9 +29,10 @@ def test_a_change_is_described_with_its_place_its_heads_and_what_they_carry():
         "one-layer models with smeared keys (a fall by 0.40 nats)."
     )
     assert heads == (
-        "In that window induction heads form: the best head of the two-layer attention-only model, "
-        "L1H3, ends with 0.70 of its attention on tokens that come right after an earlier copy of "
-        "the current one; no head of one-layer attention-only models ends above 0.03."
+        "In that window induction heads form: on random tokens, the best head of the two-layer "
+        "attention-only model, L1H3, ends with 0.70 of its attention on tokens that come right "
+        "after an earlier copy of the current one; no head of one-layer attention-only models "
+        "ends above 0.03."
     )
     assert carried == (
         "These heads carry it: removing L1H3 costs the two-layer attention-only model 0.50 nats "
@@ -116,6 +117,8 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     assert "between 0.50 and 2.00 million in two-layer" in when
     assert "(a fall by 0.25 to 0.40 nats)" in when
     assert "the best heads of two-layer attention-only models (L1H0 in seed 0) end with" in heads
+    assert "costs two-layer attention-only models 0.50 nats on the texts where" in carried
+    assert "(L1H0 in seed 0: 0.50 nats, interval 0.25 to 0.75); in two of three seeds, " in carried
     assert (
         "; in two of three seeds, removing all its induction heads costs 90 to 100 % of its"
         in carried
@@ -135,7 +138,7 @@ def test_numbers_of_one_list_are_all_in_digits_where_one_is_large():
 def test_heads_without_a_window_are_not_said_to_form_in_one():
     still = {"cell": "a", "changes": False, "icl": -0.3, "heads": ["L1H0"], "matching": 0.6}
     _, _, heads, *_ = five_sentences(still)
-    assert heads.startswith("Induction heads form: the best head of the two-layer")
+    assert heads.startswith("Induction heads form: on random tokens, the best head of the two")
 
 
 def test_with_one_seed_no_claim_is_called_decided():
