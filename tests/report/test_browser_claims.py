@@ -57,6 +57,7 @@ def written(folder: Path, rows: Rows, families: Rows, cells: Rows) -> Path:
     filled = {
         "scoreboard": scoreboard(rows, families, cells, False),
         "verdicts": summary.verdicts(rows),
+        "params": {"claims.resolvable": "2"},
         "grid": "",
     }
     text = PAGE.format(
