@@ -129,6 +129,16 @@ def test_seeds_of_a_model_are_counted_and_variations_stand_apart():
     )
 
 
+def test_runs_whose_share_cannot_be_told_are_counted():
+    lead = [{"cell": f"m_s{i}", "panel": "m", "seed": i, "heads": ["L1H0"]} for i in range(2)]
+    other = {"panel": "s", "model": SMEARED, "heads": ["L0H0"]}
+    others = [other | {"cell": f"s_s{i}", "seed": i} for i in range(2)]
+    others[0]["share"] = 0.9
+    carried = five_sentences(*(cell | {"share": 1.0} for cell in lead), *others)[3]
+    assert "; in each of the two seeds, removing all its induction heads costs 100 %" in carried
+    assert carried.endswith("heads carry 90 %, in the 1 of 2 runs that can tell.")
+
+
 def test_numbers_of_one_list_are_all_in_digits_where_one_is_large():
     many = {"supported": 25, "contradicted": 5, "inconclusive": 0, "not tested here": 0}
     *_, claims = five_sentences({"cell": "a"}, verdicts=many)
