@@ -147,8 +147,7 @@ def test_all_columns_come_on_demand(browser, default_study, width):
     assert reader.text("#all-columns") == "fewer columns"
     seen, now = (each.bounding_box() for each in (maps, table))
     assert seen and before and now and heads
-    # The sentence above it may take a line less in the full width.
-    assert now["x"] == heads["x"] and abs(now["y"] - heads["y"]) < 32, "the table stays in sight"
+    assert (now["x"], now["y"]) == (heads["x"], heads["y"]), "the table stays where it is"
     if width == 390:
         assert (seen["x"], seen["y"]) == (before["x"], before["y"]), "the pictures, too"
     else:
