@@ -94,8 +94,8 @@ def _more_than_one(
             f"bound that {MOST:,} times as many {sample} would not change that."
         )
     if answer.times == 1:
-        more = counted(rule.seeds - 1, "more seed")
-        return f"With {more} like this one it would be {verdict}."
+        more = rule.seeds - 1
+        return f"Only one seed has a value. With {more} more like it, it would be {verdict}."
     return (
         f"Even with {such} the interval would reach both sides: it takes about {answer.times:g} "
         f"times as many {sample}, too."

@@ -57,15 +57,18 @@ DEFINITIONS = (
         prefix_matching_in_window=Tested(
             "Prefix matching rises in the window in which in-context learning does.",
             "share of models, each dated in two ways, in which the two changes overlap", "share",
-            "The two changes, each dated in two ways, overlap in {} of the cases", SHARE),
+            "Dated by levels and by slope in every run, the two changes overlap in {} of the cases",
+            SHARE),
         loss_bump_in_window=Tested(
             "In the window the loss curve leaves that of the one-layer model.",
             "share of models, each dated in two ways, in which the two changes overlap", "share",
-            "The two changes, each dated in two ways, overlap in {} of the cases", SHARE),
+            "Dated by levels and by slope in every run, the two changes overlap in {} of the cases",
+            SHARE),
         pca_turns_in_window=Tested(
             "In the window the model's path in the PCA of loss vectors turns away.",
             "share of models, each dated in two ways, in which the two changes overlap", "share",
-            "The two changes, each dated in two ways, overlap in {} of the cases", SHARE),
+            "Dated by levels and by slope in every run, the two changes overlap in {} of the cases",
+            SHARE),
         pca_right_angle=Tested(
             "In the PCA of loss vectors the model's path turns by roughly a right angle.",
             "angle between the path before and in the window, degrees", "degrees",
@@ -178,8 +181,8 @@ DEFINITIONS = (
             "whole vocabulary.",
             "ln(vocabulary), the loss of an even guess over the vocabulary, minus that of later "
             "repeats, random gaps, nats", "nats",
-            "Later repeats are better than an even guess over the whole vocabulary by {} (below "
-            "zero: worse)", sample=PROBES),
+            "The loss of an even guess over the whole vocabulary, minus that on later repeats, is "
+            "{} (below zero: the guess is better)", sample=PROBES),
     ),
     *untested("Argument 4",
         pattern_matching_heads=(
@@ -192,7 +195,8 @@ DEFINITIONS = (
             "which in-context learning does.",
             "share of models, each dated in two ways, in which the change of that head's QK "
             "positivity over training overlaps with that of ICL", "share",
-            "The two changes, each dated in two ways, overlap in {} of the cases", SHARE),
+            "Dated by levels and by slope in every run, the two changes overlap in {} of the cases",
+            SHARE),
         qk_trace_is_prefix_matching=Tested(
             "At the end of training the heads with a high QK-trace are those that match prefixes.",
             "correlation of QK positivity and prefix matching over heads beyond layer 0, last "
@@ -289,15 +293,16 @@ DEFINITIONS = (
             "share of ICL of induction heads, minus that of the best random set", "points",
             "The induction heads carry {} more of in-context learning than the best random set"),
         knockout_of_the_pattern=Tested(
-            "Induction heads carry little once they cannot attend to matches.",
+            "Without their attention to what followed matches, induction heads carry little.",
             "share of ICL that goes with the knockout, as a share of that of their removal",
             "share",
             "Losing this attention costs {} of the in-context learning that removing the heads "
             "costs"),
         knockout_of_other_keys=Tested(
-            "Induction heads lose little when they cannot attend to as many other keys.",
+            "Losing attention to as many other tokens costs induction heads little.",
             "share of ICL that goes with it, as a share of the pattern's knockout", "share",
-            "Losing attention on other keys costs {} of what losing it on matches costs"),
+            "Losing attention to other tokens costs {} of what losing it to those after matches "
+            "costs"),
         untrained=Tested("Untrained models have no induction head.",
             "best prefix matching before training, all models", "share",
             "Before training, a model's best head puts {} of its attention on the tokens after "

@@ -161,7 +161,7 @@ def _judged(
     undefined = f"not defined in {len(reasons)} of {len(evidence)} cells: "
     undefined = undefined + "; ".join(sorted({*reasons})) if reasons else ""
     if claim.reason or not evidence:
-        finding = untested(claim.reason or "no model of this study can decide it")
+        finding = untested(claim.reason or "the runs that could decide it are not in this report")
     else:
         rule = claims.rules[claim.name]
         finding = decide(values, rule, claims.interval, undefined, claim.bounds, claim.sample)

@@ -106,16 +106,14 @@ def _when(models: Models, rule: PhaseSettings) -> str:
         )
     parts = []
     for model in changed:
-        start = min(cell.window["start_tokens"] for cell in model.changed) / 1e6
-        end = max(cell.window["end_tokens"] for cell in model.changed) / 1e6
-        fall = _range([cell.window["icl_drop"] for cell in model.changed], "%.2f")
-        parts.append(
-            f"between {start:.2f} and {end:.2f} million in {plural(model.kind)} (a fall by {fall} "
-            "nats)"
+        first, last = (
+            fmean([cell.window[at] for cell in model.changed]) / 1e6
+            for at in ("start_tokens", "end_tokens")
         )
+        parts.append(f"from {first:.2f} to {last:.2f} million in {plural(model.kind)}")
     several = any(len(model.changed) > 1 for model in changed)
-    where = "The windows of all seeds that change lie" if several else "The window lies"
-    return f"{where}, in training tokens, {listed(parts)}."
+    start = "On average over the seeds that change, the" if several else "The"
+    return f"{start} window lasts, in training tokens, {listed(parts)}."
 
 
 def _heads(models: Models) -> str:
@@ -154,34 +152,43 @@ def _carried(models: Models) -> str:
             "The head that carries most in-context learning carries "
             f"{best.scores['ablation_icl_max']:.2f} nats of it."
         )
-    head = leading.first.heads[0]
-    nats, *interval = _nats(head)
-    text = (
-        f"These heads carry it: removing {head['name']} costs the {leading.kind} {nats}"
-        f"{''.join(f' ({each})' for each in interval)} on the texts where this was tried"
-    )
-    if len(leading.cells) > 1:
-        costs = [cell.heads[0]["delta_icl"] for cell in leading.cells if cell.heads]
-        text = (
-            f"These heads carry it: removing the best one costs {plural(leading.kind)} "
-            f"{_range(costs, '%.2f')} nats on the texts where this was tried "
-            f"({head['name']}{_and_seeds(leading)}: {', '.join(_nats(head))})"
-        )
-    if shares := _shares(leading):
+    text = f"These heads carry it: {_of_first(leading)}"
+    if len(leading.cells) > 1 and (shares := _shares(leading)):
         text += (
-            f"{_over_seeds(leading, shares)} removing all its induction heads costs "
-            f"{_range(shares, '%.0f')} % of its in-context learning there{_interval(leading)}"
+            "; over its seeds, removing all induction heads costs "
+            f"{_range(shares, '%.0f')} %{_that_can_tell(shares, leading.cells, 'seeds')}"
         )
     text += _behind(leading)
     others = [share for m in models if m is not leading for share in _shares(m)]
     if others:
         text += f"; in the other models all induction heads carry {_range(others, '%.0f')} %"
         with_heads = [cell for m in models if m is not leading for cell in m.cells if cell.heads]
-        if len(others) < len(with_heads):
-            text += f", in the {len(others)} of {len(with_heads)} runs that can tell"
-    if any(share > 100 for share in (*shares, *others)):
+        text += _that_can_tell(others, with_heads, "runs")
+    if any(share > 100 for share in (*_shares(leading), *others)):
         text += " (more than 100 %: without them, text far back makes predictions worse)"
     return f"{text}."
+
+
+def _of_first(model: ModelFindings) -> str:
+    """What the best head of the lowest seed carries, and all of its induction heads."""
+    cell = model.first
+    head, share, is_only = cell.heads[0], cell.share, len(cell.heads) == 1
+    which = f"its {'only' if is_only else 'best'} induction head, {head['name']},"
+    seed = f" of seed {cell.window['seed']}" if len(model.cells) > 1 else ""
+    who = f"the {model.kind}{seed}"
+    cost = f"{head['delta_icl']:.2f} nats{_interval(head, 'delta_icl', '%.2f')}"
+    if share is None:
+        return f"on the texts where heads were removed, removing {which} costs {who} {cost}"
+    percent = f"{100 * share['share']:.0f} %{_interval(share, 'share', '%.0f', 100)}"
+    all_of_them = (
+        f", which is {percent}"
+        if is_only
+        else f", and removing all its induction heads costs {percent}"
+    )
+    return (
+        f"on the texts where heads were removed, {who} has {share['icl']:.2f} nats of in-context "
+        f"learning; removing {which} costs {cost}{all_of_them}"
+    )
 
 
 def _behind(model: ModelFindings) -> str:
@@ -278,13 +285,10 @@ def _seeds(count: int, total: int) -> str:
     return f"{counted(count)} of {counted(total)} seeds"
 
 
-def _over_seeds(model: ModelFindings, shares: list[float]) -> str:
-    """How the sentence on these shares begins, after one on a head of a single seed."""
-    if len(model.cells) == 1:
-        return ", and"
-    if len(shares) == len(model.cells):
-        return f"; in each of the {counted(len(shares))} seeds,"
-    return f"; in {_seeds(len(shares), len(model.cells))},"
+def _that_can_tell(shares: list[float], cells: list[CellFindings], of: str) -> str:
+    """Where not every cell has a share."""
+    every = len(shares) == len(cells)
+    return "" if every else f", in the {len(shares)} of {len(cells)} {of} that can tell"
 
 
 def _and_seeds(model: ModelFindings) -> str:
@@ -292,23 +296,15 @@ def _and_seeds(model: ModelFindings) -> str:
     return f" in seed {model.first.window['seed']}" if others else ""
 
 
-def _nats(head: dict[str, Any]) -> list[str]:
-    """What a head carries, and the interval, if there is one."""
-    low, high = head["delta_icl_low"], head["delta_icl_high"]
-    interval = [] if low is None or high is None else [f"interval {low:.2f} to {high:.2f}"]
-    return [f"{head['delta_icl']:.2f} nats", *interval]
-
-
 def _shares(model: ModelFindings) -> list[float]:
     return [100 * cell.share["share"] for cell in model.cells if cell.share]
 
 
-def _interval(model: ModelFindings) -> str:
-    """Of one seed; of several the range says how far they differ."""
-    share = model.first.share
-    if len(model.cells) > 1 or not share or share["share_low"] is None:
+def _interval(row: dict[str, Any], name: str, form: str, factor: int = 1) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if low is None or high is None:
         return ""
-    return f" (interval {100 * share['share_low']:.0f} to {100 * share['share_high']:.0f})"
+    return f" (interval {fixed(factor * low, form)} to {fixed(factor * high, form)})"
 
 
 def _range(values: list[float], form: str) -> str:

@@ -44,7 +44,12 @@ def files(
     columns = index_page.columns(cells, study["architectures"], study["variations"])
     figures = drawn(results, index_page.titles(columns), index_page.shown(columns))
     board = scoreboard(
-        results["claims"], results["claims_by_family"], results["evidence"], bool(study["suite"])
+        results["claims"],
+        results["claims_by_family"],
+        results["evidence"],
+        results["phases"],
+        {row["cell"]: row["kind"] for row in results["models"]},
+        bool(study["suite"]),
     )
     filled = {
         **study,

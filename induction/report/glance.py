@@ -37,9 +37,12 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
     part = f"in {len(shares)} of {len(cells)} seeds" if len(shares) < len(cells) else ""
     window = NONE
     if changed:
-        start = min(cell.window["start_tokens"] for cell in changed)
-        end = max(cell.window["end_tokens"] for cell in changed)
-        window = f"{millions(start)} – {millions(end)}"
+        starts, ends = (
+            [cell.window[at] / 1e6 for cell in changed] for at in ("start_tokens", "end_tokens")
+        )
+        window = f"{fmean(starts):.2f} – {fmean(ends):.2f} M"
+        if len(changed) > 1:
+            window += f" ({min(starts):.2f} to {max(ends):.2f})"
     return Row(
         name=model.kind,
         code=model.panel,
@@ -47,7 +50,7 @@ def of_model(model: ModelFindings, rule: PhaseSettings) -> Row:
         why="",
         window=window,
         icl=_spread([cell.scores["icl_matched"] for cell in cells], "%+.2f"),
-        head=f"one in {len(formed)} of {len(cells)} seeds" if formed else "none",
+        head=_heads(cells),
         prefix_matching=_spread(matching, "%.2f"),
         formed=_spread([head["formed_tokens"] / 1e6 for head in formed], "%.2f", " M"),
         carries=_spread([head["delta_icl"] for head in formed], "%.2f"),
@@ -86,6 +89,12 @@ def of_cell(cell: CellFindings, name: str, rule: PhaseSettings) -> Row:
     )
 
 
+def _heads(cells: list[CellFindings]) -> str:
+    """The best induction head of each seed; once, if it is the same in all."""
+    names = [cell.heads[0]["name"] if cell.heads else "none" for cell in cells]
+    return ", ".join(names) if len({*names}) > 1 else names[0]
+
+
 def _matching(cell: CellFindings) -> float:
     """Of the induction head that is shown; without one, of the head that matches best."""
     best = next(iter(cell.heads), None)
@@ -93,9 +102,10 @@ def _matching(cell: CellFindings) -> float:
 
 
 def _spread(values: list[float], form: str, unit: str = "", of: str = "") -> str:
-    """The mean over seeds, the least and the largest where they differ, and `of` which they are."""
+    """The mean over seeds, the least and the largest, and `of` which they are."""
     if not values:
         return NONE
     mean, low, high = (fixed(value, form) for value in (fmean(values), min(values), max(values)))
-    notes = ", ".join(filter(None, [f"{low} to {high}" if low != high else "", of]))
+    alike = "all alike" if len(values) > 1 else ""
+    notes = ", ".join(filter(None, [f"{low} to {high}" if low != high else alike, of]))
     return f"{mean}{unit} ({notes})" if notes else f"{mean}{unit}"

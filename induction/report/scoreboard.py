@@ -1,5 +1,6 @@
 """The claims and controls as their reader meets them: by the paper's arguments, in words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -9,6 +10,7 @@ from induction.report.rows import Rows
 from induction.report.strip import Strip, axis, draw
 from induction.report.undecided import Undecided, undecided
 from induction.report.units import Words, in_words
+from induction.report.wording import joined
 
 # By the paper's section, in the order of the page.
 HEADINGS = {
@@ -55,11 +57,25 @@ class Scoreboard:
         return sum(0 < row["seeds"] < row["seeds_asked"] for row in self.undecided)
 
 
-def scoreboard(claims: Rows, families: Rows, evidence: Rows, of_others: bool) -> Scoreboard:
-    """From the rows of the three tables; `of_others`: of models that were not trained here."""
+def scoreboard(
+    claims: Rows,
+    families: Rows,
+    evidence: Rows,
+    dates: Rows,
+    kinds: Mapping[str, str],
+    of_others: bool,
+) -> Scoreboard:
+    """From the rows of the three tables and of phases.sql; `kinds` are the models in words by cell,
+    those of variations left out; `of_others`: of models that were not trained here."""
     apart, cells = _by_claim(families), _by_claim(evidence)
     rows = [
-        _row(row, apart.get(row["claim"], []), cells.get(row["claim"], []), of_others)
+        _row(row, apart.get(row["claim"], []), cells.get(row["claim"], []))
+        | {
+            "why": explanation(row, dates, of_others),
+            "models": joined(
+                list(dict.fromkeys(kinds[cell] for cell in row["cells"].split() if cell in kinds))
+            ),
+        }
         for row in claims
     ]
     groups: dict[str, Rows] = {}
@@ -96,7 +112,7 @@ def asked(row: dict) -> str:
     return f"{row['side']} {in_words(0, None, None, row['bound'], row['unit']).bound}".strip()
 
 
-def _row(row: dict, families: Rows, evidence: Rows, of_others: bool) -> dict:
+def _row(row: dict, families: Rows, evidence: Rows) -> dict:
     """What is said and drawn of a claim, beside its row of the table."""
     judged = [row, *families]
     drawn = zip(judged, _strips(judged, row), strict=True)
@@ -104,7 +120,6 @@ def _row(row: dict, families: Rows, evidence: Rows, of_others: bool) -> dict:
     return first | {
         "says": says(row),
         "asked": asked(row),
-        "why": explanation(row, of_others),
         "undefined": _undefined(row),
         "of_seeds": _words(row, row, "seeds_low", "seeds_high"),
         "of_text": _words(row, row, "text_low", "text_high"),

@@ -106,16 +106,17 @@ def _against(smeared: ModelFindings, plain: ModelFindings) -> str:
             f"ends at {fixed(end, '%+.2f')} nats instead of {fixed(other_end, '%+.2f')}."
         )
     if its and other:
-        starts, middles = (
+        starts, ends = (
             [fmean([cell.window[at] for cell in group]) / 1e6 for group in (its, other)]
-            for at in ("start_tokens", "middle_tokens")
+            for at in ("start_tokens", "end_tokens")
         )
         mean = "on average " if len(its) > 1 or len(other) > 1 else ""
-        when = "earlier than" if middles[0] < middles[1] else "not earlier than"
+        is_earlier = starts[0] < starts[1] and ends[0] < ends[1]
+        when = "earlier than" if is_earlier else "not earlier than"
         return (
             f"{subject} change {when} {plural(plain.kind)}: {mean}the window begins at "
-            f"{starts[0]:.2f} million tokens, instead of {starts[1]:.2f}, and its middle lies at "
-            f"{middles[0]:.2f} instead of {middles[1]:.2f}."
+            f"{starts[0]:.2f} million tokens, instead of {starts[1]:.2f}, and ends at "
+            f"{ends[0]:.2f}, instead of {ends[1]:.2f}."
         )
     if other:
         return f"{subject} do not change, though {plural(plain.kind)} do."

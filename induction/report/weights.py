@@ -50,8 +50,8 @@ def _pair(edge: dict[str, Any], model: ModelFindings) -> list[str]:
         f"text it spends {edge['previous_token']:.2f}.",
         f"The keys of head {receiver} read what {sender} writes. This K-composition is "
         f"{edge['k_composition']:.2f}, where circuits turned at random have "
-        f"{edge['k_random']:.2f} on average; by it, {_percent(edge['k_diagonal'])} of the "
-        "tokens match best the keys that the same token precedes.",
+        f"{edge['k_random']:.2f} on average; by it, for {_percent(edge['k_diagonal'])} of the "
+        "tokens the key that matches best is one that stands right after the same token.",
         f"Head {receiver} then copies what it attends to: its OV circuit raises the token itself "
         f"(positivity {edge['ov_positivity']:.2f} on a scale from −1 to 1).",
     ]
@@ -91,7 +91,8 @@ def _shares(circuit: dict[str, Any]) -> list[str]:
     said = []
     if cut := circuit["cut"]:
         said.append(
-            f"Cutting the circuit takes {_share(cut)} of in-context learning away"
+            "Cutting the circuit, which leaves the heads all that they read and write elsewhere, "
+            f"takes {_share(cut)} of in-context learning away"
             + (
                 f"; the circuit alone, with the direct path from token to token, keeps "
                 f"{_share(circuit['kept'])}."

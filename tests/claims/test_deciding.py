@@ -77,7 +77,7 @@ def test_the_end_of_the_sequences_that_faces_the_bound_counts(rule, down):
 
 def test_too_few_seeds():
     one = judged(0.9, 0.0, 1, 0.0, AT_LEAST)
-    assert one.decides == "With 2 more seeds like this one it would be supported."
+    assert one.decides == "Only one seed has a value. With 2 more like it, it would be supported."
     assert judged(0.9, 0.0, 1, 0.1, AT_LEAST).decides == one.decides
     near = judged(0.6, 0.0, 1, 0.2, AT_LEAST).decides
     assert near == (
@@ -101,7 +101,7 @@ def test_with_seeds_like_the_one_there_is_the_verdict_is_the_one_it_names(rule, 
     now = judged(mean, 0.0, 1, sequences, rule).decides
     then = judged(mean, 0.0, 3, sequences, rule).verdict
     assert now.startswith("Even with 3 such seeds") == (then == "inconclusive")
-    assert then == "inconclusive" or now.endswith(f"like this one it would be {then}.")
+    assert then == "inconclusive" or now.endswith(f"more like it, it would be {then}.")
 
 
 def test_a_rule_for_one_seed_asks_for_sequences_and_names_the_probes():

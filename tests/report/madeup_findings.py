@@ -54,6 +54,7 @@ def results(*cells: dict) -> dict[str, list[dict]]:
         rows["interventions"].append(
             {"cell": name, "intervention": "without_induction", "share": share}
             | {"share_low": share and share - 0.5, "share_high": share and share + 0.5}
+            | {"icl": 0.45}
         )
     return rows
 

@@ -55,7 +55,7 @@ def page(tmp_path_factory) -> Path:
 
 def written(folder: Path, rows: Rows, families: Rows, cells: Rows) -> Path:
     filled = {
-        "scoreboard": scoreboard(rows, families, cells, False),
+        "scoreboard": scoreboard(rows, families, cells, [], {}, False),
         "verdicts": summary.verdicts(rows),
         "params": {"claims.resolvable": "2"},
         "grid": "",

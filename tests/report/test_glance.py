@@ -34,10 +34,16 @@ def test_several_seeds_have_their_mean_and_how_far_they_go():
     seeds[2] |= {"changes": False, "window": (1, 9_000_000)}
     (model,), _ = of(*seeds)
     row = glance.of_model(model, RULE)
-    assert (row.changed, row.window) == ("2 of 3 seeds", "0.50 M – 2.00 M")
+    assert (row.changed, row.window) == ("2 of 3 seeds", "0.75 – 1.75 M (0.50 to 2.00)")
     assert row.icl == "−0.50 (−0.60 to −0.40)"
-    assert (row.head, row.all_carry) == ("one in 2 of 3 seeds", "90 % (80 to 100, in 2 of 3 seeds)")
-    assert (row.formed, row.prefix_matching) == ("1.50 M", "0.51 (0.03 to 0.75)")
+    assert row.head == "L1H0, L1H2, none"
+    assert row.all_carry == "90 % (80 to 100, in 2 of 3 seeds)"
+    assert (row.formed, row.prefix_matching) == ("1.50 M (all alike)", "0.51 (0.03 to 0.75)")
+
+
+def test_a_head_that_is_the_best_in_all_seeds_is_named_once():
+    (model,), _ = of(*({"cell": f"a_s{i}", "panel": "a", "heads": ["L1H0"]} for i in range(2)))
+    assert glance.of_model(model, RULE).head == "L1H0"
 
 
 def test_a_head_that_only_matches_by_position_lends_no_other_its_score():

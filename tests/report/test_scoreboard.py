@@ -12,8 +12,8 @@ FAILS = {"value": 0.2, "low": 0.1, "high": 0.3, "verdict": "contradicted"}
 OPEN = {"value": 0.45, "low": 0.4, "high": 0.55, "verdict": "inconclusive"}
 
 
-def board(*claims: dict, families=(), evidence=()):
-    return scoreboard([*claims], [*families], [*evidence], False)
+def board(*claims: dict, families=(), evidence=(), kinds=None):
+    return scoreboard([*claims], [*families], [*evidence], [], kinds or {}, False)
 
 
 def test_every_section_of_the_paper_has_a_heading():
@@ -141,14 +141,58 @@ def test_explanations_are_of_claims_that_are_tested():
 
 def test_an_explanation_is_shown_where_the_value_fails():
     name, late = "exact_induction", "window_is_narrow"
-    assert explanation(row(name, **FAILS), False) == BY_DEFINITION[name]
-    assert explanation(row(name, **OPEN), False), "it is below the bound"
-    assert explanation(row(name, **OPEN | {"value": 0.52}), False) == ""
-    assert explanation(row(name, **OPEN, side="at most"), False) == ""
-    assert explanation(row(name, **OPEN | {"value": 0.52}, side="at most"), False)
-    assert explanation(row(name), False) == ""
-    assert explanation(row(name, verdict="inconclusive", **NOTHING), False) == ""
-    assert explanation(row("untrained", **FAILS), False) == ""
+    assert explanation(row(name, **FAILS), [], False) == BY_DEFINITION[name]
+    assert explanation(row(name, **OPEN), [], False), "it is below the bound"
+    assert explanation(row(name, **OPEN | {"value": 0.52}), [], False) == ""
+    assert explanation(row(name, **OPEN, side="at most"), [], False) == ""
+    assert explanation(row(name, **OPEN | {"value": 0.52}, side="at most"), [], False)
+    assert explanation(row(name), [], False) == ""
+    assert explanation(row(name, verdict="inconclusive", **NOTHING), [], False) == ""
+    assert explanation(row("untrained", **FAILS), [], False) == ""
     # Of the training of others we know nothing.
-    assert explanation(row(late, **FAILS), False) and not explanation(row(late, **FAILS), True)
-    assert explanation(row(name, **FAILS), True)
+    assert explanation(row(late, **FAILS), [], False) and not explanation(
+        row(late, **FAILS), [], True
+    )
+    assert explanation(row(name, **FAILS), [], True)
+
+
+def test_where_two_changes_lie_apart_their_distance_is_said():
+    name = "qk_trace_in_window"
+
+    def date(cell: str, signal: str, estimator: str, middle: int | None) -> dict:
+        is_defined = middle is not None
+        date = {"cell": cell, "signal": signal, "estimator": estimator, "is_defined": is_defined}
+        return date | {"middle_tokens": middle}
+
+    dates = [
+        date("a", "icl", "levels", 2_000_000),
+        date("a", "qk_trace", "levels", 1_000_000),
+        date("a", "icl", "slope", 2_000_000),
+        date("a", "qk_trace", "slope", 2_500_000),
+        date("b", "icl", "levels", 2_000_000),
+        date("b", "qk_trace", "levels", 500_000),
+        date("b", "icl", "slope", None),
+        date("b", "qk_trace", "slope", 9_000_000),
+        date("b", "loss_bump", "levels", 9_000_000),
+        date("other", "icl", "levels", 1_000_000),
+        date("other", "qk_trace", "levels", 9_000_000),
+    ]
+    assert explanation(row(name, cells="a b", **FAILS), dates, False) == (
+        f"{BY_DEFINITION[name]} On average, the middle of this change lies 1.25 M tokens before "
+        "that of in-context learning by levels and 0.50 M tokens after it by slope."
+    )
+    assert explanation(row(name, cells="c", **FAILS), dates, False) == BY_DEFINITION[name]
+    assert explanation(row("untrained", cells="a", **FAILS), dates, False) == ""
+    assert explanation(row(name, cells="a"), dates, False) == ""
+
+
+def test_the_models_that_a_claim_is_about_are_named_once():
+    kinds = {f"a_s{i}": "two-layer attention-only model" for i in range(2)}
+    kinds["b_s0"] = "one-layer model with smeared keys"
+    both, none = board(
+        row("a", cells="a_s0 a_s1 b_s0 adamw_s0"), row("b", cells=""), kinds=kinds
+    ).rows
+    assert both["models"] == (
+        "two-layer attention-only models and one-layer models with smeared keys"
+    )
+    assert none["models"] == ""

@@ -52,8 +52,8 @@ def test_models_with_smeared_keys_are_held_against_those_without():
     earlier, stages = smearing.sentences(shown, rows, THRESHOLD)
     assert earlier == (
         "Two-layer models with smeared keys change earlier than two-layer attention-only models: "
-        "the window begins at 0.50 million tokens, instead of 1.00, and its middle lies at 0.75 "
-        "instead of 2.00."
+        "the window begins at 0.50 million tokens, instead of 1.00, and ends at 1.00, instead of "
+        "3.00."
     )
     assert "Heads of the first layer match prefixes first: L0H2 does so with 0.60" in stages
     assert "to 0.10 at the end, while L1H1, in a later layer, takes over and ends at 0.80" in stages

@@ -100,7 +100,7 @@ def test_metrics_count_claims_and_controls_apart_and_not_what_is_not_tested():
 def test_claims_json_has_the_tables_and_the_sentences_but_nothing_drawn():
     claims = [row("b"), row("c", verdict="contradicted", value=0.4)]
     mlp, nowhere = part("b", "mlp"), cell("b", "x", value=None, low=None, high=None)
-    board = scoreboard(claims, [mlp], [nowhere], False)
+    board = scoreboard(claims, [mlp], [nowhere], [], {}, False)
     first, second = summary.claims_json(claims, board)
     for claim, written in zip(claims, (first, second), strict=True):
         assert claim.items() <= written.items()

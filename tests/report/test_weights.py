@@ -27,7 +27,8 @@ def test_the_edge_that_matters_most_is_told_part_by_part():
     assert "0.16, where circuits turned at random have 0.09" in reads and "70 % of" in reads
     assert copies.startswith("Head L1H3 then copies") and "0.99" in copies
     assert cut == (
-        "Cutting the circuit takes 50 % (interval 40 to 60) of in-context learning away; the "
+        "Cutting the circuit, which leaves the heads all that they read and write elsewhere, takes "
+        "50 % (interval 40 to 60) of in-context learning away; the "
         "circuit alone, with the direct path from token to token, keeps 90 % (interval 80 to 100)."
     )
     edges[1]["is_last"] = False

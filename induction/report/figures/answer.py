@@ -25,8 +25,8 @@ PANELS = {ICL: "icl_matched", MATCHING: "prefix_matching"}
     "answer",
     Section.ANSWER,
     "In-context learning, and the highest prefix matching of any head, over training. A line per "
-    "model (attention-only, unless its name says more), its lowest seed; thick inside its window, "
-    "where there is a phase change.",
+    "model (attention-only, unless its name says more), the run of its lowest seed; thick inside "
+    "its window. A line without a thick part is of a run without a phase change.",
     is_file=True,
 )
 def answer(rows: Rows, results: Results) -> Panels:

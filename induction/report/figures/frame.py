@@ -43,10 +43,13 @@ TOKENS = alt.X("tokens:Q", title="training tokens (millions)", scale=alt.Scale(n
 
 
 # A figure in a file of its own is dark on light, or light on dark if the reader prefers that.
-# Crisp edges close the hairlines between the rectangles of a map.
+# Crisp edges close the hairlines between the rectangles of a map, and the rim of a name keeps the
+# line that it stands on from striking it through.
 STYLE = (
     "<style>:root{color:#222;background:#fff}.mark-rect{shape-rendering:crispEdges}"
+    ".role-mark text{paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round}"
     "@media screen and (prefers-color-scheme:dark){:root{color:#ddd;background:#17191c}"
+    ".role-mark text{stroke:#17191c}"
     # Yellow that is pale on white would outshine the lines on black.
     f'[fill="{WINDOW}"]{{fill-opacity:.4}}[stroke="{WINDOW}"]{{stroke-opacity:.5}}}}</style>'
 )

@@ -34,12 +34,11 @@ LINE = 8  # pixels per bar
     Section.DATES,
     "When each signal changes. A bar reaches from the start of a change to its end, a dot marks "
     "its middle, and thin lines are the bootstrap intervals of the three (where something can be "
-    "resampled). Blue: by levels, at 10, 50 and 90 % of the rise; orange: by slope; "
-    "yellow: the phase window of in-context learning, by the "
-    "published rule. QK positivity, the trace of the QK circuit without its scale, is that of one "
-    "head: beyond the first layer, the one that ends with the highest prefix matching, whether or "
-    "not that makes it an induction head. A signal that does not change has no dates; the table "
-    "below says why. A model in which none changes has no panel.",
+    "resampled). Blue: by levels, at 10, 50 and 90 % of the rise; orange: by slope; yellow: the "
+    "phase window of in-context learning. QK positivity, the trace of the QK circuit without its "
+    "scale, is that of one head: beyond the first layer, the one that ends with the highest prefix "
+    "matching, whether or not that makes it an induction head. A signal that does not change has "
+    "no dates; the table below says why. A model in which none changes has no panel.",
     also=((has_seeds, "Every seed has a bar of its own, the lowest seed on top."),),
     keep=lambda row: row["is_defined"],
     is_file=True,

@@ -1,5 +1,5 @@
 -- Grain: cell, intervention, draw. The share of ICL that goes with each intervention at its last
--- checkpoint, 1 - ICL / ICL of the whole model, with a bootstrap interval over sequences
+-- checkpoint, 1 - ICL / ICL of the whole model (icl), with a bootstrap interval over sequences
 -- (edit_draws: draw, seq, weight; none for the draws of random sets). Not defined where ICL, here
 -- turned to be a gain, is not clearly above zero. Reads cells.
 with
@@ -51,11 +51,13 @@ select
     if(unresolved = '', points.share, null) as share,
     if(unresolved = '', 1 - share_high, null) as share_low,
     if(unresolved = '', 1 - share_low, null) as share_high,
+    wholes.whole as icl,
     delta_loss,
     if(is_defined, unresolved, reason) as reason
 from last_rows('intervention_heads')
 join cells using (cell)
 join unresolved using (cell)
+join wholes using (cell)
 left join points using (cell, intervention)
 left join drawn using (cell, intervention, draw)
 where intervention <> 'none'
