@@ -17,7 +17,7 @@ STYLES = ("base", "answer", "charts", "models", "tokens", "claims", "phone", "pr
 # The scripts of every page, then those of each: what is used comes first.
 SHARED = ("common", "joined", "unpack")
 SCRIPTS = {
-    "index": ("data", "steps", "downloads", "heads", "tokens", "choose", "claims"),
+    "index": ("data", "steps", "downloads", "heads", "tokens", "choose", "claims", "nav"),
     "circuits": ("circuits",),
 }
 # Tests wait for it.

@@ -128,3 +128,21 @@ def test_the_first_paint_comes_within_a_second(browser, folder):
         name = "first-contentful-paint"
         paints.append(reader.page.evaluate(f"performance.getEntriesByName('{name}')[0].startTime"))
     assert median(paints) <= FIRST_PAINT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_section_that_is_read_is_marked_in_the_navigation(browser, folder, width):
+    reader = opened(browser, folder, width)
+    marked = reader.page.locator("nav [aria-current]")
+    for name in ("Claims", "Use your own", "Answer"):
+        reader.page.locator("nav a", has_text=name).evaluate(
+            "(link) => document.querySelector(link.hash).scrollIntoView()"
+        )
+        reader.page.locator("nav [aria-current]", has_text=name).wait_for()
+        box = marked.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= width, "its name is in sight"
+    assert marked.count() == 1
+    reader.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    reader.page.locator("nav [aria-current][href='#cite']").wait_for()
+    assert not reader.complaints

@@ -38,7 +38,7 @@ HEIGHT, MARGIN = 170, 0.25
     "or, as a control, to as many other keys. Intervals are cut at the frame. A model has "
     "no panel if its in-context learning is too uncertain for shares (claims.resolvable).",
     also=(
-        (has_seeds, "Every seed has a large dot."),
+        (has_seeds, "Every seed whose share can be resolved has a large dot."),
         (
             lambda results: any(_is_random(row) for row in results["interventions"]),
             "Small dots are random sets of as many heads of no kind (neither induction nor "
