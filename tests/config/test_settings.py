@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import time
+from collections import Counter
 from dataclasses import FrozenInstanceError, asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -41,15 +42,17 @@ def test_committed_params_are_valid():
     assert len(study.train.schedule(study.corpus.n_ctx)) in range(30, 50)
 
 
-def test_the_published_run_has_as_many_new_seeds_of_every_model_as_rules_ask_for():
+def test_the_published_run_has_as_many_new_seeds_of_everything_as_rules_ask_for():
     study = study_of(COMMITTED)
-    seeds: dict[str, set[int]] = {}
-    for cell in study.published.values():
-        if cell.is_on_its_text and not any(vars(cell.train).values()):
-            seeds.setdefault(cell.model, set()).add(cell.seed)
     asked = max(rule.seeds for rule in study.claims.rules.values())
-    for model in ("attn1", "attn2", "attn3", "mlp2", "smear1", "smear2"):
-        assert len(seeds[model]) >= asked and min(seeds[model]) == 3, model
+    kinds = Counter(cell.rpartition("_s")[0] for cell in study.published)
+    assert {"attn1", "attn2", "attn3", "mlp2", "smear1", "smear2"} < set(kinds)
+    assert min(kinds.values()) >= asked
+    assert min(cell.seed for cell in study.published.values()) == 3
+    trained = [study.trained_as(cell) for cell in study.published]
+    assert {train.text for train in trained} == {"stream", "shuffled", "periodic"}
+    assert {train.optimizer for train in trained} == {"muon", "adamw"}
+    assert {cell.corpus for cell in study.published.values()} == {"", "docstrings"}
 
 
 def test_a_cell_is_trained_as_all_but_for_what_it_says():
