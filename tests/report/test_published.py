@@ -83,7 +83,9 @@ def test_the_published_report_is_about_the_cells_that_were_trained_longer(publis
     claims = json.loads((folder / "claims.json").read_text())
     (flagged,) = [main for main in claims if main["claim"] == "periodic_is_flagged"]
     assert flagged["cells"] == "periodic_s1"
-    assert flagged["verdict"] in ("supported", "contradicted")
+    # It has a value, which one seed of the three that its rule asks for does not decide.
+    assert (flagged["value"] in (0, 1), flagged["seeds"]) == (True, 1)
+    assert flagged["verdict"] == "inconclusive"
 
 
 @pytest.mark.slow
