@@ -141,6 +141,14 @@ def test_runs_whose_share_cannot_be_told_are_counted():
     assert carried.endswith("heads carry 90 %, in the 1 of 2 runs that can tell.")
 
 
+def test_a_head_whose_share_cannot_be_told_still_has_its_cost():
+    carried = five_sentences({"cell": "a", "heads": ["L1H0"]})[3]
+    assert carried == (
+        "These heads carry it: on the texts where heads were removed, removing its only induction "
+        "head, L1H0, costs the two-layer attention-only model 0.50 nats (interval 0.25 to 0.75)."
+    )
+
+
 def test_numbers_of_one_list_are_all_in_digits_where_one_is_large():
     many = {"supported": 25, "contradicted": 5, "inconclusive": 0, "not tested here": 0}
     *_, claims = five_sentences({"cell": "a"}, verdicts=many)
